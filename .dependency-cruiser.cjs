@@ -1,0 +1,55 @@
+// The architecture as a test: which room may know which.
+const LIBRARY_FREE = '^services/(?!mesh/|onnx/)';
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'contracts-stand-alone',
+      severity: 'error',
+      comment: 'contracts import zod and nothing of ours, so a browser can load them',
+      from: { path: '^contracts/' },
+      to: { pathNot: ['^contracts/', 'node_modules/zod'] },
+    },
+    {
+      name: 'services-meet-on-the-bus',
+      severity: 'error',
+      comment: 'a service never imports another service',
+      from: { path: '^services/([^/]+)/', pathNot: '^services/(mesh|onnx)/' },
+      to: { path: LIBRARY_FREE, pathNot: '^services/$1/' },
+    },
+    {
+      name: 'libraries-know-no-service-nor-each-other',
+      severity: 'error',
+      from: { path: '^services/(mesh|onnx)/' },
+      to: { path: '^(services|client|deploy|chaos-tests|bench)/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'the-client-borrows-only-policies',
+      severity: 'error',
+      comment: 'the client may use contracts and the pure policy files of mesh',
+      from: { path: '^client/' },
+      to: { path: '^(services/(?!mesh/)|deploy|chaos-tests|bench)/' },
+    },
+    {
+      name: 'the-client-ships-no-nest',
+      severity: 'error',
+      from: { path: '^client/' },
+      to: { path: 'node_modules/@nestjs', reachable: true },
+    },
+    {
+      name: 'test-tools-stay-in-tests',
+      severity: 'error',
+      comment: 'nothing that ships imports test tools, deploy, chaos-tests or bench',
+      from: { path: '^(contracts|client|services)/' },
+      to: { path: '^(services/mesh/testing|deploy|chaos-tests|bench)/' },
+    },
+  ],
+  options: {
+    exclude: '\\.test\\.ts$|^dist/',
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensionAlias: { '.js': ['.ts', '.js'] } },
+  },
+};

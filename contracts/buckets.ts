@@ -1,0 +1,25 @@
+// JetStream buckets and the keys in them. Names carry the region: object stores publish on `$O`, which domain borders do not stop.
+import { type Digest, keyPart } from './names.js';
+
+export const buckets = {
+  /** KV, home region, mirrored to the others: models, versions, aliases, endpoints. */
+  catalog: (region: string) => `massif_catalog_${region.replaceAll('-', '_')}`,
+  /** KV, home region, mirrored: one record a shard. */
+  placement: (region: string) => `massif_placement_${region.replaceAll('-', '_')}`,
+  /** KV, home region: fencing epochs of leases. */
+  leases: (region: string) => `massif_leases_${region.replaceAll('-', '_')}`,
+  /** Object store, every region: resources by digest. */
+  artifacts: (region: string) => `massif_artifacts_${region.replaceAll('-', '_')}`,
+  /** Object store, home region: pushes on their way; JetStream itself forgets what nobody finished. */
+  uploads: (region: string) => `massif_uploads_${region.replaceAll('-', '_')}`,
+};
+
+export const UPLOAD_TTL_MS = 10 * 60_000;
+
+export const keys = {
+  version: (model: string, digest: Digest) => `version.${keyPart(model)}.${digest}`,
+  versionsOf: (model: string) => `version.${keyPart(model)}.*`,
+  alias: (model: string, alias: string) => `alias.${keyPart(model)}.${keyPart(alias)}`,
+  endpoint: (endpoint: string) => `endpoint.${keyPart(endpoint)}`,
+  placement: (shard: string) => keyPart(shard),
+};

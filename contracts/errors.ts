@@ -1,0 +1,211 @@
+// Every failure that may cross a process boundary: one code, whether trying again makes sense, the HTTP and gRPC status,
+// and a sentence that says what to do. Services throw `failure(code, fields)`; doors turn it into their own protocol.
+
+export const ERRORS = {
+  BAD_REQUEST: {
+    retryable: false,
+    http: 400,
+    grpc: 3,
+    fix: 'Correct the request as the message says and send it again.',
+  },
+  TENSOR_MISMATCH: {
+    retryable: false,
+    http: 400,
+    grpc: 3,
+    fix: "Send the inputs as the model's metadata declares them: GET /v2/models/<endpoint>.",
+  },
+  USER_REQUIRED: {
+    retryable: false,
+    http: 400,
+    grpc: 3,
+    fix: 'This endpoint splits by user: send the header Massif-User.',
+  },
+  UNAUTHENTICATED: { retryable: false, http: 401, grpc: 16, fix: 'Send a valid key.' },
+  UNSIGNED: {
+    retryable: false,
+    http: 403,
+    grpc: 7,
+    fix: 'Sign the version with a whitelisted key: massif push signs with the key of massif keys.',
+  },
+  NOT_ALLOWED: { retryable: false, http: 403, grpc: 7, fix: 'Ask an operator for the role that this needs.' },
+  ENDPOINT_UNKNOWN: {
+    retryable: false,
+    http: 404,
+    grpc: 5,
+    fix: 'List what is served with massif models, then deploy: massif deploy <endpoint> <version>.',
+  },
+  MODEL_UNKNOWN: {
+    retryable: false,
+    http: 404,
+    grpc: 5,
+    fix: 'Publish it first: massif push <file> --name <model>.',
+  },
+  VERSION_UNKNOWN: {
+    retryable: false,
+    http: 404,
+    grpc: 5,
+    fix: 'List the versions with massif models <model>.',
+  },
+  NOT_FOUND: {
+    retryable: false,
+    http: 404,
+    grpc: 5,
+    fix: 'Look at the path: the doors are listed in README.',
+  },
+  METHOD_NOT_ALLOWED: {
+    retryable: false,
+    http: 405,
+    grpc: 12,
+    fix: 'Use the verb that the Open Inference Protocol names for this path.',
+  },
+  CONFLICT: {
+    retryable: true,
+    http: 409,
+    grpc: 10,
+    fix: 'Somebody changed it meanwhile: read it again and repeat the change.',
+  },
+  TOO_LARGE: {
+    retryable: false,
+    http: 413,
+    grpc: 8,
+    fix: 'Send a smaller body, or raise the limit that the message names.',
+  },
+  UNSUPPORTED_ENCODING: {
+    retryable: false,
+    http: 415,
+    grpc: 3,
+    fix: 'Send application/json or application/octet-stream, plain or gzip.',
+  },
+  MODEL_REFUSED: {
+    retryable: false,
+    http: 422,
+    grpc: 9,
+    fix: 'Export the model again without what the message names.',
+  },
+  RATE_LIMITED: { retryable: true, http: 429, grpc: 8, fix: 'Wait as Retry-After says, then try again.' },
+  INTERNAL: {
+    retryable: false,
+    http: 500,
+    grpc: 13,
+    fix: 'Report it with the request id; the log has the cause.',
+  },
+  MODEL_FAILED: {
+    retryable: false,
+    http: 500,
+    grpc: 13,
+    fix: 'The model itself failed on this input: look at the message and at the input values.',
+  },
+  UNSUPPORTED: {
+    retryable: false,
+    http: 501,
+    grpc: 12,
+    fix: 'Use a feature that the server metadata (GET /v2) lists.',
+  },
+  NOT_READY: {
+    retryable: true,
+    http: 503,
+    grpc: 14,
+    fix: 'The endpoint has no ready replica yet: wait as Retry-After says, or look at massif status.',
+  },
+  MAILBOX_FULL: {
+    retryable: true,
+    http: 503,
+    grpc: 14,
+    fix: 'The replica is at capacity; try another one, or later.',
+  },
+  BREAKER_OPEN: {
+    retryable: true,
+    http: 503,
+    grpc: 14,
+    fix: 'The replica failed too often lately; try another one.',
+  },
+  REPLICA_LOST: {
+    retryable: true,
+    http: 503,
+    grpc: 14,
+    fix: 'The replica went away during the call; try another one.',
+  },
+  ENGINE_FAILED: {
+    retryable: true,
+    http: 503,
+    grpc: 14,
+    fix: 'The engine stopped during the call; try another replica.',
+  },
+  UNAVAILABLE: {
+    retryable: true,
+    http: 503,
+    grpc: 14,
+    fix: 'A part of the mesh is away: look at massif doctor.',
+  },
+  DEADLINE: {
+    retryable: false,
+    http: 504,
+    grpc: 4,
+    fix: 'Give the call more time (Massif-Timeout, milliseconds), or look at massif top for what is slow.',
+  },
+  LEASE_LOST: {
+    retryable: true,
+    http: 409,
+    grpc: 10,
+    fix: 'Another process took over; it goes on with the work.',
+  },
+} as const satisfies Record<string, { retryable: boolean; http: number; grpc: number; fix: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export type FailureFields = Readonly<Record<string, unknown>>;
+
+/** A failure of the world, as against a mistake of ours (those are assertions). */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly fields: FailureFields = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  get http(): number {
+    return ERRORS[this.code].http;
+  }
+
+  get fix(): string {
+    return ERRORS[this.code].fix;
+  }
+
+  /** Whole seconds a caller should wait; undefined where waiting does not help. */
+  get retryAfterS(): number | undefined {
+    return this.http === 503 || this.http === 429 ? 1 : undefined;
+  }
+
+  /** The protocol's error body: `{"error": "..."}` with the code, so that programs can branch on it. */
+  toBody(): { error: string; code: ErrorCode; retryable: boolean } {
+    return { error: `${this.message} ${this.fix}`, code: this.code, retryable: this.retryable };
+  }
+}
+
+/** `failure('TOO_LARGE', 'The body has 9 MB, the limit is 8 MB.', { bytes })`: the message says what, the code says what to do. */
+export function failure(
+  code: ErrorCode,
+  message: string,
+  fields: FailureFields = {},
+  cause?: unknown,
+): Failure {
+  return new Failure(code, message, fields, cause === undefined ? undefined : { cause });
+}
+
+/** Whatever was thrown, as a failure: unknown errors become INTERNAL and keep their cause. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return failure('INTERNAL', error instanceof Error ? error.message : String(error), {}, error);
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}

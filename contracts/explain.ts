@@ -1,0 +1,32 @@
+// A routing decision with its reasons: what the router would do with a request, in words an operator can act on.
+import { z } from 'zod';
+
+export const ExplainRequest = z.object({
+  user: z.string().optional(),
+  version: z.string().optional(),
+});
+export type ExplainRequest = z.infer<typeof ExplainRequest>;
+
+export const CandidateReport = z.object({
+  replica: z.string(),
+  shard: z.string(),
+  region: z.string(),
+  inFlight: z.int(),
+  latencyMs: z.number(),
+  /** `eligible`, or why not: `stale heartbeat`, `breaker blocked`, `draining`, ... */
+  verdict: z.string(),
+});
+
+export const Explanation = z.object({
+  endpoint: z.string(),
+  region: z.string(),
+  version: z.string().optional(),
+  label: z.string().optional(),
+  bucket: z.int().optional(),
+  replica: z.string().optional(),
+  /** The code a caller would get, when nothing can be chosen. */
+  refusal: z.string().optional(),
+  reasons: z.array(z.string()),
+  candidates: z.array(CandidateReport),
+});
+export type Explanation = z.infer<typeof Explanation>;

@@ -1,0 +1,34 @@
+// The headers of a data-path message, on NATS and HTTP alike (names are case-sensitive on NATS).
+
+export const headers = {
+  /** Bytes of the JSON part of the body; absent when the whole body is JSON. */
+  jsonLength: 'Inference-Header-Content-Length',
+  /** One per user request, the same in retries and hedges. */
+  requestId: 'Massif-Request-Id',
+  /** 1, 2, ... hedges count. */
+  attempt: 'Massif-Attempt',
+  /** The caller's inbox, set by the router for the engine: the answer takes the short way home. */
+  reply: 'Massif-Reply',
+  /** Milliseconds left when the message is sent; every hop subtracts the time it held the request. */
+  timeoutMs: 'Massif-Timeout',
+  /** Opaque key of sticky routing. */
+  user: 'Massif-User',
+  /** 0 default, 1 highest. */
+  priority: 'Massif-Priority',
+  /** On answers: which replica ran it, and the region it runs in. */
+  replica: 'Massif-Replica',
+  /** On answers of a routed or direct call: how many attempts it took. */
+  attempts: 'Massif-Attempts',
+  /** The endpoint on a run subject, whose own name is the replica's. */
+  endpoint: 'Massif-Endpoint',
+  traceparent: 'traceparent',
+  errorStatus: 'Nats-Service-Error-Code',
+  errorText: 'Nats-Service-Error',
+  /** Our code beside the numeric one, so that programs branch on words. */
+  errorCode: 'Massif-Error',
+  retryAfter: 'Retry-After',
+} as const;
+
+/** A call without a deadline of its own gets this one; nothing waits for ever. */
+export const DEFAULT_TIMEOUT_MS = 10_000;
+export const TIMEOUT_MS_MAX = 600_000;

@@ -1,0 +1,53 @@
+// What a shard says of itself, every HEARTBEAT_MS and at once when a replica changes its state.
+import { z } from 'zod';
+import { Digest, InstanceName, ModelName, RegionName } from './names.js';
+
+export const HEARTBEAT_MS = 500;
+/** Older than this and the shard is not a first choice any more: three beats and a little. */
+export const HEARTBEAT_STALE_MS = 1_750;
+
+export const ReplicaState = z.enum(['loading', 'warming', 'ready', 'draining', 'failed']);
+export type ReplicaState = z.infer<typeof ReplicaState>;
+
+export const ReplicaReport = z.object({
+  id: z.string(),
+  model: ModelName,
+  version: Digest,
+  state: ReplicaState,
+  /** Requests accepted and not yet answered. */
+  inFlight: z.int().min(0),
+  /** How many it accepts before it answers MAILBOX_FULL. */
+  capacity: z.int().min(1),
+  /** Moving average of queue and run together. */
+  latencyMs: z.number().min(0),
+  /** Batch the engine found to pay; 1 for most convolution models. */
+  batchMax: z.int().min(1),
+  served: z.int().min(0),
+  failed: z.int().min(0),
+  /** Changes whenever another engine process takes the replica over. */
+  epoch: z.int().min(0),
+  /** Why it failed, when it did. */
+  reason: z.string().optional(),
+});
+export type ReplicaReport = z.infer<typeof ReplicaReport>;
+
+export const EngineReport = z.object({
+  pid: z.int(),
+  state: z.enum(['starting', 'ready', 'spare', 'stopping']),
+  rssBytes: z.int(),
+  replicas: z.array(z.string()),
+});
+export type EngineReport = z.infer<typeof EngineReport>;
+
+export const Heartbeat = z.object({
+  shard: InstanceName,
+  region: RegionName,
+  /** The host process; another pid is another life, whose sequence starts again. */
+  pid: z.int(),
+  seq: z.int(),
+  state: z.enum(['starting', 'ready', 'draining']),
+  device: z.object({ kind: z.string(), cores: z.int(), memoryBytes: z.int() }),
+  engines: z.array(EngineReport),
+  replicas: z.array(ReplicaReport),
+});
+export type Heartbeat = z.infer<typeof Heartbeat>;

@@ -1,0 +1,150 @@
+// The conversation with the registry, and the records it keeps in KV. Buckets and keys are in contracts/buckets.ts.
+import { z } from 'zod';
+import { Digest, EndpointName, Label, ModelName } from './names.js';
+import { Bundle } from './manifest.js';
+import { TensorSpec } from './tensor-spec.js';
+
+export const Resource = z.object({ name: z.string(), digest: Digest, bytes: z.int().min(0) });
+export type Resource = z.infer<typeof Resource>;
+
+/** What the publisher says of a model; travels as the signed resource `card.json`. */
+export const Card = z.object({
+  licence: z.string().max(200).default('unknown'),
+  description: z.string().max(4_000).default(''),
+  source: z.string().max(500).default(''),
+  /** Digest of the version this one was made from (lineage), and how. */
+  parent: Digest.optional(),
+  method: z.string().max(200).optional(),
+  /** Small models of one group share an engine process. */
+  trustGroup: z.string().max(64).default('shared'),
+  /** A large, hot or suspect model gets an engine of its own. */
+  ownEngine: z.boolean().default(false),
+  /** Values for variable dimensions during warm-up: {"w": 320} by symbolic name, or by "input:axis". */
+  warmDims: z.record(z.string(), z.int().min(1)).default({}),
+  /** Runs longer than this are taken for stuck and the engine is replaced. */
+  runLimitMs: z.int().min(10).max(600_000).default(30_000),
+});
+export type Card = z.infer<typeof Card>;
+
+export const VersionState = z.enum(['live', 'archived']);
+
+export const VersionRecord = z.object({
+  digest: Digest,
+  model: ModelName,
+  label: Label,
+  state: VersionState,
+  createdAt: z.iso.datetime(),
+  /** SHA-256 of the publisher's public key, and the person the policy names for it. */
+  signer: z.object({ fingerprint: z.string(), person: z.string() }),
+  resources: z.array(Resource).min(1),
+  inputs: z.array(TensorSpec),
+  outputs: z.array(TensorSpec),
+  opset: z.int(),
+  irVersion: z.int(),
+  parameterCount: z.int(),
+  bytes: z.int(),
+  card: Card,
+  bundle: Bundle,
+});
+export type VersionRecord = z.infer<typeof VersionRecord>;
+
+/** Weights are parts of 10,000, so that one user in ten thousand can be moved. */
+export const WEIGHT_TOTAL = 10_000;
+
+export const Variant = z.object({ version: Digest, label: Label, weight: z.int().min(0).max(WEIGHT_TOTAL) });
+export type Variant = z.infer<typeof Variant>;
+
+export const EndpointRecord = z.object({
+  name: EndpointName,
+  model: ModelName,
+  variants: z
+    .array(Variant)
+    .min(1)
+    .max(16)
+    .refine((variants) => variants.reduce((sum, v) => sum + v.weight, 0) === WEIGHT_TOTAL, {
+      message: `weights must add up to ${WEIGHT_TOTAL}`,
+    }),
+  /** Hashed with the user to give a bucket; a new salt reshuffles everybody. */
+  salt: z.string().min(1).max(64),
+  /** `user`: the user decides the variant and a call without one is refused; `request`: a user sticks, others are drawn. */
+  assignment: z.enum(['user', 'request']),
+  replicasPerRegion: z.int().min(1).max(64),
+  /** A call without a deadline gets this one. */
+  timeoutMs: z.int().min(1).max(600_000),
+  /** Second attempt on another replica after this time; absent = no hedging. */
+  hedgeAfterMs: z.int().min(1).optional(),
+  updatedAt: z.iso.datetime(),
+});
+export type EndpointRecord = z.infer<typeof EndpointRecord>;
+
+/** Which versions a shard is to hold. One record a shard, written by the placer alone, fenced by its epoch. */
+export const PlacementRecord = z.object({
+  shard: z.string(),
+  epoch: z.int().min(0),
+  versions: z.array(z.object({ model: ModelName, version: Digest })).max(10_000),
+});
+export type PlacementRecord = z.infer<typeof PlacementRecord>;
+
+// ---- requests and replies -------------------------------------------------------------------------------------------
+
+/** The bytes lie in the upload bucket under their digests already; this makes them a version, or nothing. */
+export const PushRequest = z.object({
+  model: ModelName,
+  label: Label,
+  bundle: Bundle,
+  resources: z.array(Resource).min(1).max(1_000),
+  /** Aliases to move to the new version in the same step. */
+  aliases: z.array(Label).max(16).default([]),
+});
+export type PushRequest = z.infer<typeof PushRequest>;
+/** `created` is false when the very same version was there already. */
+export const PushReply = z.object({ version: VersionRecord, created: z.boolean() });
+export type PushReply = z.infer<typeof PushReply>;
+
+export const ModelsRequest = z.object({ model: ModelName.optional(), archived: z.boolean().default(false) });
+export type ModelsRequest = z.infer<typeof ModelsRequest>;
+export const ModelSummary = z.object({
+  model: ModelName,
+  aliases: z.record(z.string(), Digest),
+  versions: z.array(VersionRecord.omit({ bundle: true })),
+});
+export const ModelsReply = z.object({ models: z.array(ModelSummary) });
+export type ModelsReply = z.infer<typeof ModelsReply>;
+
+/** A version by digest (or its first 12 digits), label or alias; without one: the alias `stable`, else the newest. */
+export const VersionQuery = z.object({ model: ModelName, version: z.string().max(64).optional() });
+export type VersionQuery = z.infer<typeof VersionQuery>;
+export const ShowReply = z.object({ version: VersionRecord });
+export type ShowReply = z.infer<typeof ShowReply>;
+
+export const AliasRequest = z.object({ model: ModelName, alias: Label, version: z.string().max(64) });
+export type AliasRequest = z.infer<typeof AliasRequest>;
+
+export const DeployRequest = z.object({
+  endpoint: EndpointName,
+  model: ModelName,
+  /** Versions by digest, label or alias; weights in parts of 10,000. Empty: the default version takes all. */
+  variants: z
+    .array(z.object({ version: z.string().max(64), weight: z.int().min(0).max(WEIGHT_TOTAL) }))
+    .max(16)
+    .default([]),
+  assignment: z.enum(['user', 'request']).default('request'),
+  replicasPerRegion: z.int().min(1).max(64).default(1),
+  timeoutMs: z.int().min(1).max(600_000).default(10_000),
+  hedgeAfterMs: z.int().min(1).optional(),
+});
+export type DeployRequest = z.infer<typeof DeployRequest>;
+export const DeployReply = z.object({ endpoint: EndpointRecord });
+export type DeployReply = z.infer<typeof DeployReply>;
+
+export const EndpointQuery = z.object({ endpoint: EndpointName });
+export type EndpointQuery = z.infer<typeof EndpointQuery>;
+export const EndpointsReply = z.object({ endpoints: z.array(EndpointRecord) });
+export type EndpointsReply = z.infer<typeof EndpointsReply>;
+
+export const LineageReply = z.object({
+  versions: z.array(
+    z.object({ digest: Digest, label: Label, parent: Digest.optional(), method: z.string().optional() }),
+  ),
+});
+export type LineageReply = z.infer<typeof LineageReply>;

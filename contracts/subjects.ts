@@ -1,0 +1,43 @@
+// Every subject on the bus, built by one function each. contracts/README.md is the map of these, and a test compares the two.
+import { subjectToken } from './names.js';
+
+export const subjects = {
+  /** Caller -> router: one inference, body of the Open Inference Protocol. Queue group `router`; region members first. */
+  infer: (endpoint: string) => `massif.infer.${subjectToken(endpoint)}` as const,
+  /** The same for one version of an endpoint's model: bypasses the weights, never the gate. */
+  inferVersion: (endpoint: string, label: string) =>
+    `massif.infer.${subjectToken(endpoint)}.${subjectToken(label)}` as const,
+  /** Router or client -> engine: the same bytes, to one replica. */
+  run: (replica: string) => `massif.run.${replica}` as const,
+  /** Caller -> router: what would happen to such a request, and why. */
+  explain: (endpoint: string) => `massif.explain.${subjectToken(endpoint)}` as const,
+  /** Shard -> everybody: what it serves and how loaded it is. */
+  heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
+  /** Operator -> shard host: load, unload, recycle, drain. */
+  shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
+  /** Command line, services -> registry. Queue group `registry`. */
+  registry: (verb: RegistryVerb) => `massif.registry.${verb}` as const,
+  /** Gateway -> every process of a region: its metrics in Prometheus' text form. */
+  metrics: (region: string) => `massif.metrics.${region}` as const,
+  /** Operator -> every process: who is there, which build, since when. */
+  status: () => 'massif.status' as const,
+};
+
+export type RegistryVerb =
+  'push' | 'models' | 'show' | 'alias' | 'deploy' | 'undeploy' | 'endpoints' | 'archive' | 'lineage';
+
+export type ShardVerb = 'recycle' | 'drain' | 'inspect';
+
+/** Subscriptions to whole families of subjects. */
+export const wildcards = {
+  infer: () => 'massif.infer.*' as const,
+  inferVersion: () => 'massif.infer.*.*' as const,
+  explain: () => 'massif.explain.*' as const,
+  heartbeats: () => 'massif.heartbeat.>' as const,
+};
+
+/** Members of a queue group share the messages; the server prefers members of its own region. */
+export const queues = { router: 'router', registry: 'registry', replica: 'replica' } as const;
+
+/** An engine publishes only to subjects of this shape, never to any other that a header may name. */
+export const isInbox = (subject: string): boolean => /^_INBOX(_[\w-]+)?(\.[\w-]+){1,4}$/.test(subject);

@@ -1,0 +1,27 @@
+// Two projects: `unit` beside the code, `system` with real servers. The globs keep dist out, where tests are compiled too.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './counted.reporter.ts'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{contracts,client,services,deploy}/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['chaos-tests/**/*.test.ts'],
+          retry: 0,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
