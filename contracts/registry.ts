@@ -48,6 +48,10 @@ export const VersionRecord = z.object({
 });
 export type VersionRecord = z.infer<typeof VersionRecord>;
 
+/** A movable name of a version, in the catalog bucket like versions and endpoints. */
+export const AliasRecord = z.object({ model: ModelName, alias: Label, version: Digest });
+export type AliasRecord = z.infer<typeof AliasRecord>;
+
 /** Weights are parts of 10,000, so that one user in ten thousand can be moved. */
 export const WEIGHT_TOTAL = 10_000;
 

@@ -1,0 +1,242 @@
+// SIGKILLs every kind of process at random moments under an open-loop load, and accounts for every request by its id: the client
+// library loses none; plain callers of one door lose what is said here, kind by kind; a control run without retries must lose some.
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectNats } from '@nats-io/transport-node';
+import type { MassifClient } from '../../client/mod.js';
+import { headers } from '../../contracts/headers.js';
+import { decodeInferResponse, encodeInferRequest, readJsonLength } from '../../contracts/infer-body.js';
+import { subjects } from '../../contracts/subjects.js';
+import { root } from '../../deploy/local/root.mjs';
+import { seededRandom } from '../../services/mesh/random.js';
+import { mlp } from '../../services/onnx/testing/mlp.js';
+import { type DrillMesh, startMesh } from '../harness.js';
+import { Ledger } from '../ledger.js';
+import { type Caller, openLoop } from '../open-loop.js';
+import { type Drill, promise } from '../promises.js';
+import { readRunbook, runBlock } from '../runbook.js';
+import { questions, type Question } from '../questions.js';
+
+const ENDPOINT = 'mlp';
+const DEADLINE_MS = 2_000;
+const SHARDS_PER_REGION = 2;
+const KINDS = ['engine', 'shard', 'router', 'gateway', 'registry', 'nats', 'consul'] as const;
+const ROUNDS = { ci: 1, quick: 2, full: 8 } as const;
+const RUNBOOK = join(root, 'deploy', 'runbooks', 'process-lost.md');
+
+/** Requests one kill may cost the plain callers of one door together, by kind; nothing retries for them. */
+const PLAIN_LOSS_MAX: Record<(typeof KINDS)[number], number> = {
+  engine: 2,
+  shard: 4,
+  router: 8,
+  gateway: 200,
+  registry: 0,
+  nats: 200,
+  consul: 0,
+};
+
+export const drill: Drill = async ({ form, seed, log }) => {
+  const random = seededRandom(seed);
+  await using mesh = await startMesh({ shardsPerRegion: SHARDS_PER_REGION, apart: true });
+  const model = mlp(1);
+  await mesh.publish(ENDPOINT, [{ name: 'model.onnx', bytes: model }], SHARDS_PER_REGION);
+  const asked = await questions(model, 16);
+
+  await using direct = await mesh.client();
+  await using routed = await mesh.client({ mode: 'routed' });
+  await using control = await mesh.client({ retries: false });
+  const callers: Caller[] = [
+    { name: 'client', perSecond: 200, call: clientCall(direct, asked) },
+    { name: 'client-routed', perSecond: 20, call: clientCall(routed, asked) },
+    { name: 'control', perSecond: 40, call: clientCall(control, asked) },
+  ];
+  for (const region of mesh.regions) {
+    callers.push({ name: `nats-${region.name}`, perSecond: 20, call: await natsCall(region.natsUrl, asked) });
+    callers.push({ name: `rest-${region.name}`, perSecond: 20, call: restCall(region.restUrl, asked) });
+  }
+
+  const ledger = new Ledger();
+  const stop = new AbortController();
+  const load = openLoop(callers, ledger, stop.signal);
+  const env = runbookEnv(mesh);
+  const blocks = await readRunbook(RUNBOOK);
+  const failedBlocks: string[] = [];
+  const run = async (section: string): Promise<void> => {
+    for (const block of blocks.filter((b) => b.section === section)) {
+      const ran = await runBlock(block, root, env);
+      if (ran.code !== 0) failedBlocks.push(`${section}: ${block.script}\n${ran.output}`);
+    }
+  };
+
+  let unsettled = 0;
+  for (let round = 0; round < ROUNDS[form]; round++) {
+    for (const kind of shuffled(KINDS, random)) {
+      await sleep(100 + random() * 400);
+      const victims = mesh.targets().filter((target) => target.kind === kind);
+      const victim = victims[Math.floor(random() * victims.length)];
+      if (!victim) throw new Error(`there is no ${kind} to kill`);
+      const kill = {
+        kind,
+        name: victim.name,
+        atMs: performance.now(),
+        recoveredMs: Number.POSITIVE_INFINITY,
+      };
+      ledger.kills.push(kill);
+      victim.kill();
+      if (round === 0 && kind === 'shard') await run('Steps');
+      await mesh.settled(ENDPOINT).catch((error: unknown) => {
+        unsettled++;
+        log(String(error));
+      });
+      kill.recoveredMs = performance.now();
+      log(
+        `${ledger.kills.length}. killed ${victim.name}: settled after ${Math.round(kill.recoveredMs - kill.atMs)} ms`,
+      );
+    }
+  }
+  await run('Check');
+  stop.abort();
+  await load;
+  for (const text of failedBlocks) log(text);
+
+  const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
+  const losses = Object.fromEntries(callers.map(({ name }) => [name, ledger.lossesByKind(name)]));
+  const client = [ledger.account('client'), ledger.account('client-routed')];
+  const sum = (pick: (a: (typeof client)[number]) => number): number =>
+    client.reduce((n, a) => n + pick(a), 0);
+  const promises = [
+    promise('kills', ledger.kills.length, '>=', form === 'full' ? 50 : KINDS.length, 'kills'),
+    promise(
+      'kinds of process killed',
+      new Set(ledger.kills.map((k) => k.kind)).size,
+      '==',
+      KINDS.length,
+      'kinds',
+    ),
+    promise(
+      'requests through the client library that failed',
+      sum((a) => a.failed),
+      '==',
+      0,
+      'requests',
+    ),
+    promise('requests not accounted for', ledger.pending(), '==', 0, 'requests'),
+    promise('requests lost without retries (control)', ledger.account('control').failed, '>=', 1, 'requests'),
+    promise('kills after which the mesh did not settle', unsettled, '==', 0, 'kills'),
+    promise('runbook blocks that failed', failedBlocks.length, '==', 0, 'blocks'),
+    ...KINDS.map((kind) => {
+      const kills = ledger.kills.filter((k) => k.kind === kind).length;
+      const plain = callers.filter(({ name }) => /^(nats|rest)-/.test(name));
+      const lost = plain.reduce((n, { name }) => n + (losses[name]?.[kind] ?? 0), 0);
+      return promise(
+        `plain callers' losses, ${kind} killed`,
+        lost,
+        '<=',
+        PLAIN_LOSS_MAX[kind] * kills,
+        'requests',
+      );
+    }),
+    promise(
+      'longest answer of the client library',
+      longest(client),
+      '<=',
+      form === 'full' ? DEADLINE_MS : Infinity,
+      'ms',
+    ),
+  ];
+  return {
+    requests: sum((a) => a.requests),
+    failed: sum((a) => a.failed),
+    attempts: sum((a) => a.attempts),
+    promises,
+    results: { seed, accounts, losses },
+  };
+};
+
+const longest = (accounts: readonly { longestMs: number }[]): number =>
+  Math.round(Math.max(...accounts.map((a) => a.longestMs)));
+
+function clientCall(client: MassifClient, asked: readonly Question[]): Caller['call'] {
+  return async (id, n) => {
+    const question = asked[n % asked.length] as Question;
+    const { outputs, attempts } = await client.infer(
+      ENDPOINT,
+      { x: { data: question.input, shape: [1, question.input.length] } },
+      { requestId: id, timeoutMs: DEADLINE_MS },
+    );
+    question.check(outputs['y']?.data);
+    return { attempts };
+  };
+}
+
+/** What any NATS client can do: one request, one answer, no second try. */
+async function natsCall(url: string, asked: readonly Question[]): Promise<Caller['call']> {
+  const nc = await connectNats({
+    servers: url,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+    noAsyncTraces: true,
+  });
+  const { headers: natsHeaders } = await import('@nats-io/transport-node');
+  return async (id, n) => {
+    const question = asked[n % asked.length] as Question;
+    const body = bodyOf(question);
+    const sent = natsHeaders();
+    sent.set(headers.requestId, id);
+    sent.set(headers.jsonLength, String(body.jsonLength));
+    const reply = await nc.request(subjects.infer(ENDPOINT), body.bytes, {
+      timeout: DEADLINE_MS,
+      headers: sent,
+    });
+    const status = reply.headers?.get(headers.errorStatus);
+    if (status)
+      throw Object.assign(new Error(status), { code: reply.headers?.get(headers.errorCode) ?? status });
+    const jsonLength = readJsonLength(reply.headers?.get(headers.jsonLength), reply.data.length);
+    question.check(decodeInferResponse(reply.data, jsonLength).outputs[0]?.data);
+    return { attempts: 1 };
+  };
+}
+
+function restCall(url: string, asked: readonly Question[]): Caller['call'] {
+  return async (id, n) => {
+    const question = asked[n % asked.length] as Question;
+    const body = bodyOf(question);
+    const reply = await fetch(`${url}/v2/models/${ENDPOINT}/infer`, {
+      method: 'POST',
+      body: body.bytes as Uint8Array<ArrayBuffer>,
+      headers: {
+        'content-type': 'application/octet-stream',
+        [headers.jsonLength]: String(body.jsonLength),
+        [headers.requestId]: id,
+      },
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    if (!reply.ok) {
+      const { code } = (await reply.json().catch(() => ({}))) as { code?: string };
+      throw Object.assign(new Error(String(reply.status)), { code: code ?? String(reply.status) });
+    }
+    const answer = new Uint8Array(await reply.arrayBuffer());
+    const jsonLength = readJsonLength(reply.headers.get(headers.jsonLength) ?? undefined, answer.length);
+    question.check(decodeInferResponse(answer, jsonLength).outputs[0]?.data);
+    return { attempts: 1 };
+  };
+}
+
+function bodyOf(question: Question) {
+  return encodeInferRequest({
+    parameters: {},
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, question.input.length], data: question.input }],
+    binaryOutput: true,
+  });
+}
+
+function runbookEnv(mesh: DrillMesh): NodeJS.ProcessEnv {
+  return { ...process.env, MASSIF_STATE: join(mesh.topology.dir, 'state.json'), ENDPOINT };
+}
+
+function shuffled<T>(values: readonly T[], random: () => number): T[] {
+  return values
+    .map((value) => ({ value, order: random() }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ value }) => value);
+}

@@ -1,0 +1,202 @@
+// A whole mesh for a drill or a system test: real servers, real processes, free ports, a folder of its own. Verbs: publish, kill,
+// settled. Disposal stops everything and fails when something is left.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type ConnectOptions, type MassifClient, type PushFile } from '../client/mod.js';
+import { HEARTBEAT_STALE_MS, Heartbeat } from '../contracts/heartbeat.js';
+import { subjects, wildcards } from '../contracts/subjects.js';
+import { LocalMesh } from '../deploy/local/local-mesh.js';
+import { freeBlock } from '../deploy/local/ports.js';
+import { planMesh, type RegionPlan, type Topology } from '../deploy/local/topology.js';
+
+export interface MeshOptions {
+  readonly regions?: readonly string[];
+  readonly shardsPerRegion?: number;
+  /** Every service a process of its own. */
+  readonly apart?: boolean;
+}
+
+export interface Target {
+  readonly kind: string;
+  readonly name: string;
+  kill(signal?: NodeJS.Signals): void;
+}
+
+const SETTLE_MS_MAX = 60_000;
+const PORTS_FROM = 20_000;
+const PORTS_UP_TO = 29_000;
+
+export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
+  const dir = await mkdtemp(join(tmpdir(), 'massif-drill-'));
+  const from = PORTS_FROM + 20 * Math.floor((Math.random() * (PORTS_UP_TO - PORTS_FROM)) / 20);
+  const base = await freeBlock(from, options.regions?.length ?? 2);
+  const topology = planMesh({ dir, base, shardsPerRegion: 1, ...options });
+  const local = new LocalMesh(topology);
+  try {
+    await local.boot();
+    const listeners = await Promise.all(
+      topology.regions.map((region) =>
+        connectNats({
+          servers: region.natsUrl,
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 100,
+          pingInterval: 1_000,
+        }),
+      ),
+    );
+    return new DrillMesh(topology, local, listeners);
+  } catch (error) {
+    await local.stop();
+    throw error;
+  }
+}
+
+export class DrillMesh implements AsyncDisposable {
+  private readonly beats = new Map<string, { beat: Heartbeat; atMs: number }>();
+  readonly regions: readonly RegionPlan[];
+
+  constructor(
+    readonly topology: Topology,
+    readonly local: LocalMesh,
+    private readonly listeners: readonly NatsConnection[],
+  ) {
+    this.regions = topology.regions;
+    for (const nc of listeners) {
+      nc.subscribe(wildcards.heartbeats(), {
+        callback: (_error, message) => {
+          const beat = Heartbeat.parse(message.json());
+          this.beats.set(beat.shard, { beat, atMs: performance.now() });
+        },
+      });
+    }
+  }
+
+  get natsUrls(): string[] {
+    return this.regions.map((region) => region.natsUrl);
+  }
+
+  client(options: Partial<ConnectOptions> = {}): Promise<MassifClient> {
+    return connect({ nats: this.natsUrls, ...options });
+  }
+
+  /** Publishes a version and serves it on every shard; returns once every shard of the mesh has it ready. */
+  async publish(name: string, files: readonly PushFile[], shardsPerRegion: number): Promise<void> {
+    await using client = await this.client({ mode: 'routed' });
+    const privateKeyPem = await readFile(join(this.topology.keys, 'publisher.pem'), 'utf8');
+    const options = { model: name, label: '1', privateKeyPem, aliases: ['stable'] };
+    await eventually('the registry takes a push', () => client.registry.push(files, options));
+    await client.registry.deploy({
+      endpoint: name,
+      model: name,
+      replicasPerRegion: shardsPerRegion,
+      timeoutMs: 2_000,
+    });
+    await this.settled(name);
+  }
+
+  /** Everything that can be killed now, engines included. */
+  targets(): Target[] {
+    const processes = this.local.supervisor.list().map(({ kind, name }) => ({
+      kind,
+      name,
+      kill: (signal: NodeJS.Signals = 'SIGKILL') => this.local.supervisor.process(name).signal(signal),
+    }));
+    const engines = [...this.beats.values()].flatMap(({ beat }) =>
+      beat.engines
+        .filter((engine) => engine.replicas.length > 0)
+        .map((engine) => ({
+          kind: 'engine',
+          name: `engine of ${beat.shard}`,
+          kill: (signal: NodeJS.Signals = 'SIGKILL') => void process.kill(engine.pid, signal),
+        })),
+    );
+    return [...processes, ...engines];
+  }
+
+  /** Returns when all processes are up, every shard serves the endpoint, and every door of every region answers. */
+  async settled(endpoint: string, probe?: () => Promise<void>): Promise<void> {
+    const signal = AbortSignal.timeout(SETTLE_MS_MAX);
+    for (;;) {
+      const missing = await this.missing(endpoint);
+      if (missing === undefined) {
+        await probe?.();
+        return;
+      }
+      if (signal.aborted)
+        throw new Error(`the mesh did not settle within ${SETTLE_MS_MAX / 1000} s: ${missing}`);
+      await sleep(50);
+    }
+  }
+
+  /** What is not yet as it should be, in words. */
+  private async missing(endpoint: string): Promise<string | undefined> {
+    const down = this.local.supervisor.list().find((process) => process.state !== 'ready');
+    if (down) return `${down.name} is ${down.state}`;
+    for (const { name, kind } of this.topology.services) {
+      if (kind !== 'shard') continue;
+      const seen = this.beats.get(name);
+      const pid = this.local.supervisor.process(name).pid;
+      if (!seen || seen.beat.pid !== pid) return `${name} has sent no heartbeat yet`;
+      if (performance.now() - seen.atMs > HEARTBEAT_STALE_MS) return `${name} is silent`;
+      if (!seen.beat.replicas.some((r) => r.model === endpoint && r.state === 'ready'))
+        return `${name} has no ready replica`;
+    }
+    for (const [index, region] of this.regions.entries()) {
+      const leader = await fetchJson(`${region.consulUrl}/v1/status/leader`);
+      if (typeof leader !== 'string' || leader === '') return `Consul in ${region.name} has no leader`;
+      const ready = (await fetchJson(`${region.restUrl}/v2/models/${endpoint}/ready`)) as
+        { ready?: boolean } | undefined;
+      if (ready?.ready !== true) return `${endpoint} is not ready over REST in ${region.name}`;
+      const explained = await this.listeners[index]
+        ?.request(subjects.explain(endpoint), '{}', { timeout: 1_000 })
+        .then((message) => message.json<{ replica?: string }>())
+        .catch(() => undefined);
+      if (explained?.replica === undefined)
+        return `the router in ${region.name} has no replica of ${endpoint}`;
+    }
+    return undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.listeners.map((nc) => nc.close()));
+    const pids = this.local.supervisor.list().flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    const engines = [...this.beats.values()].flatMap(({ beat }) => beat.engines.map((engine) => engine.pid));
+    await this.local.stop();
+    const left = [...pids, ...engines].filter(isAlive);
+    await rm(this.topology.dir, { recursive: true, force: true, maxRetries: 5 });
+    if (left.length > 0) throw new Error(`the mesh left processes behind: ${left.join(', ')}`);
+  }
+}
+
+async function fetchJson(url: string): Promise<unknown> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    return await answer.json();
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Tries until it does not throw; the last reason when time is up. */
+export async function eventually<T>(what: string, attempt: () => Promise<T>, withinMs = 30_000): Promise<T> {
+  const signal = AbortSignal.timeout(withinMs);
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal.aborted) throw new Error(`not within ${withinMs} ms: ${what}`, { cause: error });
+      await sleep(100);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+// A way to a model: `direct` chooses the replica itself and asks its engine, `routed` leaves the choice to the region's router.
+import type { Body } from '../contracts/infer-body.js';
+
+export interface CallOptions {
+  readonly requestId: string;
+  readonly timeoutMs: number | undefined;
+  readonly user: string | undefined;
+  /** Label or digest: bypasses the weights, never the gate. */
+  readonly version: string | undefined;
+  readonly priority: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Answer {
+  readonly bytes: Uint8Array;
+  readonly jsonLength: number | undefined;
+  readonly replica: string;
+  readonly attempts: number;
+}
+
+export interface Caller {
+  infer(endpoint: string, body: Body, options: CallOptions): Promise<Answer>;
+  close(): void;
+}

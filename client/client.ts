@@ -1,0 +1,147 @@
+// The client that applications hold: typed arrays in, tensors out, over every region it knows of.
+import { nuid } from '@nats-io/transport-node';
+import { failure } from '../contracts/errors.js';
+import { Explanation } from '../contracts/explain.js';
+import { decodeInferResponse, encodeInferRequest } from '../contracts/infer-body.js';
+import type { EndpointRecord, VersionRecord } from '../contracts/registry.js';
+import { subjects } from '../contracts/subjects.js';
+import type { TensorSpec } from '../contracts/tensor-spec.js';
+import type { Inputs, Outputs } from './call.js';
+import type { Caller } from './caller.js';
+import { Catalog } from './catalog.js';
+import type { Connections } from './connections.js';
+import { inputTensors } from './input-tensors.js';
+import { processes, type SeenProcess } from './processes.js';
+import { Registry } from './registry.js';
+
+export interface InferOptions {
+  /** Opaque key of sticky routing: the same user gets the same version. */
+  readonly user?: string;
+  /** A version by label or digest, past the weights. */
+  readonly version?: string;
+  /** For the whole call, retries included. The endpoint's own when absent. */
+  readonly timeoutMs?: number;
+  /** One per user request; logs and answers carry it. Made up when absent. */
+  readonly requestId?: string;
+  /** Names of the outputs that are wanted; all when absent. */
+  readonly outputs?: readonly string[];
+  /** The protocol's parameters, such as `sequence_id`. */
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
+  readonly priority?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface InferResult {
+  readonly outputs: Outputs;
+  readonly modelVersion: string;
+  readonly replica: string;
+  readonly attempts: number;
+  readonly requestId: string;
+}
+
+export interface EndpointMetadata {
+  readonly name: string;
+  readonly versions: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+const EXPLAIN_TIMEOUT_MS = 3_000;
+
+export class MassifClient {
+  readonly registry: Registry;
+  private readonly catalog: Catalog;
+
+  constructor(
+    private readonly connections: Connections,
+    private readonly caller: Caller,
+  ) {
+    this.registry = new Registry(connections);
+    this.catalog = new Catalog(connections);
+  }
+
+  async infer(endpoint: string, inputs: Inputs, options: InferOptions = {}): Promise<InferResult> {
+    const { user, version, timeoutMs, priority, signal, outputs, parameters = {} } = options;
+    const requestId = options.requestId ?? nuid.next();
+    const body = encodeInferRequest({
+      parameters,
+      inputs: inputTensors(inputs),
+      binaryOutput: true,
+      ...(outputs && { outputs: outputs.map((name) => ({ name })) }),
+    });
+    const answer = await this.caller.infer(endpoint, body, {
+      requestId,
+      user,
+      version,
+      timeoutMs,
+      priority,
+      signal,
+    });
+    const response = decodeInferResponse(answer.bytes, answer.jsonLength);
+    return {
+      outputs: Object.fromEntries(response.outputs.map((tensor) => [tensor.name, tensor])),
+      modelVersion: response.modelVersion ?? '',
+      replica: answer.replica,
+      attempts: answer.attempts,
+      requestId,
+    };
+  }
+
+  endpoints(): Promise<EndpointRecord[]> {
+    return this.catalog.endpoints();
+  }
+
+  /** What the endpoint takes and gives, by the version that gets the most traffic. */
+  async metadata(endpoint: string): Promise<EndpointMetadata> {
+    const record = await this.catalog.endpoint(endpoint);
+    const [heaviest] = record.variants.toSorted((a, b) => b.weight - a.weight);
+    if (!heaviest) throw failure('VERSION_UNKNOWN', `Endpoint ${endpoint} has no version.`);
+    const { inputs, outputs } = await this.catalog.version(record.model, heaviest.version);
+    const versions = record.variants.map(({ label }) => label);
+    return { name: endpoint, versions, platform: 'onnx_onnxv1', inputs, outputs };
+  }
+
+  /** Whether a call could be answered now. */
+  async ready(endpoint: string): Promise<boolean> {
+    const { variants } = await this.catalog.endpoint(endpoint);
+    const wanted = variants.filter(({ weight }) => weight > 0);
+    const explained = await Promise.all(wanted.map(({ version }) => this.explain(endpoint, { version })));
+    return explained.every(({ replica }) => replica !== undefined);
+  }
+
+  /** What the nearest router would do with such a call, and why. */
+  explain(
+    endpoint: string,
+    { user, version }: Pick<InferOptions, 'user' | 'version'> = {},
+  ): Promise<Explanation> {
+    return this.connections.request(
+      subjects.explain(endpoint),
+      Explanation,
+      { user, version },
+      EXPLAIN_TIMEOUT_MS,
+    );
+  }
+
+  processes(): Promise<SeenProcess[]> {
+    return processes(this.connections);
+  }
+
+  /** A version by label or digest, and a file that belongs to it (such as `labels.txt`), checked against its digest. */
+  version(model: string, version: string): Promise<VersionRecord> {
+    return this.catalog.version(model, version);
+  }
+
+  file(version: VersionRecord, name: string): Promise<Uint8Array | undefined> {
+    return this.catalog.file(version, name);
+  }
+
+  async close(): Promise<void> {
+    this.caller.close();
+    await this.connections.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,29 @@
+// `massif endpoints`: what can be called, and which versions answer.
+import { shortDigest } from '../../contracts/names.js';
+import type { EndpointRecord } from '../../contracts/registry.js';
+import type { Command, Invocation } from '../cli/command.js';
+import { percentText, table } from '../cli/table.js';
+
+export const endpoints: Command = {
+  name: 'endpoints',
+  usage: 'endpoints',
+  summary: 'what can be called, and which versions answer',
+  async run({ client, out }: Invocation) {
+    const found = await (await client('routed')).endpoints();
+    out.show(found, () => endpointTable(found));
+  },
+};
+
+export function endpointTable(found: readonly EndpointRecord[]): string {
+  return table(
+    ['endpoint', 'model', 'version', 'digest', 'share', 'by', 'replicas', 'timeout'],
+    found.flatMap((endpoint) =>
+      endpoint.variants.map((variant, i) => {
+        const version = [variant.label, shortDigest(variant.version), percentText(variant.weight)];
+        if (i > 0) return ['', '', ...version];
+        const { name, model, assignment, replicasPerRegion, timeoutMs } = endpoint;
+        return [name, model, ...version, assignment, `${replicasPerRegion} a region`, `${timeoutMs} ms`];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,37 @@
+// `massif status`: which processes make up the mesh, and whether each endpoint could answer.
+import type { Command, Invocation } from '../cli/command.js';
+import { bytesText, durationText, table } from '../cli/table.js';
+
+export const status: Command = {
+  name: 'status',
+  usage: 'status',
+  summary: 'processes of all regions, endpoints and whether they are ready',
+  async run({ client, clock, out }: Invocation) {
+    const massif = await client('routed');
+    const [processes, endpoints] = await Promise.all([massif.processes(), massif.endpoints()]);
+    const ready = await Promise.all(endpoints.map(({ name }) => massif.ready(name).catch(() => false)));
+    const states = endpoints.map((endpoint, i) => ({ endpoint: endpoint.name, ready: ready[i] === true }));
+    out.show({ processes, endpoints: states }, () =>
+      [
+        table(
+          ['region', 'process', 'services', 'pid', 'memory', 'up', 'version'],
+          processes.map((p) => [
+            p.region,
+            p.instance,
+            p.services.join(' '),
+            p.pid,
+            bytesText(p.rssBytes),
+            durationText(clock.now() - Date.parse(p.startedAt)),
+            p.version,
+          ]),
+        ),
+        '',
+        table(
+          ['endpoint', 'state'],
+          states.map((s) => [s.endpoint, s.ready ? 'ready' : 'NOT READY']),
+        ),
+      ].join('\n'),
+    );
+    return processes.length > 0 && states.every((s) => s.ready) ? 0 : 1;
+  },
+};

@@ -1,0 +1,113 @@
+// Calls without a router between: the client keeps the table that routers keep, chooses the replica and asks its engine. When a
+// region joins late, a new table over all connections is made ready first; calls under way end where they began.
+import { failure } from '../contracts/errors.js';
+import type { Body } from '../contracts/infer-body.js';
+import type { Bus } from '../services/mesh/bus.js';
+import type { Clock } from '../services/mesh/clock.js';
+import { Dispatcher } from '../services/mesh/dispatch.js';
+import type { Random } from '../services/mesh/random.js';
+import { RouteView } from '../services/mesh/route-view.js';
+import type { Answer, Caller, CallOptions } from './caller.js';
+import type { Connections } from './connections.js';
+import { checkSize } from './payload-limit.js';
+
+export interface DirectOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long the first table may take. */
+  readonly timeoutMs: number;
+  /** False in control runs, which show what is lost without. */
+  readonly retries: boolean;
+}
+
+/** A table and who calls by it. */
+interface Generation {
+  readonly buses: readonly Bus[];
+  readonly view: RouteView;
+  readonly dispatcher: Dispatcher;
+}
+
+const RETIRED_LOOK_MS = 1_000;
+
+export class DirectCaller implements Caller {
+  private readonly retired = new Set<Generation>();
+  private readonly stopLook: () => void;
+  private closed = false;
+
+  /** Returns once the endpoints are known. */
+  static async open(connections: Connections, options: DirectOptions): Promise<DirectCaller> {
+    const caller = new DirectCaller(generation(connections, options), options);
+    try {
+      await withTime(caller.current.view.ready(), options);
+    } catch (error) {
+      caller.close();
+      throw error;
+    }
+    connections.onJoin((bus) => {
+      if (!caller.current.buses.includes(bus)) void caller.renew(connections);
+    });
+    return caller;
+  }
+
+  private constructor(
+    private current: Generation,
+    private readonly options: DirectOptions,
+  ) {
+    this.stopLook = options.clock.every(RETIRED_LOOK_MS, () => this.bury());
+  }
+
+  async infer(endpoint: string, body: Body, options: CallOptions): Promise<Answer> {
+    const { buses, dispatcher } = this.current;
+    for (const bus of buses) checkSize(body.bytes, bus);
+    return dispatcher.infer(endpoint, body, options);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.stopLook();
+    for (const gone of [...this.retired, this.current]) end(gone);
+    this.retired.clear();
+  }
+
+  private async renew(connections: Connections): Promise<void> {
+    const fresh = generation(connections, this.options);
+    await fresh.view.ready().catch(() => undefined);
+    if (this.closed) return end(fresh);
+    this.retired.add(this.current);
+    this.current = fresh;
+  }
+
+  private bury(): void {
+    for (const old of this.retired) {
+      if (old.dispatcher.inFlight > 0) continue;
+      end(old);
+      this.retired.delete(old);
+    }
+  }
+}
+
+function generation(connections: Connections, { clock, random, retries }: DirectOptions): Generation {
+  const [first, ...others] = connections.all();
+  if (!first) throw failure('UNAVAILABLE', 'No region is connected.');
+  const buses: [Bus, ...Bus[]] = [first, ...others];
+  const view = new RouteView({ buses, clock, random });
+  return { buses, view, dispatcher: new Dispatcher({ buses, view, clock, random, retries }) };
+}
+
+function end({ dispatcher, view }: Generation): void {
+  dispatcher.close();
+  view.close();
+}
+
+async function withTime<T>(work: Promise<T>, { clock, timeoutMs }: DirectOptions): Promise<T> {
+  const over = new AbortController();
+  const late = clock.sleep(timeoutMs, over.signal).then(() => {
+    throw failure('UNAVAILABLE', `No region told its endpoints within ${timeoutMs} ms.`);
+  });
+  late.catch(() => undefined); // ended by `over`
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+  }
+}

@@ -1,0 +1,96 @@
+// A push from the publisher's side: digests of all files, the signed manifest over them, and their bytes in the home region's
+// upload bucket under their digests. Then the registry is asked to make a version of them, or nothing.
+import { jetstream } from '@nats-io/jetstream';
+import { Objm } from '@nats-io/obj';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { buckets } from '../contracts/buckets.js';
+import { failure } from '../contracts/errors.js';
+import type { PushRequest, Resource } from '../contracts/registry.js';
+import { signManifest } from '../services/mesh/manifest.js';
+import { privateKeyOf } from '../services/mesh/signing-key.js';
+import type { Connections } from './connections.js';
+import { processes } from './processes.js';
+
+/** One file of a version: `model.onnx` and its company (contracts/manifest.ts), external data under its name in the graph. */
+export type PushFile = { readonly name: string } & (
+  { readonly bytes: Uint8Array } | { readonly path: string }
+);
+
+export interface PushOptions {
+  readonly model: string;
+  readonly label: string;
+  /** The publisher's key: PKCS#8 PEM, ECDSA on P-256 or P-384. */
+  readonly privateKeyPem: string;
+  /** Aliases to move to the new version in the same step. */
+  readonly aliases?: readonly string[];
+  readonly onProgress?: (file: Resource, state: 'uploading' | 'uploaded') => void;
+}
+
+interface Source extends Resource {
+  readonly file: PushFile;
+}
+
+export async function signedPush(
+  files: readonly PushFile[],
+  { model, label, privateKeyPem, aliases = [] }: PushOptions,
+): Promise<{ request: PushRequest; sources: Source[] }> {
+  const sources = await Promise.all(files.map(describe));
+  const { bundle } = signManifest(model, sources, privateKeyOf(privateKeyPem));
+  const resources = sources.map(({ name, digest, bytes }) => ({ name, digest, bytes }));
+  return { request: { model, label, bundle, resources, aliases: [...aliases] }, sources };
+}
+
+const UPLOAD_TIMEOUT_MS = 10_000;
+
+/** What lies there from an earlier try is not sent again. */
+export async function uploadMissing(
+  connections: Connections,
+  sources: readonly Source[],
+  onProgress: PushOptions['onProgress'],
+): Promise<void> {
+  const home = await homeRegion(connections);
+  await connections.nearest(async ({ nc }) => {
+    const js = jetstream(nc, { domain: home, timeout: UPLOAD_TIMEOUT_MS });
+    const store = await new Objm(js).open(buckets.uploads(home));
+    for (const source of sources) {
+      onProgress?.(source, 'uploading');
+      const there = await store.info(source.digest);
+      if (!there || there.size !== source.bytes)
+        await store.put({ name: source.digest }, stream(source.file));
+      onProgress?.(source, 'uploaded');
+    }
+  });
+}
+
+/** Where the registry runs, because there the catalog is written. */
+async function homeRegion(connections: Connections): Promise<string> {
+  const found = (await processes(connections)).find(({ services }) => services.includes('registry'));
+  if (found) return found.region;
+  throw failure('UNAVAILABLE', 'No registry answers, so nothing can be published now.');
+}
+
+async function describe(file: PushFile): Promise<Source> {
+  const hash = createHash('sha256');
+  if ('bytes' in file) {
+    hash.update(file.bytes);
+    return { name: file.name, digest: hash.digest('hex'), bytes: file.bytes.length, file };
+  }
+  const { size } = await stat(file.path).catch((error: unknown) => {
+    throw failure('BAD_REQUEST', `The file ${file.path} cannot be read.`, {}, error);
+  });
+  for await (const part of createReadStream(file.path)) hash.update(part as Uint8Array);
+  return { name: file.name, digest: hash.digest('hex'), bytes: size, file };
+}
+
+function stream(file: PushFile): ReadableStream<Uint8Array> {
+  if ('path' in file) return Readable.toWeb(createReadStream(file.path)) as ReadableStream<Uint8Array>;
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(file.bytes);
+      controller.close();
+    },
+  });
+}

@@ -1,0 +1,73 @@
+// The conversation with the registry: what model owners do. Reads that must go on without the registry are in catalog.ts.
+import { z } from 'zod';
+import {
+  type AliasRequest,
+  DeployReply,
+  type DeployRequest,
+  EndpointsReply,
+  LineageReply,
+  ModelsReply,
+  PushReply,
+  ShowReply,
+  type VersionQuery,
+  type VersionRecord,
+} from '../contracts/registry.js';
+import { type RegistryVerb, subjects } from '../contracts/subjects.js';
+import type { Connections } from './connections.js';
+import { type PushFile, type PushOptions, signedPush, uploadMissing } from './push.js';
+
+const TIMEOUT_MS = 10_000;
+/** The registry reads, scans and copies the whole model before it answers. */
+const PUSH_TIMEOUT_MS = 120_000;
+
+export class Registry {
+  constructor(private readonly connections: Connections) {}
+
+  /** Signs, uploads and publishes a version. The same files under the same label again change nothing. */
+  async push(files: readonly PushFile[], options: PushOptions): Promise<PushReply> {
+    const { request, sources } = await signedPush(files, options);
+    await uploadMissing(this.connections, sources, options.onProgress);
+    return this.ask('push', PushReply, request, PUSH_TIMEOUT_MS);
+  }
+
+  async models(model?: string, archived = false): Promise<ModelsReply['models']> {
+    return (await this.ask('models', ModelsReply, { model, archived })).models;
+  }
+
+  async show(query: VersionQuery): Promise<VersionRecord> {
+    return (await this.ask('show', ShowReply, query)).version;
+  }
+
+  async alias(request: AliasRequest): Promise<void> {
+    await this.ask('alias', z.unknown(), request);
+  }
+
+  async archive(query: VersionQuery): Promise<void> {
+    await this.ask('archive', z.unknown(), query);
+  }
+
+  async deploy(request: z.input<typeof DeployRequest>): Promise<DeployReply['endpoint']> {
+    return (await this.ask('deploy', DeployReply, request)).endpoint;
+  }
+
+  async undeploy(endpoint: string): Promise<void> {
+    await this.ask('undeploy', z.unknown(), { endpoint });
+  }
+
+  async endpoints(): Promise<EndpointsReply['endpoints']> {
+    return (await this.ask('endpoints', EndpointsReply, {})).endpoints;
+  }
+
+  async lineage(query: VersionQuery): Promise<LineageReply['versions']> {
+    return (await this.ask('lineage', LineageReply, query)).versions;
+  }
+
+  private ask<T>(
+    verb: RegistryVerb,
+    schema: z.ZodType<T>,
+    body: unknown,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<T> {
+    return this.connections.request(subjects.registry(verb), schema, body, timeoutMs);
+  }
+}

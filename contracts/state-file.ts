@@ -1,0 +1,28 @@
+// The file that tells the command line where the mesh of this checkout is: `npm start` writes it, `massif` looks for it upward
+// from the folder it is called in. It is true only while the process that wrote it lives.
+import { z } from 'zod';
+import { RegionName } from './names.js';
+
+export const STATE_FILE = '.massif/state.json';
+
+export const RegionDoors = z.object({
+  name: RegionName,
+  /** The region whose registry writes; exactly one has it. */
+  home: z.boolean(),
+  rest: z.url(),
+  nats: z.string().startsWith('nats://'),
+  consul: z.url(),
+});
+export type RegionDoors = z.infer<typeof RegionDoors>;
+
+export const StateFile = z.object({
+  version: z.string(),
+  phase: z.enum(['starting', 'ready']),
+  /** The process that keeps the mesh. */
+  pid: z.int(),
+  startedAt: z.iso.datetime(),
+  /** The folder with the keys that sign versions; `publisher.pem` is the one that `massif push` takes. */
+  keys: z.string(),
+  regions: z.array(RegionDoors).min(1),
+});
+export type StateFile = z.infer<typeof StateFile>;

@@ -1,0 +1,108 @@
+// Brings a topology to life on this machine: servers first, then the services, all under one supervisor. `npm start` keeps one
+// running; drills start their own on free ports.
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { ProcessSpec } from './child.js';
+import { consulSpec, waitForRegions } from './consul.js';
+import { prepareKeys } from './keys.js';
+import { natsSpec, waitForLeafLinks } from './nats.js';
+import { root } from './root.mjs';
+import { requireServer } from './servers.mjs';
+import { Supervisor } from './supervisor.js';
+import type { RegionPlan, ServicePlan, Topology } from './topology.js';
+
+// A first start on a busy machine compiles nothing, but loads Nest five times over.
+const SERVICE_READY_WITHIN_MS = 30_000;
+
+export class LocalMesh implements AsyncDisposable {
+  readonly supervisor: Supervisor;
+
+  constructor(
+    readonly topology: Topology,
+    onChange?: () => void,
+  ) {
+    this.supervisor = new Supervisor({ logs: topology.logs, ...(onChange && { onChange }) });
+  }
+
+  /** Returns when every process is ready and the regions see each other. Fails with what the first failing process said. */
+  async boot(): Promise<void> {
+    const { regions, services, dir } = this.topology;
+    await mkdir(dir, { recursive: true });
+    const [nats, consul, keys] = await Promise.all([
+      requireServer('nats'),
+      requireServer('consul'),
+      prepareKeys(this.topology.keys),
+    ]);
+    const [home, others] = [
+      regions.filter((region) => region.home),
+      regions.filter((region) => !region.home),
+    ];
+    const startNats = async (group: readonly RegionPlan[]): Promise<void> =>
+      this.supervisor.start(group.map((region) => natsOf(region, nats, home[0])));
+
+    // Consul takes a second or two to elect itself. Services may start meanwhile: registering asks the agent alone, and
+    // whoever wants a lease waits for a leader anyway.
+    const consuls = this.supervisor.start(
+      regions.map((region) => consulOf(region, consul, regions, keys.gossip)),
+    );
+    const rest = async (): Promise<void> => {
+      // The home first: a leaf that finds nobody tries again only after a second.
+      await startNats(home);
+      await startNats(others);
+      await Promise.all(others.map((region) => waitForLeafLinks(monitor(region), 1)));
+      await this.supervisor.start(services.map(serviceOf));
+    };
+    await Promise.all([consuls, rest()]);
+    await Promise.all(regions.map((region) => waitForRegions(region.consulUrl, regions.length)));
+  }
+
+  async stop(): Promise<void> {
+    await this.supervisor.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+function natsOf(region: RegionPlan, binary: string, home: RegionPlan | undefined): ProcessSpec {
+  const { nats: client, natsLeaf: leaf, natsMonitor } = region.ports;
+  return natsSpec(binary, {
+    dir: region.natsDir,
+    region: region.name,
+    ports: { client, leaf, monitor: natsMonitor },
+    ...(home && !region.home && { home: `nats-leaf://127.0.0.1:${home.ports.natsLeaf}` }),
+  });
+}
+
+function monitor(region: RegionPlan): string {
+  return `http://127.0.0.1:${region.ports.natsMonitor}`;
+}
+
+function consulOf(
+  region: RegionPlan,
+  binary: string,
+  regions: readonly RegionPlan[],
+  gossip: string,
+): ProcessSpec {
+  const { consul: http, consulServer: server, serfLan, serfWan } = region.ports;
+  return consulSpec(binary, {
+    dir: region.consulDir,
+    region: region.name,
+    ports: { http, server, serfLan, serfWan },
+    join: regions.filter((other) => other !== region).map((other) => `127.0.0.1:${other.ports.serfWan}`),
+    gossip,
+  });
+}
+
+function serviceOf(plan: ServicePlan): ProcessSpec {
+  return {
+    name: plan.name,
+    kind: plan.kind,
+    command: process.execPath,
+    args: [resolve(root, plan.entry)],
+    env: plan.env,
+    ready: 'message',
+    readyWithinMs: SERVICE_READY_WITHIN_MS,
+  };
+}

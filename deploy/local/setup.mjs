@@ -1,0 +1,60 @@
+// @ts-check
+// The one set-up step of start, test, bench and chaos: dependencies, build, servers. It does nothing when all is up to date.
+// Node's own modules only, because it runs before there are others.
+import './node-version.mjs';
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, isBuilt } from './build.mjs';
+import { install, isInstalled } from './install.mjs';
+import { withLock } from './lock.mjs';
+import { InvalidOption, parseSetupOptions } from './options.mjs';
+import { root } from './root.mjs';
+import { prepareServers } from './server-cache.mjs';
+import { createSteps } from './steps.mjs';
+
+/**
+ * Everything that the first of our compiled files needs.
+ * @param {{ readonly quiet?: boolean, readonly gpu?: boolean }} [options]
+ */
+export async function setUp({ quiet = false, gpu = false } = {}) {
+  const steps = createSteps(quiet);
+  // At the same time: apt waits for the network while npm waits for the disk.
+  const results = await Promise.allSettled([prepareServers(steps), prepareCode(steps, gpu)]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/**
+ * @param {import('./steps.mjs').Steps} steps
+ * @param {boolean} gpu
+ */
+async function prepareCode(steps, gpu) {
+  if (isInstalled(gpu) && isBuilt()) return;
+  const waiting = () => steps.say('another set-up of this checkout is at work: waiting for it ...');
+  await withLock(join(root, '.massif', 'setup-lock'), waiting, async () => {
+    if (!isInstalled(gpu)) await steps.step('installing dependencies', () => install(gpu));
+    if (!isBuilt()) await steps.step('building', build);
+  });
+}
+
+/**
+ * A failure in words for people: its sentence, and below it what caused it.
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function inWords(error) {
+  if (!(error instanceof Error)) return String(error);
+  const causes =
+    error instanceof AggregateError ? error.errors : error.cause === undefined ? [] : [error.cause];
+  return [...new Set([error.message, ...causes.map(inWords)])].filter(Boolean).join('\n');
+}
+
+if (realpathSync(process.argv[1] ?? '/') === fileURLToPath(import.meta.url)) {
+  try {
+    const options = parseSetupOptions(process.argv.slice(2), process.env);
+    await setUp(options);
+  } catch (error) {
+    process.stderr.write(`${inWords(error)}\n`);
+    process.exitCode = error instanceof InvalidOption ? 64 : 1;
+  }
+}

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { planMesh } from './topology.js';
+
+const at = { base: 7400, dir: '/mesh' };
+
+test('one control process at home, an edge and a shard in each region', () => {
+  expect(planMesh(at).services.map((service) => service.name)).toEqual([
+    'control',
+    'edge-east',
+    'edge-west',
+    'shard-east-1',
+    'shard-west-1',
+  ]);
+});
+
+test('taken apart, registry, routers and gateways are processes of their own', () => {
+  const { services } = planMesh({ ...at, apart: true, shardsPerRegion: 2 });
+  expect(services.map((service) => service.name)).toEqual([
+    'registry',
+    'router-east',
+    'gateway-east',
+    'router-west',
+    'gateway-west',
+    'shard-east-1',
+    'shard-east-2',
+    'shard-west-1',
+    'shard-west-2',
+  ]);
+  expect(
+    services.filter((service) => service.env['MASSIF_REST_PORT'] !== undefined).map((s) => s.kind),
+  ).toEqual(['gateway', 'gateway']);
+});
+
+test('a process is told its own region, its servers and a folder of its own', () => {
+  const shard = planMesh(at).services.find((service) => service.name === 'shard-west-1');
+  expect(shard?.env).toEqual({
+    MASSIF_REGION: 'west',
+    MASSIF_HOME_REGION: 'east',
+    MASSIF_REGIONS: 'east,west',
+    MASSIF_NATS_URL: 'nats://127.0.0.1:7411',
+    MASSIF_CONSUL_URL: 'http://127.0.0.1:7414',
+    MASSIF_NAME: 'shard-west-1',
+    MASSIF_DATA: '/mesh/data/shard-west-1',
+    MASSIF_KEYS: '/mesh/keys',
+  });
+});

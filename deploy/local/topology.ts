@@ -1,0 +1,102 @@
+// What `npm start` runs: regions with their servers, and which service processes with which environment. A pure description;
+// local-mesh.ts brings it to life, drills ask for other shapes.
+import { join } from 'node:path';
+import { type RegionPorts, regionPorts } from './ports.js';
+
+export interface TopologyOptions {
+  /** The first is the home. */
+  readonly regions?: readonly string[];
+  readonly base: number;
+  /** Everything the mesh writes: data, logs, keys. */
+  readonly dir: string;
+  readonly shardsPerRegion?: number;
+  /** Registry, router and gateway as processes of their own instead of one control and one edge process. */
+  readonly apart?: boolean;
+}
+
+export interface RegionPlan {
+  readonly name: string;
+  readonly home: boolean;
+  readonly ports: RegionPorts;
+  readonly restUrl: string;
+  readonly natsUrl: string;
+  readonly consulUrl: string;
+  readonly natsDir: string;
+  readonly consulDir: string;
+}
+
+export interface ServicePlan {
+  readonly name: string;
+  readonly kind: string;
+  /** The compiled main, seen from the checkout. */
+  readonly entry: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface Topology {
+  readonly dir: string;
+  readonly keys: string;
+  readonly logs: string;
+  readonly regions: readonly RegionPlan[];
+  readonly services: readonly ServicePlan[];
+}
+
+export const REGIONS = ['east', 'west'];
+
+export function planMesh(options: TopologyOptions): Topology {
+  const { dir, base, regions: names = REGIONS } = options;
+  const regions = names.map((name, index) => planRegion(name, index, base, dir));
+  const env = (region: RegionPlan, name: string): Record<string, string> => ({
+    MASSIF_REGION: region.name,
+    MASSIF_HOME_REGION: names[0] ?? '',
+    MASSIF_REGIONS: names.join(','),
+    MASSIF_NATS_URL: region.natsUrl,
+    MASSIF_CONSUL_URL: region.consulUrl,
+    MASSIF_NAME: name,
+    MASSIF_DATA: join(dir, 'data', name),
+    MASSIF_KEYS: join(dir, 'keys'),
+  });
+  const service = (kind: string, entry: string, region: RegionPlan, name: string): ServicePlan => {
+    const door = kind === 'edge' || kind === 'gateway' ? { MASSIF_REST_PORT: String(region.ports.rest) } : {};
+    return { name, kind, entry, env: { ...env(region, name), ...door } };
+  };
+  const control = (region: RegionPlan): ServicePlan =>
+    options.apart
+      ? service('registry', 'dist/services/registry/main.js', region, 'registry')
+      : service('control', 'dist/deploy/local/control.js', region, 'control');
+  const edges = (region: RegionPlan): ServicePlan[] =>
+    options.apart
+      ? ['router', 'gateway'].map((kind) =>
+          service(kind, `dist/services/${kind}/main.js`, region, `${kind}-${region.name}`),
+        )
+      : [service('edge', 'dist/deploy/local/edge.js', region, `edge-${region.name}`)];
+  const shards = (region: RegionPlan): ServicePlan[] =>
+    Array.from({ length: options.shardsPerRegion ?? 1 }, (_, index) =>
+      service('shard', 'dist/services/shard/main.js', region, `shard-${region.name}-${index + 1}`),
+    );
+  return {
+    dir,
+    keys: join(dir, 'keys'),
+    logs: join(dir, 'logs'),
+    regions,
+    services: [
+      ...regions.filter((region) => region.home).map(control),
+      ...regions.flatMap(edges),
+      ...regions.flatMap(shards),
+    ],
+  };
+}
+
+function planRegion(name: string, index: number, base: number, dir: string): RegionPlan {
+  const ports = regionPorts(base, index);
+  return {
+    name,
+    home: index === 0,
+    ports,
+    restUrl: `http://127.0.0.1:${ports.rest}`,
+    natsUrl: `nats://127.0.0.1:${ports.nats}`,
+    consulUrl: `http://127.0.0.1:${ports.consul}`,
+    natsDir: join(dir, 'data', name, 'nats'),
+    consulDir: join(dir, 'data', name, 'consul'),
+  };
+}

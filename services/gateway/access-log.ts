@@ -1,0 +1,98 @@
+// One line a request, with what happened to it, and its place in the histograms. Opened when the request arrives, written when
+// its connection is done with it, also when the caller went away before (499, which no caller ever sees).
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { nuid } from '@nats-io/transport-node';
+import { headers } from '../../contracts/headers.js';
+import type { Clock } from '../mesh/clock.js';
+import type { Log } from '../mesh/log.js';
+import { isRequestId } from '../mesh/request-head.js';
+import type { Metrics } from '../mesh/telemetry.js';
+
+const CALLER_WENT_AWAY = 499;
+
+/** What the handlers know of a request so far. */
+export interface Access {
+  readonly requestId: string;
+  readonly arrivedMs: number;
+  /** Aborts when the caller goes away. */
+  readonly gone: AbortSignal;
+  endpoint?: string;
+  /** As the path has it. */
+  asked?: string;
+  /** Label of the version that ran. */
+  version?: string;
+  /** The endpoint exists: what callers invent becomes no label of a metric. */
+  known?: boolean;
+  replica?: string;
+  attempts?: number;
+  code?: string;
+}
+
+export class AccessLog {
+  private readonly open = new WeakMap<IncomingMessage, Access>();
+  private readonly seconds;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: Log,
+    metrics: Metrics,
+  ) {
+    this.seconds = metrics.histogram('massif_request_seconds', {
+      help: 'From the arrival of a request at a door to its answer.',
+      labels: ['endpoint', 'version', 'door', 'code'],
+    });
+  }
+
+  /** For the onRequest hook: from here on every answer carries the request id. */
+  begin(request: FastifyRequest, reply: FastifyReply): Access {
+    const given = request.headers[headers.requestId.toLowerCase()];
+    const requestId = typeof given === 'string' && isRequestId(given) ? given : nuid.next();
+    const gone = new AbortController();
+    const access: Access = { requestId, arrivedMs: this.clock.monotonicMs(), gone: gone.signal };
+    this.open.set(request.raw, access);
+    reply.header(headers.requestId, requestId);
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) gone.abort();
+      this.write(access, request, reply.raw.writableFinished ? reply.raw.statusCode : CALLER_WENT_AWAY);
+    });
+    return access;
+  }
+
+  of(request: FastifyRequest): Access {
+    const access = this.open.get(request.raw);
+    if (!access) throw new Error('a request that did not pass the onRequest hook');
+    return access;
+  }
+
+  private write(access: Access, request: FastifyRequest, status: number): void {
+    const { requestId, endpoint, asked, version = asked, replica, attempts, code, known } = access;
+    const ms = this.clock.monotonicMs() - access.arrivedMs;
+    if (endpoint !== undefined)
+      this.seconds.observe(
+        {
+          endpoint: known ? endpoint : '',
+          version: access.version ?? '',
+          door: 'rest',
+          code: String(status),
+        },
+        ms / 1e3,
+      );
+    // Probes come every second and say nothing while all is well.
+    if (endpoint === undefined && status < 400) return;
+    const line = {
+      requestId,
+      method: request.method,
+      path: request.url.slice(0, 300),
+      endpoint,
+      version,
+      replica,
+      status,
+      code,
+      attempts,
+      ms: Math.round(ms * 1e3) / 1e3,
+    };
+    if (status >= 500) this.log.warn('http.request', line);
+    else this.log.info('http.request', line);
+  }
+}

@@ -1,0 +1,42 @@
+// What an operator may set for the REST door. Read once, while the module is made, before the port opens.
+import { z } from 'zod';
+import { type Environment, readEnv } from '../mesh/service-config.js';
+
+export interface GatewayConfig {
+  /** Of one request, on the wire and inflated. What NATS carries in one message bounds it too. */
+  readonly bodyMaxBytes: number;
+  /** Requests held at once; the next one is told 503. */
+  readonly inFlightMax: number;
+  /** The same in bytes of bodies, so that a few hundred large ones do not fill the memory. */
+  readonly heldMaxBytes: number;
+}
+
+const MIB = 1_048_576;
+
+const wholeFrom = (least: number) =>
+  z.coerce
+    .number(`must be a whole number of at least ${least}`)
+    .int(`must be a whole number of at least ${least}`)
+    .min(least, `must be a whole number of at least ${least}`);
+
+const GatewayEnvironment = z.object({
+  MASSIF_REST_BODY_MAX_BYTES: wholeFrom(1_024).default(8 * MIB),
+  MASSIF_REST_IN_FLIGHT_MAX: wholeFrom(1).default(1_024),
+  MASSIF_REST_HELD_MAX_BYTES: wholeFrom(1_024).default(256 * MIB),
+});
+
+export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
+  const read = readEnv(GatewayEnvironment, env);
+  return Object.freeze({
+    bodyMaxBytes: read.MASSIF_REST_BODY_MAX_BYTES,
+    inFlightMax: read.MASSIF_REST_IN_FLIGHT_MAX,
+    heldMaxBytes: read.MASSIF_REST_HELD_MAX_BYTES,
+  });
+}
+
+// What Massif's headers may add to a body; NATS counts both against its payload limit.
+const HEADER_BYTES_MAX = 1_024;
+
+/** What the operator allows, as far as one message of the bus carries it. */
+export const bodyLimit = (bodyMaxBytes: number, maxPayload: number | undefined): number =>
+  Math.min(bodyMaxBytes, (maxPayload ?? Number.POSITIVE_INFINITY) - HEADER_BYTES_MAX);

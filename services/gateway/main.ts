@@ -1,0 +1,4 @@
+import { start } from '../mesh/start.js';
+import { gatewayService } from './gateway.module.js';
+
+await start({ services: [gatewayService] });

@@ -1,0 +1,19 @@
+// Which verbs each path of the REST door takes: only to tell a wrong verb (405) from a wrong path (404). The routes themselves
+// stand at the controllers, and a test holds the two together.
+
+const READ = ['GET', 'HEAD'] as const;
+const SEND = ['POST'] as const;
+
+const PATHS: readonly (readonly [pattern: RegExp, verbs: readonly string[]])[] = [
+  [/^\/v2$/, READ],
+  [/^\/v2\/health\/(live|ready)$/, READ],
+  [/^\/v2\/models$/, READ],
+  [/^\/v2\/models\/[^/]+(\/versions\/[^/]+)?(\/ready)?$/, READ],
+  [/^\/v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer$/, SEND],
+  [/^\/v2\/repository\/index$/, SEND],
+  [/^\/(metrics|healthz)$/, READ],
+];
+
+export function verbsOf(path: string): readonly string[] | undefined {
+  return PATHS.find(([pattern]) => pattern.test(path.replace(/\/$/, '')))?.[1];
+}

@@ -1,0 +1,64 @@
+// What came back for a request: a result, or a failure in its headers. Looked up in the header block as text, since this runs for
+// every answer. Dispatcher and router lean on it.
+import type { Msg } from '@nats-io/transport-node';
+import { type Failure, failure, isErrorCode } from '../../contracts/errors.js';
+import { headers } from '../../contracts/headers.js';
+import { eachHeader, headerText } from './header-block.js';
+
+const NO_RESPONDERS = 'NATS/1.0 503';
+// With the line break before them they cannot be found inside another header's value.
+const JSON_LENGTH = `\r\n${headers.jsonLength}:`;
+const REPLICA = `\r\n${headers.replica}:`;
+const STATUS = `\r\n${headers.errorStatus}:`;
+const CODE = `\r\n${headers.errorCode}:`;
+const TEXT = `\r\n${headers.errorText}:`;
+
+export class Answer {
+  private readonly block: string;
+
+  constructor(private readonly message: Msg) {
+    this.block = headerText(message);
+  }
+
+  get bytes(): Uint8Array {
+    return this.message.data;
+  }
+
+  /** Nobody listens on the subject; the server itself says so. */
+  get nobody(): boolean {
+    return this.block.startsWith(NO_RESPONDERS);
+  }
+
+  get jsonLength(): number | undefined {
+    const value = this.value(JSON_LENGTH);
+    return value === '' ? undefined : Number(value);
+  }
+
+  /** '' when it does not say. */
+  get replica(): string {
+    return this.value(REPLICA);
+  }
+
+  /** Undefined on a result. */
+  get failure(): Failure | undefined {
+    const status = this.value(STATUS);
+    if (status === '') return undefined;
+    const code = this.value(CODE);
+    const text = this.value(TEXT) || `The answer has status ${status}.`;
+    return failure(isErrorCode(code) ? code : status === '503' ? 'UNAVAILABLE' : 'INTERNAL', text);
+  }
+
+  /** All headers, for those who hand them on. */
+  headers(): Map<string, string> {
+    const all = new Map<string, string>();
+    eachHeader(this.block, (key, value) => void all.set(key, value));
+    return all;
+  }
+
+  private value(line: string): string {
+    const found = this.block.indexOf(line);
+    if (found < 0) return '';
+    const start = found + line.length;
+    return this.block.slice(start, this.block.indexOf('\r\n', start)).trim();
+  }
+}

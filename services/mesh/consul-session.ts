@@ -1,0 +1,76 @@
+// Keeps one Consul session alive for this process: bound to a check that ends two seconds after the process does. Leases hold
+// their locks with it. When Consul lost it (a restart, a pause of ours) the next one is made; nothing here throws.
+import { toFailure } from '../../contracts/errors.js';
+import type { Clock } from './clock.js';
+import type { ConsulAgent } from './consul-agent.js';
+import { errorFields, type Log } from './log.js';
+
+// Sessions with a TTL of their own take ten seconds at least; a check may take two.
+const TTL_MS = 2_000;
+const BEAT_MS = 500;
+// After a session ends nobody gets its locks for this long, so that its last writes have arrived.
+const LOCK_DELAY_MS = 1_000;
+
+export interface ConsulSessionParts {
+  readonly agent: ConsulAgent;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instance: string;
+}
+
+export class ConsulSession {
+  private readonly checkId: string;
+  private readonly closing = new AbortController();
+  private current: string | undefined;
+  private checked = false;
+  private reachable = true;
+
+  constructor(private readonly parts: ConsulSessionParts) {
+    this.checkId = `lease:${parts.instance}`;
+    void this.beat();
+  }
+
+  /** Undefined while Consul is away, or has forgotten us and not been told again. */
+  get id(): string | undefined {
+    return this.current;
+  }
+
+  /** Consul says that this session is none any more; the next beat makes another. */
+  forget(session: string): void {
+    if (this.current === session) this.current = undefined;
+  }
+
+  /** Ends the session at once, and its locks are free without delay for none: release them first. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    const session = this.current;
+    this.current = undefined;
+    try {
+      if (session !== undefined) await this.parts.agent.destroySession(session);
+      if (this.checked) await this.parts.agent.deregisterCheck(this.checkId);
+    } catch (error) {
+      this.parts.log.warn('lease.session.close.failed', errorFields(error));
+    }
+  }
+
+  private async beat(): Promise<void> {
+    const { agent, clock, log, instance } = this.parts;
+    while (!this.closing.signal.aborted) {
+      try {
+        if (this.checked) await agent.passCheck(this.checkId);
+        else await agent.registerCheck({ id: this.checkId, ttlMs: TTL_MS });
+        this.checked = true;
+        if (this.current === undefined && !this.closing.signal.aborted)
+          this.current = await agent.createSession(instance, this.checkId, LOCK_DELAY_MS);
+        this.reachable = true;
+      } catch (error) {
+        if (toFailure(error).code === 'NOT_FOUND') this.checked = false;
+        else if (this.reachable) {
+          this.reachable = false;
+          log.warn('lease.session.unreachable', errorFields(error));
+        }
+      }
+      await clock.sleep(BEAT_MS, this.closing.signal).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,304 @@
+// One inference on its way: choose a replica, send, wait, and on trouble choose another while there is time and budget. It is a
+// state machine without timers of its own: the dispatcher turns it, and answers come in through the mux.
+import type { Body } from '../../contracts/body-tensors.js';
+import { type Failure, failure, toFailure } from '../../contracts/errors.js';
+import { subjects } from '../../contracts/subjects.js';
+import { Answer } from './answer.js';
+import { attemptTimeoutMs } from './attempt-timeout.js';
+import { backoffMs, RETRY_BACKOFF } from './backoff.js';
+import { outOfTime } from './deadline.js';
+import { Attempt } from './dispatch-attempt.js';
+import { attemptHeaders, type SteadyHeaders } from './dispatch-headers.js';
+import type { AttemptKind, DispatchObserver } from './dispatch-observer.js';
+import type { Mux } from './mux.js';
+import type { Random } from './random.js';
+import { type Flight, type FlightEnd, NO_LINK, type ReplicaEntry } from './replica-entry.js';
+import type { RetryBudget } from './retry-budget.js';
+import type { Decision } from './route.js';
+import type { RouteView } from './route-view.js';
+
+export interface CallParts {
+  readonly view: RouteView;
+  readonly muxes: readonly Mux[];
+  readonly budget: RetryBudget;
+  readonly random: Random;
+  readonly nowMs: () => number;
+  readonly observer: DispatchObserver;
+  /** Retries may be switched off, for a control run. */
+  readonly retries: boolean;
+  readonly ended: (call: Call) => void;
+}
+
+export interface CallRequest extends SteadyHeaders {
+  readonly body: Body;
+  readonly user?: string | undefined;
+  readonly version?: string | undefined;
+  readonly timeoutMs: number;
+}
+
+export interface DispatchResult {
+  readonly bytes: Uint8Array;
+  readonly jsonLength: number | undefined;
+  readonly replica: string;
+  readonly attempts: number;
+  readonly requestId: string;
+  /** Of the answer, as they came. */
+  headers(): Map<string, string>;
+}
+
+/** How long a call waits for a known endpoint to get its first replica, inside its deadline. */
+const READY_WITHIN_MS = 5_000;
+const NEVER = Number.POSITIVE_INFINITY;
+const OVERLOAD: ReadonlySet<string> = new Set(['MAILBOX_FULL', 'RATE_LIMITED']);
+
+export class Call {
+  /** When the dispatcher must turn it next. */
+  wakeAt = NEVER;
+  /** Between attempts: good news about replicas may wake it. */
+  waiting = false;
+  /** Answered or given up. */
+  over = false;
+  private readonly startedAt: number;
+  private readonly deadlineAt: number;
+  private readonly attempts: Attempt[] = [];
+  private tried: Set<string> | undefined;
+  private avoidLink = NO_LINK;
+  private timedOut = 0;
+  private waits = 0;
+  private hedgeAt = NEVER;
+  private last: Failure | undefined;
+  private letGo: (() => void) | undefined;
+
+  constructor(
+    private readonly parts: CallParts,
+    private readonly request: CallRequest,
+    private readonly resolve: (result: DispatchResult) => void,
+    private readonly reject: (failure: Failure) => void,
+  ) {
+    this.startedAt = parts.nowMs();
+    this.deadlineAt = this.startedAt + request.timeoutMs;
+    this.tryNext('first');
+  }
+
+  /** What it waited for may be due. */
+  wake(now: number): void {
+    if (this.over) return;
+    if (now >= this.deadlineAt) return this.outOfTime();
+    for (const attempt of this.attempts) {
+      if (!attempt.open || now < attempt.timeoutAt) continue;
+      this.timedOut++;
+      this.avoidLink = attempt.flight.link;
+      return this.failed(attempt, 'timedOut', noAnswer(attempt, now));
+    }
+    if (now >= this.hedgeAt) return this.hedge();
+    if (!this.waiting) return this.schedule();
+    if (now < this.wakeAt) return;
+    this.waiting = false;
+    this.tryNext(this.attempts.length === 0 ? 'first' : 'retry');
+  }
+
+  /** We were held up ourselves for so long; that is no fault of a replica. */
+  forgive(ms: number): void {
+    for (const attempt of this.attempts) attempt.timeoutAt += ms;
+    this.schedule();
+  }
+
+  /** Ends the call when the signal fires; lets go of the signal when the call ends. */
+  endWith(signal: AbortSignal): void {
+    const aborted = () => this.cancel(callerGone(signal));
+    signal.addEventListener('abort', aborted, { once: true });
+    this.letGo = () => signal.removeEventListener('abort', aborted);
+  }
+
+  /** The caller went away, or the dispatcher closes. */
+  cancel(reason: Failure): void {
+    if (!this.over) this.fail(reason);
+  }
+
+  private tryNext(kind: AttemptKind): void {
+    const { view, budget } = this.parts;
+    const { endpoint, user, version } = this.request;
+    const decision = view.route({ endpoint, user, version, exclude: this.tried });
+    if (decision.kind === 'refused') return this.refused(decision);
+    const replica = decision.replica as ReplicaEntry;
+    const link = view.linkFor(replica, this.avoidLink);
+    if (link === NO_LINK) return this.pause(failure('UNAVAILABLE', 'No connection to NATS is up.'));
+    if (kind === 'first') budget.request();
+    else if (!budget.take()) return this.overBudget();
+    const flight = view.begin(replica, link, this.lost);
+    if (flight) return this.send(flight, kind, decision.label);
+    // Its one probe went to somebody else between the choice and now.
+    if (kind !== 'first') budget.done();
+    this.exclude(replica.id);
+    this.pause(failure('BREAKER_OPEN', `Replica ${replica.id} failed too often lately.`));
+  }
+
+  /** A second attempt beside the first, for somebody else; where nobody else is, the first stays alone. */
+  private hedge(): void {
+    this.hedgeAt = NEVER;
+    for (const { flight } of this.attempts) this.exclude(flight.replica.id);
+    this.tryNext('hedge');
+  }
+
+  private send(flight: Flight, kind: AttemptKind, label: string): void {
+    const { replica, startedMs } = flight;
+    const { body } = this.request;
+    const mux = this.parts.muxes[flight.link] as Mux;
+    const leftMs = this.deadlineAt - startedMs;
+    const { latencyMs, inFlight } = replica;
+    const timeoutMs = attemptTimeoutMs({ leftMs, latencyMs, inFlight, timedOut: this.timedOut });
+    const attempt: Attempt = new Attempt(flight, kind, label, mux, startedMs + timeoutMs, (message) =>
+      this.answered(attempt, new Answer(message)),
+    );
+    const count = this.attempts.push(attempt);
+    if (count === 1) this.hedgeAt = startedMs + (this.endpoint?.hedgeAfterMs ?? NEVER);
+    try {
+      mux.send(
+        subjects.run(replica.id),
+        body.bytes,
+        attempt.token,
+        attemptHeaders(this.request, leftMs, count),
+      );
+      this.schedule();
+    } catch (error) {
+      this.failed(attempt, 'abandoned', toFailure(error));
+    }
+  }
+
+  private answered(attempt: Attempt, answer: Answer): void {
+    if (this.over) return;
+    if (answer.nobody) return this.failed(attempt, 'unreachable', lost(attempt, 'does not answer any more'));
+    const trouble = answer.failure;
+    if (!trouble) return this.succeed(attempt, answer);
+    if (trouble.retryable)
+      return this.failed(attempt, OVERLOAD.has(trouble.code) ? 'full' : 'failed', trouble);
+    if (attempt.open) this.land(attempt, trouble.code === 'INTERNAL' ? 'failed' : 'refused');
+    this.fail(trouble);
+  }
+
+  /** For the replica entry: what was under way there is gone. */
+  private readonly lost = (flight: Flight): void => {
+    const attempt = this.attempts.find((known) => known.flight === flight);
+    if (attempt) this.failed(attempt, 'abandoned', lost(attempt, 'went away during the call'));
+  };
+
+  private failed(attempt: Attempt, end: FlightEnd, why: Failure): void {
+    if (!attempt.open) return; // said already, when its time was over
+    this.last = why;
+    this.exclude(attempt.flight.replica.id);
+    this.land(attempt, end);
+    if (!why.retryable || !this.parts.retries) return this.fail(why);
+    // Another one is under way and may still answer.
+    if (this.attempts.some(({ open }) => open)) this.schedule();
+    else this.tryNext('retry');
+  }
+
+  private succeed(attempt: Attempt, answer: Answer): void {
+    if (attempt.open) this.land(attempt, 'succeeded');
+    this.finish('OK');
+    this.resolve({
+      bytes: answer.bytes,
+      jsonLength: answer.jsonLength,
+      replica: answer.replica || attempt.flight.replica.id,
+      attempts: this.attempts.length,
+      requestId: this.request.requestId,
+      headers: () => answer.headers(),
+    });
+  }
+
+  private refused({ code, message }: Decision & { kind: 'refused' }): void {
+    if (this.attempts.some(({ open }) => open)) return this.schedule(); // no hedge, then
+    const why = failure(code, message, { endpoint: this.request.endpoint });
+    // Before the catalog was ever read, no endpoint is unknown.
+    if (!why.retryable && (code !== 'ENDPOINT_UNKNOWN' || this.parts.view.loaded)) return this.fail(why);
+    this.pause(code === 'REPLICA_LOST' ? (this.last ?? why) : why);
+  }
+
+  private overBudget(): void {
+    const why = this.last ?? failure('UNAVAILABLE', 'Retries are used up for now.');
+    // More tries would make an overload worse; what was lost may well wait for its turn.
+    if (OVERLOAD.has(why.code)) this.fail(why);
+    else this.pause(why);
+  }
+
+  /** Waits a little, then begins again with any of them; the mesh heals within seconds. */
+  private pause(why: Failure): void {
+    if (this.attempts.some(({ open }) => open)) return this.schedule();
+    this.last = why;
+    this.tried?.clear();
+    const now = this.parts.nowMs();
+    const { length: sent } = this.attempts;
+    if (sent === 0 ? now - this.startedAt >= READY_WITHIN_MS : !this.parts.retries) return this.fail(why);
+    this.waiting = true;
+    this.wakeAt = Math.min(now + backoffMs(this.waits++, RETRY_BACKOFF, this.parts.random), this.deadlineAt);
+  }
+
+  private schedule(): void {
+    if (this.waiting) return;
+    let next = Math.min(this.deadlineAt, this.hedgeAt);
+    for (const { open, timeoutAt } of this.attempts) if (open && timeoutAt < next) next = timeoutAt;
+    this.wakeAt = next;
+  }
+
+  private outOfTime(): void {
+    const { endpoint, timeoutMs } = this.request;
+    // A caller whose request never left rather wants to know what was missing.
+    const why = this.attempts.length === 0 ? this.last : undefined;
+    this.fail(why ?? outOfTime(`The call of ${endpoint}`, timeoutMs, this.last));
+  }
+
+  private land({ flight, kind, label }: Attempt, end: FlightEnd): void {
+    if (kind !== 'first') this.parts.budget.done();
+    const now = this.parts.nowMs();
+    flight.end(end, now);
+    this.parts.observer.attemptEnded?.({
+      endpoint: this.request.endpoint,
+      label,
+      replica: flight.replica.id,
+      shard: flight.replica.shard,
+      kind,
+      end,
+      latencyMs: now - flight.startedMs,
+    });
+  }
+
+  private fail(why: Failure): void {
+    this.finish(why.code);
+    this.reject(why);
+  }
+
+  private finish(code: 'OK' | Failure['code']): void {
+    this.over = true;
+    this.letGo?.();
+    for (const attempt of this.attempts) {
+      if (attempt.open) this.land(attempt, 'abandoned');
+      attempt.mux.close(attempt.token);
+    }
+    this.parts.ended(this);
+    this.parts.observer.callEnded?.({
+      endpoint: this.request.endpoint,
+      label: this.attempts.at(-1)?.label ?? '',
+      shard: this.attempts.at(-1)?.flight.replica.shard ?? '',
+      code,
+      latencyMs: this.parts.nowMs() - this.startedAt,
+      attempts: this.attempts.length,
+    });
+  }
+
+  private get endpoint() {
+    return this.parts.view.endpoint(this.request.endpoint);
+  }
+
+  private exclude(replica: string): void {
+    (this.tried ??= new Set()).add(replica);
+  }
+}
+
+export const callerGone = (signal: AbortSignal): Failure =>
+  failure('UNAVAILABLE', 'The caller gave up.', {}, signal.reason);
+
+const lost = ({ flight }: Attempt, how: string): Failure =>
+  failure('REPLICA_LOST', `Replica ${flight.replica.id} ${how}.`, { replica: flight.replica.id });
+
+const noAnswer = (attempt: Attempt, now: number): Failure =>
+  lost(attempt, `did not answer within ${Math.round(now - attempt.flight.startedMs)} ms`);

@@ -1,0 +1,25 @@
+// The header block of a direct call: what an engine must know and nothing more, since every header costs both sides.
+import type { MsgHdrs } from '@nats-io/transport-node';
+import type { Body } from '../../contracts/body-tensors.js';
+import { headers } from '../../contracts/headers.js';
+import { headerBlock, headerLine } from './header-block.js';
+
+export interface SteadyHeaders {
+  readonly endpoint: string;
+  readonly requestId: string;
+  readonly body: Body;
+  readonly priority?: number | undefined;
+  readonly traceparent?: string | undefined;
+}
+
+export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: number): MsgHdrs {
+  let lines =
+    headerLine(headers.requestId, of.requestId) +
+    headerLine(headers.endpoint, of.endpoint) +
+    headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs)));
+  if (of.body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, of.body.jsonLength);
+  if (attempt > 1) lines += headerLine(headers.attempt, attempt);
+  if (of.priority) lines += headerLine(headers.priority, of.priority);
+  if (of.traceparent) lines += headerLine(headers.traceparent, of.traceparent);
+  return headerBlock(lines);
+}

@@ -1,0 +1,126 @@
+// Calls replicas directly: caller to engine, no hop between. The client library and the gateway use it. Retries, time-outs and
+// breakers are here, so a caller sees one promise that ends by its deadline.
+import { nuid } from '@nats-io/transport-node';
+import type { Body } from '../../contracts/body-tensors.js';
+import { failure } from '../../contracts/errors.js';
+import { DEFAULT_TIMEOUT_MS } from '../../contracts/headers.js';
+import type { Bus } from './bus.js';
+import type { Clock } from './clock.js';
+import { Call, callerGone, type CallParts, type DispatchResult } from './dispatch-call.js';
+import type { DispatchObserver } from './dispatch-observer.js';
+import { Mux } from './mux.js';
+import type { Random } from './random.js';
+import { RetryBudget } from './retry-budget.js';
+import type { RouteView } from './route-view.js';
+
+export type { DispatchResult } from './dispatch-call.js';
+
+export interface DispatcherOptions {
+  /** The same, in the same order, as the view's. */
+  readonly buses: readonly Bus[];
+  readonly view: RouteView;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer?: DispatchObserver;
+  /** True when not given; a control run shows what is lost without. */
+  readonly retries?: boolean;
+}
+
+export interface InferOptions {
+  readonly user?: string | undefined;
+  readonly version?: string | undefined;
+  /** Without it the endpoint's own applies. */
+  readonly timeoutMs?: number | undefined;
+  readonly requestId?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly traceparent?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+// One sweep for all calls instead of a timer for each; time-outs are tens of milliseconds, so five more do no harm.
+const SWEEP_MS = 5;
+/** A sweep this late means that our own loop was held up: answers may lie unread, so nobody is blamed for the time. */
+const HELD_UP_MS = 25;
+/** The sweep sleeps when there was nothing to do for so many turns. */
+const IDLE_SWEEPS = 200;
+
+export class Dispatcher {
+  private readonly parts: CallParts;
+  private readonly calls = new Set<Call>();
+  private readonly stopHearing: () => void;
+  private stopSweep: (() => void) | undefined;
+  private sweptAt = 0;
+  private idle = 0;
+  private readonly idPrefix = `${nuid.next()}.`;
+  private ids = 0;
+
+  constructor(private readonly options: DispatcherOptions) {
+    const { buses, view, clock, random, observer = {}, retries = true } = options;
+    this.parts = {
+      view,
+      muxes: buses.map((bus) => new Mux(bus)),
+      budget: new RetryBudget(clock),
+      random,
+      nowMs: () => clock.monotonicMs(),
+      observer,
+      retries,
+      ended: (call) => void this.calls.delete(call),
+    };
+    this.stopHearing = view.onUsable(() => this.hurry());
+  }
+
+  get inFlight(): number {
+    return this.calls.size;
+  }
+
+  /** Ends by its deadline, with an answer or with a Failure. */
+  infer(endpoint: string, body: Body, options: InferOptions = {}): Promise<DispatchResult> {
+    const { signal } = options;
+    if (signal?.aborted) return Promise.reject(callerGone(signal));
+    const requestId = options.requestId ?? this.idPrefix + (++this.ids).toString(36);
+    const timeoutMs =
+      options.timeoutMs ?? this.options.view.endpoint(endpoint)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const { user, version, priority, traceparent } = options;
+    return new Promise((resolve, reject) => {
+      const request = { endpoint, body, user, version, requestId, timeoutMs, priority, traceparent };
+      const call = new Call(this.parts, request, resolve, reject);
+      if (call.over) return;
+      this.calls.add(call);
+      this.awaken();
+      if (signal) call.endWith(signal);
+    });
+  }
+
+  /** Ends all calls; the connections and the view are their owner's to close. */
+  close(): void {
+    this.stopHearing();
+    this.stopSweep?.();
+    for (const call of [...this.calls]) call.cancel(failure('UNAVAILABLE', 'The dispatcher closes.'));
+  }
+
+  private awaken(): void {
+    this.idle = 0;
+    if (this.stopSweep) return;
+    this.sweptAt = this.parts.nowMs();
+    this.stopSweep = this.options.clock.every(SWEEP_MS, () => this.sweep());
+  }
+
+  private sweep(): void {
+    const now = this.parts.nowMs();
+    const heldUpMs = now - this.sweptAt - SWEEP_MS;
+    this.sweptAt = now;
+    if (this.calls.size === 0) {
+      if (++this.idle < IDLE_SWEEPS) return;
+      this.stopSweep?.();
+      this.stopSweep = undefined;
+      return;
+    }
+    if (heldUpMs > HELD_UP_MS) for (const call of this.calls) call.forgive(heldUpMs);
+    else for (const call of this.calls) if (now >= call.wakeAt) call.wake(now);
+  }
+
+  /** Calls that wait for a replica need not wait out their back-off. */
+  private hurry(): void {
+    for (const call of this.calls) if (call.waiting) call.wakeAt = 0;
+  }
+}

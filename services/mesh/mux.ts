@@ -1,0 +1,68 @@
+// Answers to many requests over one subscription a connection: each request gets a token, the reply subject is `<prefix>.<token>`.
+// Unlike the client's own request() it makes no timer, no promise and no stack per request, and an answer may come to a token more
+// than once, or to no token at all: the router hears outcomes that way. Dispatcher and router lean on it.
+import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
+import { failure } from '../../contracts/errors.js';
+import type { Bus } from './bus.js';
+
+export type OnAnswer = (message: Msg) => void;
+
+/** What headers may add to a body; the server counts both against its payload limit. */
+const HEADER_BYTES_MAX = 1_024;
+
+export class Mux {
+  /** `_INBOX.<unique>`, without the dot before the token. */
+  readonly prefix = createInbox();
+  private readonly waiting = new Map<string, OnAnswer>();
+  private tokens = 0;
+
+  /** `onStray` gets what comes to words that are no token, such as `outcomes`. Tokens are decimal numbers. */
+  constructor(
+    readonly bus: Bus,
+    private readonly onStray: (word: string, message: Msg) => void = () => undefined,
+  ) {
+    const start = this.prefix.length + 1;
+    bus.nc.subscribe(`${this.prefix}.*`, {
+      callback: (error, message) => {
+        if (error) return;
+        const token = message.subject.slice(start);
+        const call = this.waiting.get(token);
+        if (call) call(message);
+        else this.onStray(token, message);
+      },
+    });
+  }
+
+  get open(): number {
+    return this.waiting.size;
+  }
+
+  /** A token whose answers go to `call` until it is closed. */
+  expect(call: OnAnswer): string {
+    const token = String(++this.tokens);
+    this.waiting.set(token, call);
+    return token;
+  }
+
+  close(token: string): void {
+    this.waiting.delete(token);
+  }
+
+  /** Throws TOO_LARGE for what the server would not take, UNAVAILABLE when the connection is gone. */
+  send(subject: string, data: Uint8Array, token: string, headers: MsgHdrs): void {
+    const { nc } = this.bus;
+    const limit = (nc.info?.max_payload ?? Infinity) - HEADER_BYTES_MAX;
+    if (data.length > limit)
+      throw failure('TOO_LARGE', `The body has ${data.length} bytes, the bus carries ${limit}.`, { limit });
+    try {
+      nc.publish(subject, data, { reply: `${this.prefix}.${token}`, headers });
+    } catch (error) {
+      throw failure(
+        'UNAVAILABLE',
+        `The connection to NATS of region ${this.bus.region} is closed.`,
+        {},
+        error,
+      );
+    }
+  }
+}

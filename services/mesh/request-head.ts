@@ -1,0 +1,85 @@
+// The headers of one inference as both doors understand them: NATS and HTTP read their own way, then this decides what is
+// acceptable and says what is not. Router and gateway lean on it, so that a bad header gets the same answer at either door.
+import { failure } from '../../contracts/errors.js';
+import { TIMEOUT_MS_MAX, headers } from '../../contracts/headers.js';
+
+/** As they came; undefined or empty: not sent. */
+export interface RawHead {
+  requestId?: string | undefined;
+  timeoutMs?: string | undefined;
+  user?: string | undefined;
+  priority?: string | undefined;
+  traceparent?: string | undefined;
+  jsonLength?: string | undefined;
+}
+
+export interface RequestHead {
+  readonly requestId: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly user: string | undefined;
+  readonly priority: number;
+  readonly traceparent: string | undefined;
+  readonly jsonLength: number | undefined;
+}
+
+const REQUEST_ID = /^[\w.:+/=@-]{1,128}$/;
+const DECIMAL = /^\d{1,15}$/;
+const PRIORITY = /^\d{1,3}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const USER_LENGTH_MAX = 256;
+
+/** Throws BAD_REQUEST naming the header, or DEADLINE when the caller's time was used up before we saw it. */
+export function requestHead(raw: RawHead, bodyBytes: number): RequestHead {
+  return {
+    requestId: raw.requestId ? checkRequestId(raw.requestId) : undefined,
+    timeoutMs: raw.timeoutMs ? readTimeout(raw.timeoutMs) : undefined,
+    user: raw.user ? checkUser(raw.user) : undefined,
+    priority: raw.priority ? readPriority(raw.priority) : 0,
+    // W3C: what does not parse is treated as if it had not been sent.
+    traceparent: raw.traceparent && TRACEPARENT.test(raw.traceparent) ? raw.traceparent : undefined,
+    jsonLength: raw.jsonLength === undefined ? undefined : readJsonLength(raw.jsonLength, bodyBytes),
+  };
+}
+
+/** An id that may be repeated in logs, headers and answers as it is. */
+export const isRequestId = (id: string): boolean => REQUEST_ID.test(id);
+
+function checkRequestId(id: string): string {
+  if (isRequestId(id)) return id;
+  throw failure('BAD_REQUEST', `${headers.requestId} must be 1 to 128 letters, digits or . : + / = @ _ -.`);
+}
+
+function readTimeout(text: string): number {
+  if (!DECIMAL.test(text))
+    throw failure('BAD_REQUEST', `${headers.timeoutMs} must be whole milliseconds, got "${excerpt(text)}".`);
+  const timeoutMs = Number(text);
+  if (timeoutMs === 0) throw failure('DEADLINE', 'The time of this request was used up before it arrived.');
+  return Math.min(timeoutMs, TIMEOUT_MS_MAX);
+}
+
+function checkUser(user: string): string {
+  if (user.length <= USER_LENGTH_MAX) return user;
+  throw failure('BAD_REQUEST', `${headers.user} may have ${USER_LENGTH_MAX} characters, got ${user.length}.`);
+}
+
+function readPriority(text: string): number {
+  if (PRIORITY.test(text)) return Number(text);
+  throw failure('BAD_REQUEST', `${headers.priority} must be a whole number from 0 to 999.`);
+}
+
+function readJsonLength(text: string, bodyBytes: number): number {
+  if (!DECIMAL.test(text))
+    throw failure(
+      'BAD_REQUEST',
+      `${headers.jsonLength} must be a plain decimal number, got "${excerpt(text)}".`,
+    );
+  const jsonLength = Number(text);
+  if (jsonLength <= bodyBytes) return jsonLength;
+  throw failure(
+    'BAD_REQUEST',
+    `${headers.jsonLength} is ${jsonLength}, but the body has ${bodyBytes} bytes.`,
+  );
+}
+
+/** A stranger's text inside a sentence of ours: short, and only what is printable. */
+const excerpt = (text: string): string => text.slice(0, 40).replace(/[^\x20-\x7e]/g, '?');

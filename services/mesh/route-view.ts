@@ -1,0 +1,167 @@
+// The live table that requests are routed by: endpoints from the catalog, replicas from heartbeats, load and trouble from our own
+// requests. It outlives every connection, and an error never empties it. Router, gateway and client each have one.
+import { buckets } from '../../contracts/buckets.js';
+import { Heartbeat } from '../../contracts/heartbeat.js';
+import type { Digest } from '../../contracts/names.js';
+import type { EndpointRecord } from '../../contracts/registry.js';
+import { wildcards } from '../../contracts/subjects.js';
+import { Breakers } from './breaker.js';
+import type { Bus } from './bus.js';
+import type { Clock } from './clock.js';
+import { EndpointTable } from './endpoint-table.js';
+import { type Log, silentLog } from './log.js';
+import type { Random } from './random.js';
+import type { Flight, ReplicaEntry } from './replica-entry.js';
+import { type Decision, route, type RouteRequest, type RouteTable } from './route.js';
+import { ShardTable } from './shard-table.js';
+import { type BucketEntry, watchBucket, type WatchOptions } from './watch-bucket.js';
+import { watchMirror } from './watch-mirror.js';
+
+export interface RouteViewOptions {
+  /** Own region first. */
+  readonly buses: readonly [Bus, ...Bus[]];
+  /** Where the catalog is written. Known, the view hears of changes from there too, and is current the moment it comes back. */
+  readonly homeRegion?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: Log;
+}
+
+// Freshness is a matter of 1,750 ms; a tenth of a second more or less does not count, and a pass over 10,000 replicas does.
+const SWEEP_MS = 100;
+
+export class RouteView implements RouteTable {
+  readonly region: string;
+  /** What Consul says of shards that are silent: false lets the view forget one at once. */
+  isAlive: ((shard: string) => boolean | undefined) | undefined;
+  private readonly catalog: EndpointTable;
+  private readonly shards: ShardTable;
+  private readonly breakers: Breakers;
+  private readonly ended = new AbortController();
+  private readonly listed: Promise<void>;
+  private readonly usableCalls = new Set<() => void>();
+  private readonly stops: (() => void)[] = [];
+  private loadedOnce = false;
+
+  constructor(private readonly options: RouteViewOptions) {
+    const { buses, clock, random } = options;
+    this.region = buses[0].region;
+    this.breakers = new Breakers(clock, random);
+    this.catalog = new EndpointTable(buses.length);
+    this.shards = new ShardTable({
+      regions: buses.map((bus) => bus.region),
+      breakers: this.breakers,
+      onUsable: () => this.wake(),
+    });
+    this.listed = Promise.any(buses.map((bus, link) => this.join(bus, link)));
+    this.stops.push(clock.every(SWEEP_MS, () => this.shards.sweep(clock.monotonicMs(), this.isAlive)));
+  }
+
+  /** The endpoints are known. Replicas follow with their shards' next heartbeat; until then requests wait inside their deadline. */
+  ready(): Promise<void> {
+    return this.listed;
+  }
+
+  /** Whether the endpoints were ever known: before that, none is unknown. */
+  get loaded(): boolean {
+    return this.loadedOnce;
+  }
+
+  endpoint(name: string): EndpointRecord | undefined {
+    return this.catalog.get(name);
+  }
+
+  allEndpoints(): EndpointRecord[] {
+    return this.catalog.all();
+  }
+
+  replicas(version: Digest): readonly ReplicaEntry[] {
+    return this.shards.replicas(version);
+  }
+
+  replica(id: string): ReplicaEntry | undefined {
+    return this.shards.replica(id);
+  }
+
+  shardNames(): string[] {
+    return this.shards.shardNames();
+  }
+
+  route(request: RouteRequest, withReasons = false): Decision {
+    return route(this, request, this.options.random, withReasons);
+  }
+
+  /** Index of the connection a request to this replica takes; -1 while all are down. */
+  linkFor(replica: ReplicaEntry, avoid?: number): number {
+    return this.shards.linkFor(replica, avoid);
+  }
+
+  /**
+   * Counts a request that is about to go out; undefined when the replica's breaker lets none through. `onLost` tells that no answer
+   * will come; who began must end the flight, then too.
+   */
+  begin(replica: ReplicaEntry, link: number, onLost: (flight: Flight) => void): Flight | undefined {
+    return replica.begin(link, this.options.clock.monotonicMs(), onLost);
+  }
+
+  /** Calls whenever a replica can be reached that could not before, or a connection is back; returns the end of that. */
+  onUsable(call: () => void): () => void {
+    this.usableCalls.add(call);
+    return () => void this.usableCalls.delete(call);
+  }
+
+  close(): void {
+    this.ended.abort();
+    for (const stop of this.stops) stop();
+    this.shards.close();
+    this.breakers.close();
+  }
+
+  private join(bus: Bus, link: number): Promise<void> {
+    const { clock, log = silentLog } = this.options;
+    this.shards.connected(link, bus.connected(), clock.monotonicMs());
+    this.stops.push(
+      bus.onStatus((state) => {
+        this.shards.connected(link, state === 'connected', clock.monotonicMs());
+        if (state === 'connected') this.wake();
+      }),
+    );
+    const beats = bus.nc.subscribe(wildcards.heartbeats(), {
+      callback: (error, message) => {
+        if (!error) this.hear(link, message.data);
+      },
+    });
+    this.stops.push(() => {
+      if (!bus.nc.isClosed()) beats.unsubscribe();
+    });
+    const take = (entry: BucketEntry) => {
+      if (!this.catalog.take(link, entry)) log.warn('catalog.entry.unreadable', { key: entry.key });
+    };
+    return this.follow(bus, take, { clock, log }).then(() => {
+      this.loadedOnce = true;
+      this.wake();
+    });
+  }
+
+  private follow(bus: Bus, take: (entry: BucketEntry) => void, options: WatchOptions): Promise<void> {
+    const { signal } = this.ended;
+    const { homeRegion: home } = this.options;
+    if (home === undefined) return watchBucket(bus, buckets.catalog(bus.region), take, signal, options);
+    return watchMirror(bus, home, buckets.catalog, take, signal, options);
+  }
+
+  private hear(link: number, data: Uint8Array): void {
+    const { clock, log = silentLog } = this.options;
+    try {
+      this.shards.heard(link, Heartbeat.parse(JSON.parse(decoder.decode(data))), clock.monotonicMs());
+    } catch (error) {
+      log.warn('heartbeat.unreadable', { message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  private wake(): void {
+    for (const call of this.usableCalls) call();
+  }
+}
+
+const decoder = new TextDecoder();

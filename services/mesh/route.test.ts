@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest';
+import type { EndpointRecord } from '../../contracts/registry.js';
+import { seededRandom } from './random.js';
+import { type ReplicaView, type RouteRequest, type RouteTable, route } from './route.js';
+
+const V1 = '1'.repeat(64);
+const V2 = '2'.repeat(64);
+
+const endpoint: EndpointRecord = {
+  name: 'ocr',
+  model: 'ocr',
+  variants: [
+    { version: V1, label: 'v1', weight: 9_000 },
+    { version: V2, label: 'v2', weight: 1_000 },
+  ],
+  salt: 'ocr-1',
+  assignment: 'request',
+  replicasPerRegion: 1,
+  timeoutMs: 1_000,
+  updatedAt: '2026-01-01T00:00:00Z',
+};
+
+const replica = (id: string, more: Partial<ReplicaView> = {}): ReplicaView => ({
+  id,
+  shard: id,
+  region: 'east',
+  version: V1,
+  ready: true,
+  fresh: true,
+  inFlight: 0,
+  capacity: 8,
+  latencyMs: 2,
+  blocked: false,
+  penalty: 0,
+  ...more,
+});
+
+const table = (replicas: readonly ReplicaView[], record = endpoint): RouteTable => ({
+  region: 'east',
+  endpoint: (name) => (name === record.name ? record : undefined),
+  replicas: (version) => replicas.filter((r) => r.version === version),
+});
+
+const one: EndpointRecord = { ...endpoint, variants: [{ version: V1, label: 'v1', weight: 10_000 }] };
+const chosen = (replicas: readonly ReplicaView[], request: Partial<RouteRequest> = {}, seed = 1) => {
+  const decision = route(table(replicas, one), { endpoint: 'ocr', ...request }, seededRandom(seed));
+  return decision.kind === 'replica' ? decision.replica.id : decision.code;
+};
+
+test('an unknown endpoint is refused by name', () => {
+  expect(route(table([]), { endpoint: 'nothing' }, seededRandom(1))).toMatchObject({
+    code: 'ENDPOINT_UNKNOWN',
+  });
+});
+
+test('a replica of the own region goes before any other', () => {
+  expect(chosen([replica('far', { region: 'west' }), replica('near', { inFlight: 7, latencyMs: 900 })])).toBe(
+    'near',
+  );
+});
+
+test('another region helps out when the own one is at capacity, failing, silent, blocked or tried', () => {
+  const far = replica('far', { region: 'west' });
+  for (const trouble of [
+    { inFlight: 8 },
+    { penalty: 6_000 },
+    { fresh: false },
+    { blocked: true },
+    { ready: false },
+  ])
+    expect(chosen([replica('near', trouble), far])).toBe('far');
+  expect(chosen([replica('near'), far], { exclude: new Set(['near']) })).toBe('far');
+});
+
+test('a replica not heard of lately is asked rather than nobody', () => {
+  expect(chosen([replica('silent', { fresh: false })])).toBe('silent');
+});
+
+test('the refusal says what kind of nobody it is', () => {
+  expect(chosen([])).toBe('NOT_READY');
+  expect(chosen([replica('a', { ready: false })])).toBe('NOT_READY');
+  expect(chosen([replica('a', { blocked: true })])).toBe('BREAKER_OPEN');
+  expect(chosen([replica('a')], { exclude: new Set(['a']) })).toBe('REPLICA_LOST');
+});
+
+test('a user keeps version and replica, whatever the dice say', () => {
+  const replicas = ['a', 'b', 'c', 'd'].flatMap((id) => [
+    replica(`${id}1`),
+    replica(`${id}2`, { version: V2 }),
+  ]);
+  for (let user = 0; user < 200; user++) {
+    const first = route(table(replicas), { endpoint: 'ocr', user: `u${user}` }, seededRandom(1));
+    const again = route(table(replicas), { endpoint: 'ocr', user: `u${user}` }, seededRandom(2));
+    expect(again).toEqual(first);
+  }
+});
+
+test('a version asked for by label, digest or its first digits bypasses the weights', () => {
+  const replicas = [replica('a'), replica('b', { version: V2 })];
+  for (const version of ['v2', V2, V2.slice(0, 12)])
+    expect(route(table(replicas), { endpoint: 'ocr', version }, () => 0)).toMatchObject({ version: V2 });
+  expect(route(table(replicas), { endpoint: 'ocr', version: 'v9' }, () => 0)).toMatchObject({
+    code: 'VERSION_UNKNOWN',
+    message: expect.stringContaining('v1 (111111111111), v2') as string,
+  });
+});
+
+test('an endpoint that splits by user refuses calls without one, even while it has one version', () => {
+  for (const record of [endpoint, one])
+    expect(
+      route(table([replica('a')], { ...record, assignment: 'user' }), { endpoint: 'ocr' }, () => 0),
+    ).toMatchObject({ code: 'USER_REQUIRED' });
+});
+
+test('calls without a user are drawn by weight', () => {
+  const random = seededRandom(3);
+  const replicas = [replica('a'), replica('b', { version: V2 })];
+  let canary = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const decision = route(table(replicas), { endpoint: 'ocr' }, random);
+    if (decision.kind === 'replica' && decision.label === 'v2') canary++;
+  }
+  expect(Math.abs(canary - 2_000)).toBeLessThan(200);
+});
+
+test('among many replicas the bad ones get nothing', () => {
+  const many = Array.from({ length: 1_000 }, (_, i) => replica(`r${i}`, i % 3 === 0 ? {} : { fresh: false }));
+  for (let seed = 0; seed < 500; seed++) expect(Number(chosen(many, {}, seed).slice(1)) % 3).toBe(0);
+});
+
+test('reasons are told on demand and name the bucket, the tier and the choice', () => {
+  const decision = route(table([replica('a')]), { endpoint: 'ocr', user: 'ann' }, () => 0, true);
+  expect(decision.reasons.join('; ')).toMatch(
+    /bucket \d+ of 10000.*1 of 1 replicas are eligible.*a is the user's first choice/,
+  );
+  expect(route(table([replica('a')]), { endpoint: 'ocr', user: 'ann' }, () => 0).reasons).toEqual([]);
+});

@@ -1,0 +1,224 @@
+// The decision for one request: endpoint to version, version to replica, with reasons. Pure: no clock, no bus. The router, the
+// client's direct calls, `massif explain` and the simulator all ask this one function.
+import type { ErrorCode } from '../../contracts/errors.js';
+import { type Digest, shortDigest } from '../../contracts/names.js';
+import { type EndpointRecord, type Variant, WEIGHT_TOTAL } from '../../contracts/registry.js';
+import { bucketOf, variantOf } from './bucket.js';
+import { murmur3 } from './murmur3.js';
+import { cheaper, powerOfTwo } from './power-of-two.js';
+import type { Random } from './random.js';
+import { rendezvous } from './rendezvous.js';
+
+export interface RouteRequest {
+  readonly endpoint: string;
+  /** The same user sees the same version, and the same replica while it has room. */
+  readonly user?: string | undefined;
+  /** Label or digest (12 digits are enough); bypasses the weights. */
+  readonly version?: string | undefined;
+  /** Replicas tried already. */
+  readonly exclude?: ReadonlySet<string> | undefined;
+}
+
+export interface ReplicaView {
+  readonly id: string;
+  readonly shard: string;
+  readonly region: string;
+  readonly version: Digest;
+  /** It said so last. */
+  readonly ready: boolean;
+  /** It said something lately, and a connection leads to it. */
+  readonly fresh: boolean;
+  readonly inFlight: number;
+  readonly capacity: number;
+  readonly latencyMs: number;
+  /** Its breaker lets nothing through. */
+  readonly blocked: boolean;
+  /** Milliseconds of cost for recent failures. */
+  readonly penalty: number;
+  /** murmur3 of the shard, where somebody took it before. */
+  readonly hash?: number;
+}
+
+export interface RouteTable {
+  readonly region: string;
+  endpoint(name: string): EndpointRecord | undefined;
+  replicas(version: Digest): readonly ReplicaView[];
+}
+
+export type Decision =
+  | {
+      readonly kind: 'replica';
+      readonly replica: ReplicaView;
+      readonly version: Digest;
+      readonly label: string;
+      readonly bucket?: number | undefined;
+      readonly reasons: readonly string[];
+    }
+  | {
+      readonly kind: 'refused';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly reasons: readonly string[];
+    };
+
+/** A few failures in a row without a success between them; see penalty.ts for how it grows and fades. */
+export const SUSPECT_PENALTY_MS = 5_000;
+
+// From here on two random draws are tried before all replicas are looked at.
+const SCAN_MAX = 24;
+const DRAWS_MAX = 8;
+
+/** What stands between a replica and the request, best first. Lower ones are asked only when no higher one exists. */
+export const TIERS = [
+  'eligible',
+  'eligible, in another region',
+  'at capacity or failing lately',
+  'at capacity or failing lately, in another region',
+  'not heard of lately',
+  'not heard of lately, in another region',
+] as const;
+
+const NOTHING: readonly string[] = Object.freeze([]);
+
+/** Index into TIERS, or why the replica cannot be asked at all. */
+export function tierOf(replica: ReplicaView, region: string, exclude?: ReadonlySet<string>): number | string {
+  if (!replica.ready) return 'not ready';
+  if (replica.blocked) return 'breaker blocked';
+  if (exclude?.has(replica.id)) return 'tried already';
+  const away = replica.region === region ? 0 : 1;
+  if (!replica.fresh) return 4 + away;
+  return replica.inFlight >= replica.capacity || replica.penalty >= SUSPECT_PENALTY_MS ? 2 + away : away;
+}
+
+export function route(
+  table: RouteTable,
+  request: RouteRequest,
+  random: Random,
+  withReasons = false,
+): Decision {
+  const reasons = withReasons ? [] : NOTHING;
+  const say = withReasons ? (reason: string) => void (reasons as string[]).push(reason) : undefined;
+  const endpoint = table.endpoint(request.endpoint);
+  if (!endpoint) return refused('ENDPOINT_UNKNOWN', `There is no endpoint ${request.endpoint}.`, reasons);
+
+  let bucket: number | undefined;
+  let variant: Variant | undefined;
+  if (request.version !== undefined) {
+    variant = named(endpoint, request.version);
+    if (!variant) return refused('VERSION_UNKNOWN', unknownVersion(endpoint, request.version), reasons);
+    say?.(`version ${variant.label} was asked for by name, so the weights do not count`);
+  } else if (endpoint.variants.length === 1 && endpoint.assignment === 'request') {
+    variant = endpoint.variants[0] as Variant;
+    say?.(`the endpoint has one version, ${variant.label}`);
+  } else if (request.user !== undefined) {
+    bucket = bucketOf(endpoint.salt, request.user);
+    variant = variantOf(endpoint, bucket);
+    say?.(`the user falls into bucket ${bucket} of ${WEIGHT_TOTAL}, which belongs to ${variant.label}`);
+  } else if (endpoint.assignment === 'user') {
+    return refused('USER_REQUIRED', `Endpoint ${endpoint.name} splits by user.`, reasons);
+  } else {
+    bucket = Math.floor(random() * WEIGHT_TOTAL);
+    variant = variantOf(endpoint, bucket);
+    say?.(`without a user bucket ${bucket} was drawn, which belongs to ${variant.label}`);
+  }
+
+  const replicas = table.replicas(variant.version);
+  const replica = pick(replicas, table.region, request, random, say);
+  if (replica)
+    return { kind: 'replica', replica, version: variant.version, label: variant.label, bucket, reasons };
+  return refused(...whyNone(replicas, endpoint, variant, request.exclude), reasons);
+}
+
+function pick(
+  replicas: readonly ReplicaView[],
+  region: string,
+  { user, exclude }: RouteRequest,
+  random: Random,
+  say?: (reason: string) => void,
+): ReplicaView | undefined {
+  if (user === undefined && !say && replicas.length > SCAN_MAX) {
+    const drawn = drawTwo(replicas, region, exclude, random);
+    if (drawn) return drawn;
+  }
+  const [candidates, tier] = best(replicas, region, exclude);
+  say?.(`${candidates.length} of ${replicas.length} replicas are ${TIERS[tier] ?? 'of use'}`);
+  if (user === undefined) {
+    const chosen = powerOfTwo(candidates, random);
+    if (chosen) say?.(`${chosen.id} is the cheaper of two drawn by latency x requests in flight`);
+    return chosen;
+  }
+  const seat = rendezvous(user, candidates, hashOf);
+  if (seat) say?.(`${seat.id} is the user's first choice that has room`);
+  return seat;
+}
+
+/** Two draws among the best tier, without looking at all; undefined when chance finds no two. */
+function drawTwo(
+  replicas: readonly ReplicaView[],
+  region: string,
+  exclude: ReadonlySet<string> | undefined,
+  random: Random,
+): ReplicaView | undefined {
+  let first: ReplicaView | undefined;
+  for (let draw = 0; draw < DRAWS_MAX; draw++) {
+    const drawn = replicas[Math.floor(random() * replicas.length)] as ReplicaView;
+    if (drawn === first || tierOf(drawn, region, exclude) !== 0) continue;
+    if (first) return cheaper(first, drawn);
+    first = drawn;
+  }
+  return undefined;
+}
+
+function best(
+  replicas: readonly ReplicaView[],
+  region: string,
+  exclude: ReadonlySet<string> | undefined,
+): [ReplicaView[], number] {
+  let tier: number = TIERS.length;
+  let found: ReplicaView[] = [];
+  for (const replica of replicas) {
+    const its = tierOf(replica, region, exclude);
+    if (typeof its === 'string' || its > tier) continue;
+    if (its < tier) {
+      tier = its;
+      found = [];
+    }
+    found.push(replica);
+  }
+  return [found, tier];
+}
+
+const hashOf = (replica: ReplicaView): number => replica.hash ?? murmur3(replica.shard);
+
+function named(endpoint: EndpointRecord, version: string): Variant | undefined {
+  return (
+    endpoint.variants.find(({ label }) => label === version) ??
+    (version.length >= 12 ? endpoint.variants.find((v) => v.version.startsWith(version)) : undefined)
+  );
+}
+
+function unknownVersion(endpoint: EndpointRecord, version: string): string {
+  const served = endpoint.variants.map(({ label, version: digest }) => `${label} (${shortDigest(digest)})`);
+  return `Endpoint ${endpoint.name} does not serve ${version}; it serves ${served.join(', ')}.`;
+}
+
+function whyNone(
+  replicas: readonly ReplicaView[],
+  endpoint: EndpointRecord,
+  { label }: Variant,
+  exclude: ReadonlySet<string> | undefined,
+): [ErrorCode, string] {
+  const ready = replicas.filter((replica) => replica.ready);
+  if (ready.length === 0)
+    return [
+      'NOT_READY',
+      `No replica of ${endpoint.name} version ${label} is ready (${replicas.length} known).`,
+    ];
+  if (ready.some(({ id }) => exclude?.has(id)))
+    return ['REPLICA_LOST', `Every replica of ${endpoint.name} version ${label} was tried.`];
+  return ['BREAKER_OPEN', `Every replica of ${endpoint.name} version ${label} failed too often lately.`];
+}
+
+function refused(code: ErrorCode, message: string, reasons: readonly string[]): Decision {
+  return { kind: 'refused', code, message, reasons };
+}

@@ -1,0 +1,102 @@
+// The configuration that all services share, read from the environment once, before the first port opens. A service's own
+// *.config.ts uses readEnv the same way; a bad value ends the process with exit code 64 (EX_USAGE) and a sentence.
+import { join } from 'node:path';
+import { z } from 'zod';
+import { InstanceName, RegionName } from '../../contracts/names.js';
+
+export interface MeshConfig {
+  /** This process, unique among all regions: `shard-east-1`. */
+  readonly instance: string;
+  readonly region: string;
+  /** Where specs are written; the other regions hold mirrors. */
+  readonly homeRegion: string;
+  readonly regions: readonly string[];
+  readonly natsUrl: string;
+  readonly consulUrl: string;
+  readonly keysDir: string;
+  readonly dataDir: string;
+  /** A process without it opens no HTTP port; 0 lets the system choose. */
+  readonly restPort?: number;
+  /** The address that the HTTP port is open on; loopback when not given. */
+  readonly restHost?: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Its message names the variable, what it must be and what it was. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export const EXIT_CONFIG = 64;
+
+/** Parses the variables that a schema names; an empty variable counts as absent. */
+export function readEnv<T extends z.ZodObject>(schema: T, env: Environment): z.infer<T> {
+  const given = Object.fromEntries(
+    Object.keys(schema.shape)
+      .filter((name) => env[name])
+      .map((name) => [name, env[name]]),
+  );
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const sentences = parsed.error.issues.map((issue) => {
+    const name = issue.path.map(String).join('.');
+    return `${name} ${issue.message}, got ${given[name] === undefined ? 'nothing' : `"${given[name]}"`}.`;
+  });
+  throw new ConfigError(sentences.join(' '));
+}
+
+/** A string that another schema accepts, with a sentence of ours when it does not. */
+const like = (schema: z.ZodType<string>, sentence: string) =>
+  z.string(sentence).refine((value) => schema.safeParse(value).success, sentence);
+
+const region = () => like(RegionName, 'must be a region name such as east');
+
+const MeshEnvironment = z.object({
+  MASSIF_NAME: like(InstanceName, 'must be a process name such as shard-east-1'),
+  MASSIF_REGION: region().default('east'),
+  MASSIF_HOME_REGION: region().optional(),
+  MASSIF_REGIONS: z
+    .string()
+    .transform((list) => list.split(',').map((name) => name.trim()))
+    .refine((names) => names.every((name) => RegionName.safeParse(name).success), {
+      error: 'must be region names with commas between them, such as east,west',
+    })
+    .optional(),
+  MASSIF_NATS_URL: z
+    .url({ protocol: /^(nats|tls)$/, error: 'must be a URL such as nats://127.0.0.1:4222' })
+    .default('nats://127.0.0.1:4222'),
+  MASSIF_CONSUL_URL: z
+    .url({ protocol: /^https?$/, error: 'must be a URL such as http://127.0.0.1:8500' })
+    .default('http://127.0.0.1:8500'),
+  MASSIF_DATA: z.string().default('.massif'),
+  MASSIF_KEYS: z.string().optional(),
+  MASSIF_REST_PORT: z.coerce
+    .number('must be a port between 0 and 65535')
+    .int('must be a port between 0 and 65535')
+    .min(0, 'must be a port between 0 and 65535')
+    .max(65_535, 'must be a port between 0 and 65535')
+    .optional(),
+  MASSIF_REST_HOST: z.string().optional(),
+});
+
+export function readMeshConfig(env: Environment): MeshConfig {
+  const read = readEnv(MeshEnvironment, env);
+  const homeRegion = read.MASSIF_HOME_REGION ?? read.MASSIF_REGIONS?.[0] ?? read.MASSIF_REGION;
+  const regions = read.MASSIF_REGIONS ?? [...new Set([homeRegion, read.MASSIF_REGION])];
+  for (const name of [read.MASSIF_REGION, homeRegion])
+    if (!regions.includes(name))
+      throw new ConfigError(`MASSIF_REGIONS must contain "${name}", got "${regions.join(',')}".`);
+  return Object.freeze({
+    instance: read.MASSIF_NAME,
+    region: read.MASSIF_REGION,
+    homeRegion,
+    regions,
+    natsUrl: read.MASSIF_NATS_URL,
+    consulUrl: read.MASSIF_CONSUL_URL,
+    dataDir: read.MASSIF_DATA,
+    keysDir: read.MASSIF_KEYS ?? join(read.MASSIF_DATA, 'keys'),
+    ...(read.MASSIF_REST_PORT === undefined ? {} : { restPort: read.MASSIF_REST_PORT }),
+    ...(read.MASSIF_REST_HOST === undefined ? {} : { restHost: read.MASSIF_REST_HOST }),
+  });
+}

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from './testing/fake-clock.js';
+import { Metrics } from './telemetry.js';
+
+const metrics = () => new Metrics({ instance: 'shard-1', region: 'east' }, new FakeClock());
+
+test('counts and durations come out in the text form with the process on every line', async () => {
+  const one = metrics();
+  one.counter('massif_requests_total', { help: 'Requests.', labels: ['endpoint'] }).inc({ endpoint: 'ocr' });
+  one
+    .counter('massif_requests_total', { help: 'Requests.', labels: ['endpoint'] })
+    .inc({ endpoint: 'ocr' }, 2);
+  one
+    .histogram('massif_request_seconds', { help: 'Time.', labels: ['endpoint'] })
+    .observe({ endpoint: 'ocr' }, 0.003);
+  one.gauge('massif_in_flight', { help: 'Now.' }).set({}, 4);
+  const text = await one.text();
+  expect(text).toContain('massif_requests_total{endpoint="ocr",instance="shard-1",region="east"} 3');
+  expect(text).toMatch(/massif_request_seconds_bucket\{le="0.005",.*endpoint="ocr".*\} 1/);
+  expect(text).toContain('massif_in_flight{instance="shard-1",region="east"} 4');
+});
+
+test('labels that callers invent stop being counted apart, and nothing is lost', async () => {
+  const one = metrics();
+  const counter = one.counter('massif_requests_total', { help: 'Requests.', labels: ['endpoint'] });
+  for (let i = 0; i < 1_500; i++) counter.inc({ endpoint: `made-up-${i}` });
+  counter.inc({ endpoint: 'made-up-0' });
+  const lines = (await one.text()).split('\n').filter((line) => line.startsWith('massif_requests_total{'));
+  expect(lines).toHaveLength(1_001);
+  expect(lines.find((line) => line.includes('"other"'))).toMatch(/ 500$/);
+  expect(lines.find((line) => line.includes('"made-up-0"'))).toMatch(/ 2$/);
+});
+
+test('the process describes itself', async () => {
+  const text = await metrics().text();
+  for (const name of [
+    'process_resident_memory_bytes',
+    'process_cpu_seconds_total',
+    'process_start_time_seconds',
+    'nodejs_eventloop_utilization',
+  ])
+    expect(text).toMatch(new RegExp(`^${name}\\{.*\\} [0-9.e+]+$`, 'm'));
+});

@@ -1,0 +1,67 @@
+// The trust of a process, from two files in its folder of keys: the trust root's public key and the policy that the root signed.
+// Registry and shards read them at start and look again every few seconds, so a new policy counts without a restart. While
+// either file is missing or wrong nothing new is trusted, and what was trusted stays.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failure } from '../../contracts/errors.js';
+import { Envelope, type TrustPolicy } from '../../contracts/manifest.js';
+import type { Clock } from './clock.js';
+import { errorFields, type Log } from './log.js';
+import { publicKeyOf } from './signing-key.js';
+import { strictJson } from './strict-json.js';
+import { PolicyKeeper, type PolicyReader } from './trust-policy.js';
+
+export const TRUST_FILES = { rootKey: 'root.pub.pem', policy: 'trust-policy.json' } as const;
+
+// A revoked key should lose its power within seconds; two small files cost nothing to read.
+const LOOK_AGAIN_MS = 2_000;
+const FILE_BYTES_MAX = 2 * 1024 * 1024;
+
+export interface TrustFilesOptions {
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class TrustFiles implements PolicyReader {
+  private keeper: PolicyKeeper | undefined;
+  private complaint = '';
+  private stopLooking: () => void = () => undefined;
+
+  static async open(options: TrustFilesOptions): Promise<TrustFiles> {
+    const files = new TrustFiles(options);
+    await files.look();
+    files.stopLooking = options.clock.every(LOOK_AGAIN_MS, () => void files.look());
+    return files;
+  }
+
+  private constructor(private readonly options: TrustFilesOptions) {}
+
+  current(): TrustPolicy {
+    if (this.keeper) return this.keeper.current();
+    throw failure('UNSIGNED', `No trust root: ${this.complaint}`);
+  }
+
+  /** Never rejects. */
+  async look(): Promise<void> {
+    const { dir, log } = this.options;
+    try {
+      // The root key is taken once: another root is another mesh, and asks for a restart.
+      this.keeper ??= new PolicyKeeper(publicKeyOf(await readFile(join(dir, TRUST_FILES.rootKey), 'utf8')));
+      const bytes = await readFile(join(dir, TRUST_FILES.policy));
+      if (
+        this.keeper.offer(Envelope.parse(strictJson(bytes, 'The trust policy', { bytesMax: FILE_BYTES_MAX })))
+      )
+        log.info('trust.policy', { version: this.keeper.current().version });
+      this.complaint = '';
+    } catch (error) {
+      const complaint = error instanceof Error ? error.message : String(error);
+      if (complaint !== this.complaint) log.warn('trust.unreadable', { dir, ...errorFields(error) });
+      this.complaint = complaint;
+    }
+  }
+
+  close(): void {
+    this.stopLooking();
+  }
+}

@@ -1,0 +1,44 @@
+// Measures and logs one verb of the registry: how long, with which outcome, for which request. The controller wraps every call in
+// it, so that the verbs themselves say nothing of metrics.
+import { toFailure } from '../../contracts/errors.js';
+import type { RegistryVerb } from '../../contracts/subjects.js';
+import type { BusContext } from '../mesh/bus-context.js';
+import type { Log, LogFields } from '../mesh/log.js';
+import type { Metrics } from '../mesh/telemetry.js';
+
+/** Reads are asked all the time by consoles and scripts; a line each would bury the changes. */
+const CHANGES: ReadonlySet<RegistryVerb> = new Set(['push', 'alias', 'deploy', 'undeploy', 'archive']);
+
+export class Answered {
+  private readonly seconds: ReturnType<Metrics['histogram']>;
+
+  constructor(
+    metrics: Metrics,
+    private readonly log: Log,
+  ) {
+    this.seconds = metrics.histogram('massif_registry_request_seconds', {
+      help: 'Time to answer a request to the registry, by verb and outcome.',
+      labels: ['verb', 'outcome'],
+    });
+  }
+
+  async run<T>(
+    verb: RegistryVerb,
+    context: Pick<BusContext, 'elapsedMs' | 'requestId'>,
+    fields: LogFields,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const request = { verb, requestId: context.requestId, ...fields };
+    try {
+      const result = await work();
+      this.seconds.observe({ verb, outcome: 'ok' }, context.elapsedMs() / 1_000);
+      if (CHANGES.has(verb)) this.log.info(`registry.${verb}`, { ...request, ms: context.elapsedMs() });
+      return result;
+    } catch (error) {
+      const { code, message } = toFailure(error);
+      this.seconds.observe({ verb, outcome: code }, context.elapsedMs() / 1_000);
+      this.log.warn(`registry.${verb}.refused`, { ...request, code, message, ms: context.elapsedMs() });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,127 @@
+// The catalog as one picture: models with their versions and aliases, endpoints, and the last sweep. Filled by the bucket's log,
+// read by the decisions; it decides nothing itself.
+import type { z } from 'zod';
+import { failure } from '../../contracts/errors.js';
+import type { Digest } from '../../contracts/names.js';
+import { AliasRecord, EndpointRecord, VersionRecord } from '../../contracts/registry.js';
+import type { Log } from '../mesh/log.js';
+import type { LogEntry, BucketState } from './bucket-log.js';
+import type { ModelEntry } from './resolve.js';
+import { SWEEP_KEY, SweepRecord } from './sweep.js';
+
+interface Model extends ModelEntry {
+  readonly versions: Map<Digest, VersionRecord>;
+  readonly aliases: Map<string, Digest>;
+}
+
+type Taken =
+  | { readonly kind: 'version'; readonly record: VersionRecord }
+  | { readonly kind: 'alias'; readonly record: AliasRecord }
+  | { readonly kind: 'endpoint'; readonly record: EndpointRecord }
+  | { readonly kind: 'sweep'; readonly record: SweepRecord };
+
+export class CatalogState implements BucketState {
+  readonly models = new Map<string, Model>();
+  readonly endpoints = new Map<string, EndpointRecord>();
+  private readonly byDigest = new Map<Digest, VersionRecord>();
+  private readonly byKey = new Map<string, Taken>();
+  private swept: { readonly record: SweepRecord; readonly revision: number } | undefined;
+
+  constructor(private readonly log: Log) {}
+
+  apply({ key, value, revision }: LogEntry): void {
+    this.forget(key);
+    if (value === undefined) return;
+    const taken = read(key, value);
+    // A record that nobody can read is as good as none, and must not stop the registry from reading the others.
+    if (!taken) return this.log.error('catalog.unreadable', { key, revision });
+    this.byKey.set(key, taken);
+    switch (taken.kind) {
+      case 'version':
+        this.entry(taken.record.model).versions.set(taken.record.digest, taken.record);
+        this.byDigest.set(taken.record.digest, taken.record);
+        break;
+      case 'alias':
+        this.entry(taken.record.model).aliases.set(taken.record.alias, taken.record.version);
+        break;
+      case 'endpoint':
+        this.endpoints.set(taken.record.name, taken.record);
+        break;
+      case 'sweep':
+        this.swept = { record: taken.record, revision };
+        break;
+    }
+  }
+
+  reset(): void {
+    this.models.clear();
+    this.endpoints.clear();
+    this.byDigest.clear();
+    this.byKey.clear();
+    this.swept = undefined;
+  }
+
+  /** Throws MODEL_UNKNOWN. */
+  model(name: string): ModelEntry {
+    const entry = this.models.get(name);
+    if (entry && entry.versions.size > 0) return entry;
+    throw failure('MODEL_UNKNOWN', `There is no model "${name}".`, { model: name });
+  }
+
+  /** Of any model. */
+  version(digest: Digest): VersionRecord | undefined {
+    return this.byDigest.get(digest);
+  }
+
+  versions(): Iterable<VersionRecord> {
+    return this.byDigest.values();
+  }
+
+  sweep(): { readonly record: SweepRecord; readonly revision: number } | undefined {
+    return this.swept;
+  }
+
+  private entry(name: string): Model {
+    const known = this.models.get(name);
+    if (known) return known;
+    const fresh: Model = { model: name, versions: new Map(), aliases: new Map() };
+    this.models.set(name, fresh);
+    return fresh;
+  }
+
+  private forget(key: string): void {
+    const taken = this.byKey.get(key);
+    if (!taken) return;
+    this.byKey.delete(key);
+    switch (taken.kind) {
+      case 'version':
+        this.models.get(taken.record.model)?.versions.delete(taken.record.digest);
+        this.byDigest.delete(taken.record.digest);
+        break;
+      case 'alias':
+        this.models.get(taken.record.model)?.aliases.delete(taken.record.alias);
+        break;
+      case 'endpoint':
+        this.endpoints.delete(taken.record.name);
+        break;
+      case 'sweep':
+        this.swept = undefined;
+        break;
+    }
+  }
+}
+
+function read(key: string, value: unknown): Taken | undefined {
+  if (key === SWEEP_KEY) return parsed(SweepRecord, value, (record) => ({ kind: 'sweep', record }));
+  if (key.startsWith('version.'))
+    return parsed(VersionRecord, value, (record) => ({ kind: 'version', record }));
+  if (key.startsWith('alias.')) return parsed(AliasRecord, value, (record) => ({ kind: 'alias', record }));
+  if (key.startsWith('endpoint.'))
+    return parsed(EndpointRecord, value, (record) => ({ kind: 'endpoint', record }));
+  return undefined;
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, taken: (record: T) => Taken): Taken | undefined {
+  const result = schema.safeParse(value);
+  return result.success ? taken(result.data) : undefined;
+}

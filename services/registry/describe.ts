@@ -1,0 +1,61 @@
+// What a version record says of its model, read from the very bytes that were signed: the graph's inputs and outputs, its size, and
+// the publisher's card. Throws MODEL_REFUSED where the runtime would be crashed or confused.
+import { failure } from '../../contracts/errors.js';
+import { RESOURCES } from '../../contracts/manifest.js';
+import { Card, type VersionRecord } from '../../contracts/registry.js';
+import type { TensorSpec } from '../../contracts/tensor-spec.js';
+import { scan } from '../onnx/scan.js';
+import type { TensorSpec as ScannedSpec } from '../onnx/signature.js';
+
+export type Description = Pick<
+  VersionRecord,
+  'inputs' | 'outputs' | 'opset' | 'irVersion' | 'parameterCount' | 'card'
+>;
+
+const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.values(RESOURCES));
+
+/** `names` are those of all signed resources; what is not ours by name may hold weights of the graph. */
+export function describe(
+  model: Uint8Array,
+  card: Uint8Array | undefined,
+  names: readonly string[],
+): Description {
+  const external = names.filter((name) => !KNOWN_NAMES.has(name));
+  const { signature, opsets, irVersion, parameterCount } = scan(model, external);
+  return {
+    inputs: signature.inputs.map(specOf),
+    outputs: signature.outputs.map(specOf),
+    opset: opsets[''] ?? opsets['ai.onnx'] ?? 0,
+    irVersion,
+    parameterCount,
+    card: readCard(card),
+  };
+}
+
+/** A version without a card gets one that says nothing. */
+export function readCard(bytes: Uint8Array | undefined): Card {
+  if (!bytes) return Card.parse({});
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw failure('BAD_REQUEST', `${RESOURCES.card} is not JSON in UTF-8.`, {}, error);
+  }
+  const parsed = Card.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.map(String).join('.') ?? '';
+  throw failure(
+    'BAD_REQUEST',
+    `${RESOURCES.card}: ${where}: ${issue?.message ?? 'not a card'}.`,
+    {},
+    parsed.error,
+  );
+}
+
+const specOf = ({ name, datatype, shape, symbols }: ScannedSpec): TensorSpec => ({
+  name,
+  datatype,
+  shape: [...shape],
+  dims: [...symbols],
+});

@@ -1,0 +1,44 @@
+// What the leading registry does beside answering: places, replicates, sweeps. Every duty ends with the signal.
+import { UPLOAD_TTL_MS } from '../../contracts/buckets.js';
+import type { Clock } from '../mesh/clock.js';
+import { errorFields, type Log } from '../mesh/log.js';
+import type { Placer } from './placer.js';
+import type { Replicator } from './replicator.js';
+import type { Sweeper } from './sweeper.js';
+
+export interface DutiesParts {
+  readonly placer: () => Placer;
+  readonly replicator: Replicator;
+  readonly sweeper: Sweeper;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Duties {
+  private placer: Placer | undefined;
+
+  constructor(private readonly parts: DutiesParts) {}
+
+  /** Endpoints or versions changed. */
+  nudge(): void {
+    this.placer?.nudge();
+    this.parts.replicator.nudge();
+  }
+
+  begin(epoch: number, signal: AbortSignal): Promise<void>[] {
+    // Every term has a placer of its own: what an earlier one heard is old.
+    const placer = this.parts.placer();
+    this.placer = placer;
+    return [placer.run(epoch, signal), this.parts.replicator.run(signal), this.sweep(signal)];
+  }
+
+  private async sweep(signal: AbortSignal): Promise<void> {
+    const { sweeper, clock, log } = this.parts;
+    while (!signal.aborted) {
+      await sweeper.sweep(signal).catch((error: unknown) => {
+        if (!signal.aborted) log.warn('sweep.failed', errorFields(error));
+      });
+      await clock.sleep(UPLOAD_TTL_MS, signal).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,188 @@
+// Decides which shard holds which version: the placer asks after every change. Pure: wanted and live in, placements out.
+// What is placed stays where it is as long as its shard lives; only what is missing is placed anew, by rendezvous, so that
+// the loss of one shard moves what lay there and nothing else.
+import type { Digest } from '../../contracts/names.js';
+import type { EndpointRecord } from '../../contracts/registry.js';
+import { murmur3 } from '../mesh/murmur3.js';
+import { score } from '../mesh/rendezvous.js';
+
+export interface ShardView {
+  readonly id: string;
+  readonly region: string;
+  /** `draining` keeps what it has until it is gone and gets nothing new; `gone` is gone for good. */
+  readonly state: 'open' | 'draining' | 'gone';
+  /** Of the device; undefined where the shard does not say. */
+  readonly memoryBytes?: number;
+  /** What it can answer for at this moment. */
+  readonly ready: ReadonlySet<Digest>;
+}
+
+export interface PlacedVersion {
+  readonly model: string;
+  readonly version: Digest;
+}
+
+export type Placements = ReadonlyMap<string, readonly PlacedVersion[]>;
+
+export interface Placing {
+  /** Changed for the shards of regions that live, all others as they were. */
+  readonly placements: Placements;
+  /** What no shard of a region has room for. */
+  readonly unplaced: readonly (PlacedVersion & { readonly region: string })[];
+}
+
+/** Weights of a version on disk, in bytes; undefined where unknown. */
+export type SizeOf = (version: Digest) => number | undefined;
+
+// A session holds the verified file and the runtime's own copy of the weights, sometimes repacked.
+const MEMORY_PER_BYTE = 2.5;
+// The rest is for the host, a spare engine and the tensors of running requests.
+const MEMORY_SHARE_MAX = 0.8;
+
+// Scores lie between 0 and 1.
+const SHARE_LEFT = 1;
+
+export function place(
+  endpoints: Iterable<EndpointRecord>,
+  shards: readonly ShardView[],
+  current: Placements,
+  sizeOf: SizeOf = () => undefined,
+): Placing {
+  const wanted = wantedVersions(endpoints);
+  const placements = new Map(current);
+  const unplaced: (PlacedVersion & { region: string })[] = [];
+  for (const region of new Set(shards.map((shard) => shard.region))) {
+    const members = shards.filter((shard) => shard.region === region);
+    // Without any live shard it is a region that we cannot see, or one with nowhere to move to: its records stay, so that a
+    // region cut off goes on serving when its mirror hears from us again.
+    if (members.every((shard) => shard.state === 'gone')) continue;
+    // An empty list, or a shard that comes back would take away what lies elsewhere by now.
+    for (const shard of members) if (shard.state === 'gone') placements.set(shard.id, []);
+    const live = members.filter((shard) => shard.state !== 'gone').map((shard) => new Holding(shard, sizeOf));
+    placeRegion(wanted, live, current, ({ model, version }) => unplaced.push({ model, version, region }));
+    for (const member of live) placements.set(member.shard.id, member.list());
+  }
+  return { placements, unplaced };
+}
+
+interface Wanted extends PlacedVersion {
+  readonly replicas: number;
+}
+
+/** Every variant counts, also one of weight 0: it stays resident so that going back to it is a change of weights alone. */
+function wantedVersions(endpoints: Iterable<EndpointRecord>): Wanted[] {
+  const wanted = new Map<Digest, Wanted>();
+  for (const { model, variants, replicasPerRegion } of endpoints)
+    for (const { version } of variants) {
+      const replicas = Math.max(wanted.get(version)?.replicas ?? 0, replicasPerRegion);
+      wanted.set(version, { model, version, replicas });
+    }
+  return [...wanted.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
+}
+
+/** What one shard will hold. */
+class Holding {
+  /** What rendezvous knows it by. */
+  readonly hash: number;
+  private readonly versions = new Map<Digest, PlacedVersion>();
+  private bytes = 0;
+
+  constructor(
+    readonly shard: ShardView,
+    private readonly sizeOf: SizeOf,
+  ) {
+    this.hash = murmur3(shard.id);
+  }
+
+  get count(): number {
+    return this.versions.size;
+  }
+
+  has(version: Digest): boolean {
+    return this.versions.has(version);
+  }
+
+  add({ model, version }: PlacedVersion): void {
+    this.versions.set(version, { model, version });
+    this.bytes += this.sizeOf(version) ?? 0;
+  }
+
+  hasRoomFor(version: Digest): boolean {
+    if (this.shard.memoryBytes === undefined) return true;
+    const bytes = this.bytes + (this.sizeOf(version) ?? 0);
+    return bytes * MEMORY_PER_BYTE <= this.shard.memoryBytes * MEMORY_SHARE_MAX;
+  }
+
+  list(): PlacedVersion[] {
+    return [...this.versions.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
+  }
+}
+
+function placeRegion(
+  wanted: readonly Wanted[],
+  members: readonly Holding[],
+  current: Placements,
+  unplaced: (version: PlacedVersion) => void,
+): void {
+  const open = members.filter(isOpen);
+  const holders = holdersNow(members, current);
+  const missing: { readonly version: Wanted; readonly count: number }[] = [];
+  // First what stays, for all versions, so that the load is known before anything new is placed.
+  for (const version of wanted) {
+    const holding = holders.get(version.version) ?? [];
+    const staying = bestFirst(version.version, holding.filter(isOpen)).slice(0, version.replicas);
+    const leaving = holding.filter((member) => !isOpen(member));
+    for (const member of [...staying, ...leaving]) member.add(version);
+    const count = Math.min(version.replicas, open.length) - staying.length;
+    if (count > 0) missing.push({ version, count });
+    // With all shards draining there is nothing to place on, and nothing to say while one of them still holds it.
+    else if (open.length === 0 && leaving.length === 0) unplaced(version);
+  }
+  const slots = wanted.reduce((sum, { replicas }) => sum + Math.min(replicas, open.length), 0);
+  const share = Math.ceil(slots / Math.max(1, open.length));
+  for (const { version, count } of missing)
+    for (let placed = 0; placed < count; placed++) {
+      const chosen = choose(version.version, open, share);
+      if (!chosen) {
+        unplaced(version);
+        break;
+      }
+      chosen.add(version);
+    }
+}
+
+const isOpen = (member: Holding): boolean => member.shard.state === 'open';
+
+function holdersNow(members: readonly Holding[], current: Placements): Map<Digest, Holding[]> {
+  const holders = new Map<Digest, Holding[]>();
+  for (const member of members)
+    for (const { version } of current.get(member.shard.id) ?? []) {
+      const holding = holders.get(version);
+      if (holding) holding.push(member);
+      else holders.set(version, [member]);
+    }
+  return holders;
+}
+
+/** Of two that hold a version the one that serves it stays. */
+function bestFirst(version: Digest, holders: readonly Holding[]): readonly Holding[] {
+  if (holders.length < 2) return holders;
+  const hash = murmur3(version);
+  const serves = (member: Holding) => (member.shard.ready.has(version) ? 1 : 0);
+  return [...holders].sort((a, b) => serves(b) - serves(a) || score(hash, b.hash) - score(hash, a.hash));
+}
+
+/** Rendezvous alone may put three of three versions on one of two shards: who has its share comes after those who have not. */
+function choose(version: Digest, members: readonly Holding[], share: number): Holding | undefined {
+  const hash = murmur3(version);
+  let chosen: Holding | undefined;
+  let chosenScore = 0;
+  for (const member of members) {
+    const scored = score(hash, member.hash) + (member.count < share ? SHARE_LEFT : 0);
+    // The cheap question first: of a thousand shards only a handful are ever the best so far.
+    if (scored <= chosenScore || member.has(version) || !member.hasRoomFor(version)) continue;
+    chosen = member;
+    chosenScore = scored;
+  }
+  return chosen;
+}

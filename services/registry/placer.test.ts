@@ -1,0 +1,209 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { buckets } from '../../contracts/buckets.js';
+import type { Heartbeat } from '../../contracts/heartbeat.js';
+import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
+import { subjects } from '../../contracts/subjects.js';
+import { type NatsServer, startNats } from '../../deploy/local/nats.js';
+import { type Bus, connectBus } from '../mesh/bus.js';
+import { openHomeBuckets } from '../mesh/kv-mirror.js';
+import { silentLog } from '../mesh/log.js';
+import { FakeClock } from '../mesh/testing/fake-clock.js';
+import { waitUntil } from '../mesh/testing/wait-until.js';
+import { BucketLog } from './bucket-log.js';
+import { GONE_MS, GONE_WHATEVER_CONSUL_SAYS_MS } from './census.js';
+import { PlacementState } from './placement-state.js';
+import { Placer } from './placer.js';
+import { aHeartbeat, anEndpoint, digestOf } from './testing/records.js';
+
+let dir: string;
+let nats: NatsServer;
+let bus: Bus;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'massif-placer-'));
+  nats = await startNats({ dir, region: 'east' });
+  bus = await connectBus({ url: nats.url, name: 'placer', region: 'east' });
+  await openHomeBuckets(bus, 'east');
+});
+afterAll(async () => {
+  await bus.drain();
+  await nats.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+let clock: FakeClock;
+let endpoints: EndpointRecord[];
+/** What Consul says of the east. */
+let listed: (shards: string[]) => void;
+const running: (() => Promise<void>)[] = [];
+beforeEach(async () => {
+  await (await bus.js.jetstreamManager()).streams.purge(`KV_${buckets.placement('east')}`);
+  clock = new FakeClock();
+  endpoints = [anEndpoint('ocr', { v1: 10_000 })];
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((end) => end()));
+});
+
+async function aPlacer(epoch: number) {
+  const state = new PlacementState(silentLog);
+  const placement = await BucketLog.open(bus, buckets.placement('east'), state);
+  const placer = new Placer({
+    bus,
+    discovery: {
+      watchService: (service, region, changed) => {
+        if (region !== 'east') return;
+        const entry = (id: string) => ({
+          id,
+          service,
+          region,
+          tags: [],
+          meta: { instance: id },
+          passing: true,
+        });
+        listed = (shards) => changed(shards.map(entry));
+      },
+    },
+    regions: ['east', 'west'],
+    placement,
+    state,
+    wanting: async () => ({ endpoints, sizeOf: () => 1_000 }),
+    clock,
+    log: silentLog,
+    unplaced: () => undefined,
+  });
+  const end = new AbortController();
+  const ended = placer.run(epoch, end.signal).catch((error: unknown) => error);
+  running.push(async () => {
+    end.abort();
+    await ended;
+  });
+  await bus.nc.flush();
+  return { placer, ended };
+}
+
+const beat = (shard: string, state: Heartbeat['state'] = 'ready', region = 'east') =>
+  bus.nc.publish(subjects.heartbeat(region, shard), JSON.stringify(aHeartbeat(shard, region, state)));
+
+/** Lets time pass while these shards are heard and all others are silent. */
+async function pass(ms: number, ...shards: string[]): Promise<void> {
+  for (let left = ms; left > 0; left -= 250) {
+    for (const shard of shards) beat(shard);
+    await bus.nc.flush();
+    await clock.advance(250);
+  }
+}
+
+async function placed(): Promise<Record<string, string[]>> {
+  const state = new PlacementState(silentLog);
+  await BucketLog.open(bus, buckets.placement('east'), state);
+  const names = new Map([1, 2, 3].map((i) => [digestOf(`ocr v${i}`), `v${i}`]));
+  const sorted = state.records().toSorted((a, b) => (a.shard < b.shard ? -1 : 1));
+  return Object.fromEntries(
+    sorted.map(({ shard, versions }) => [
+      shard,
+      versions.map(({ version }) => names.get(version) ?? '?').toSorted(),
+    ]),
+  );
+}
+const untilPlaced = (sentence: string, wanted: Record<string, string[]>) =>
+  waitUntil(sentence, async () => {
+    expect(await placed()).toEqual(wanted);
+    return true;
+  });
+
+test('a wanted version is placed on a shard as soon as one is heard, and follows its endpoint', async () => {
+  const { placer } = await aPlacer(1);
+  beat('shard-east-1');
+  await untilPlaced('v1 is placed', { 'shard-east-1': ['v1'] });
+  endpoints = [anEndpoint('ocr', { v1: 0, v2: 10_000 })];
+  placer.nudge();
+  await untilPlaced('v2 is placed beside it', { 'shard-east-1': ['v1', 'v2'] });
+  endpoints = [];
+  placer.nudge();
+  await untilPlaced('nothing is wanted any more', { 'shard-east-1': [] });
+});
+
+test('a shard that flaps for less than five seconds keeps its placement', async () => {
+  await aPlacer(1);
+  beat('shard-east-1');
+  await untilPlaced('it has a place', { 'shard-east-1': ['v1'] });
+  beat('shard-east-2');
+  await pass(GONE_MS - 500, 'shard-east-2');
+  beat('shard-east-1');
+  await pass(GONE_MS - 500, 'shard-east-2');
+  expect((await placed())['shard-east-1']).toEqual(['v1']);
+});
+
+test('what lay on a shard that is gone for good is placed elsewhere, later when Consul still lists it', async () => {
+  await aPlacer(1);
+  beat('shard-east-1');
+  await untilPlaced('it has a place', { 'shard-east-1': ['v1'] });
+  listed(['shard-east-1', 'shard-east-2']);
+  await pass(GONE_MS + 1_000, 'shard-east-2');
+  expect((await placed())['shard-east-1']).toEqual(['v1']);
+  listed(['shard-east-2']);
+  await untilPlaced('it moved', { 'shard-east-1': [], 'shard-east-2': ['v1'] });
+  beat('shard-east-1');
+  await pass(1_000, 'shard-east-1', 'shard-east-2');
+  expect(await placed()).toEqual({ 'shard-east-1': [], 'shard-east-2': ['v1'] });
+});
+
+test('a Consul that is away and lists the dead cannot keep a shard alive', async () => {
+  await aPlacer(1);
+  beat('shard-east-1');
+  await untilPlaced('it has a place', { 'shard-east-1': ['v1'] });
+  listed(['shard-east-1']);
+  await pass(GONE_WHATEVER_CONSUL_SAYS_MS + 500, 'shard-east-2');
+  await untilPlaced('it moved', { 'shard-east-1': [], 'shard-east-2': ['v1'] });
+});
+
+test('a draining shard keeps its versions until another one has them', async () => {
+  await aPlacer(1);
+  beat('shard-east-1');
+  await untilPlaced('it has a place', { 'shard-east-1': ['v1'] });
+  beat('shard-east-1', 'draining');
+  beat('shard-east-2');
+  await untilPlaced('both have it', { 'shard-east-1': ['v1'], 'shard-east-2': ['v1'] });
+});
+
+test('a region that falls silent as a whole keeps its placements', async () => {
+  await aPlacer(1);
+  beat('shard-east-1');
+  beat('shard-west-1', 'ready', 'west');
+  await untilPlaced('both regions have it', { 'shard-east-1': ['v1'], 'shard-west-1': ['v1'] });
+  await pass(20_000, 'shard-east-1');
+  expect(await placed()).toEqual({ 'shard-east-1': ['v1'], 'shard-west-1': ['v1'] });
+});
+
+test('a new leader hears everybody before it moves anything', async () => {
+  await aPlacer(1);
+  beat('shard-east-1');
+  await untilPlaced('it has a place', { 'shard-east-1': ['v1'] });
+  await running.pop()?.();
+  await aPlacer(2);
+  await pass(GONE_MS - 1_000, 'shard-east-2');
+  expect(await placed()).toEqual({ 'shard-east-1': ['v1'] });
+  beat('shard-east-1');
+  await pass(1_000, 'shard-east-1', 'shard-east-2');
+  expect(await placed()).toEqual({ 'shard-east-1': ['v1'] });
+});
+
+test('a placer of an earlier epoch cannot write once a later one leads, and says that its lease is lost', async () => {
+  await aPlacer(1);
+  beat('shard-east-1');
+  await untilPlaced('it has a place', { 'shard-east-1': ['v1'] });
+  await running.pop()?.();
+  await aPlacer(2);
+  await pass(500, 'shard-east-1');
+  await waitUntil('the second one leads', async () => {
+    const entry = await (await bus.kv(buckets.placement('east'))).get('shard-east-1');
+    return entry?.json<PlacementRecord>().epoch === 2;
+  });
+  await running.pop()?.();
+  endpoints = [anEndpoint('ocr', { v2: 10_000 })];
+  expect(await (await aPlacer(1)).ended).toMatchObject({ code: 'LEASE_LOST' });
+  expect(await placed()).toEqual({ 'shard-east-1': ['v1'] });
+});

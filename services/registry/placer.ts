@@ -1,0 +1,171 @@
+// Keeps every wanted version on its shards: watches endpoints, heartbeats and Consul, asks `place` what should lie where, and
+// writes the records that differ. One registry of the mesh leads and runs this; its records carry the epoch of its lease, and
+// once a later epoch has written, an earlier one cannot.
+import { keys } from '../../contracts/buckets.js';
+import { Failure } from '../../contracts/errors.js';
+import { z } from 'zod';
+import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
+import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
+import { wildcards } from '../../contracts/subjects.js';
+import type { Bus } from '../mesh/bus.js';
+import type { Clock } from '../mesh/clock.js';
+import type { Discovery } from '../mesh/discovery.js';
+import { errorFields, type Log } from '../mesh/log.js';
+import type { BucketLog } from './bucket-log.js';
+import { Census, GONE_MS, type Sign } from './census.js';
+import { place, type PlacedVersion, type Placing, type SizeOf } from './place.js';
+import type { PlacementState } from './placement-state.js';
+import { Wake } from './wake.js';
+
+export interface Wanting {
+  readonly endpoints: Iterable<EndpointRecord>;
+  readonly sizeOf: SizeOf;
+}
+
+export interface PlacerParts {
+  readonly bus: Bus;
+  readonly discovery: Pick<Discovery, 'watchService'>;
+  readonly regions: readonly string[];
+  readonly placement: BucketLog;
+  readonly state: PlacementState;
+  /** Endpoints and sizes, as of now. */
+  readonly wanting: () => Promise<Wanting>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told after every look. */
+  readonly unplaced: (count: number) => void;
+}
+
+// Heartbeats, deployments and Consul wake the placer; this look finds shards that fell silent.
+const LOOK_EVERY_MS = 500;
+
+/** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
+const SignOfLife = Heartbeat.pick({ shard: true, region: true, state: true, device: true }).extend({
+  replicas: z.array(ReplicaReport.pick({ version: true, state: true })),
+});
+
+export class Placer {
+  private readonly census = new Census();
+  private readonly wake: Wake;
+  private startedMs = 0;
+  private settled = false;
+  private troubled = false;
+
+  constructor(private readonly parts: PlacerParts) {
+    this.wake = new Wake(parts.clock);
+  }
+
+  /** An endpoint changed: look now. */
+  nudge(): void {
+    this.wake.nudge();
+  }
+
+  /** Places until the signal ends it. Rejects with LEASE_LOST when a later leader has written. */
+  async run(epoch: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.parts;
+    this.startedMs = clock.monotonicMs();
+    const stopListening = this.listen(signal);
+    try {
+      while (!signal.aborted) {
+        const mark = this.wake.mark();
+        await this.look(epoch, signal);
+        await this.wake.sleep(LOOK_EVERY_MS, mark, signal);
+      }
+    } finally {
+      stopListening();
+    }
+  }
+
+  private async look(epoch: number, signal: AbortSignal): Promise<void> {
+    const { state, wanting, clock, log, unplaced } = this.parts;
+    try {
+      await this.claim(epoch);
+      if (!this.ready()) return;
+      const { endpoints, sizeOf } = await wanting();
+      const shards = this.census.shards(clock.monotonicMs());
+      const placing = place(endpoints, shards, state.placements(), sizeOf);
+      await this.write(placing, epoch, signal);
+      unplaced(placing.unplaced.length);
+      this.troubled = false;
+    } catch (error) {
+      if (error instanceof Failure && error.code === 'LEASE_LOST') throw error;
+      // Without NATS nothing can be written and nothing is known; what was placed stays.
+      if (!this.troubled) log.warn('placement.waiting', errorFields(error));
+      this.troubled = true;
+    }
+  }
+
+  /** From the first record with our epoch on, nobody with an earlier one can write, whatever they decided before. */
+  private async claim(epoch: number): Promise<void> {
+    const { placement, state } = this.parts;
+    await placement.transact(() => {
+      state.fence(epoch);
+      const records = state.records();
+      const [first] = records;
+      if (!first || records.some((record) => record.epoch === epoch)) return { result: undefined };
+      return { change: { key: keys.placement(first.shard), value: { ...first, epoch } }, result: undefined };
+    });
+  }
+
+  /** A new leader has heard nobody yet: to place now would move everything that a shard has not had time to report. */
+  private ready(): boolean {
+    if (this.settled) return true;
+    const silent = this.parts.state
+      .records()
+      .some(({ shard, versions }) => versions.length > 0 && !this.census.has(shard));
+    this.settled = !silent || this.parts.clock.monotonicMs() - this.startedMs >= GONE_MS;
+    return this.settled;
+  }
+
+  private async write({ placements }: Placing, epoch: number, signal: AbortSignal): Promise<void> {
+    const { placement, state, log } = this.parts;
+    for (const [shard, versions] of placements) {
+      if (signal.aborted) return;
+      if (sameVersions(state.of(shard)?.versions ?? [], versions)) continue;
+      const value: PlacementRecord = { shard, epoch, versions: [...versions] };
+      await placement.transact(() => {
+        state.fence(epoch);
+        return { change: { key: keys.placement(shard), value }, result: undefined };
+      });
+      log.info('placement.changed', { shard, epoch, versions: versions.length });
+    }
+  }
+
+  private listen(signal: AbortSignal): () => void {
+    const { bus, discovery, regions, clock, log } = this.parts;
+    const heard = bus.nc.subscribe(wildcards.heartbeats(), {
+      callback: (error, message) => {
+        if (error) return log.error('subscription.failed', errorFields(error));
+        const sign = readSign(message.string());
+        if (sign && this.census.heard(sign, clock.monotonicMs())) this.wake.nudge();
+      },
+    });
+    for (const region of regions)
+      discovery.watchService(
+        'shard',
+        region,
+        (instances) => {
+          const passing = instances.filter((instance) => instance.passing);
+          this.census.consulLists(
+            region,
+            passing.map(({ id, meta }) => meta['instance'] ?? id),
+          );
+          this.wake.nudge();
+        },
+        signal,
+      );
+    return () => heard.unsubscribe();
+  }
+}
+
+function readSign(text: string): Sign | undefined {
+  try {
+    return SignOfLife.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Both lists are sorted by version. */
+const sameVersions = (a: readonly PlacedVersion[], b: readonly PlacedVersion[]): boolean =>
+  a.length === b.length && a.every(({ version }, index) => version === b[index]?.version);

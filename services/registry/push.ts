@@ -1,0 +1,137 @@
+// A push, from uploaded bytes to a version: check the signature, read and scan the model, copy every file under its digest, and
+// last write the record. Only the record makes a version exist, so a push that is cut off anywhere leaves nothing that
+// anybody can see, and the same push sent again goes on where it was cut off.
+import { failure } from '../../contracts/errors.js';
+import { RESOURCES } from '../../contracts/manifest.js';
+import { type Digest, shortDigest } from '../../contracts/names.js';
+import type { PushReply, PushRequest, Resource, VersionRecord } from '../../contracts/registry.js';
+import type { Clock } from '../mesh/clock.js';
+import { checkResources, type VerifiedManifest, verifyManifest } from '../mesh/manifest.js';
+import type { PolicyReader } from '../mesh/trust-policy.js';
+import type { ArtifactStore, Source } from './artifact-store.js';
+import type { Catalog } from './catalog.js';
+import { describe } from './describe.js';
+import type { ObjectBucket } from './object-bucket.js';
+import { readWhole } from './read-whole.js';
+
+export interface PushParts {
+  readonly catalog: Catalog;
+  readonly uploads: ObjectBucket;
+  readonly artifacts: ArtifactStore;
+  readonly policy: PolicyReader;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+// A protobuf ends at 2 GiB; larger models bring their weights as files of their own, which are never held whole.
+const MODEL_BYTES_MAX = 2 ** 31 - 1;
+const CARD_BYTES_MAX = 64 * 1024;
+const SWEEPS_MET_MAX = 3;
+
+export class Pusher {
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: PushParts) {}
+
+  /** One at a time: each holds a whole model in memory. The transport bounds how many wait. */
+  push(request: PushRequest, signal: AbortSignal): Promise<PushReply> {
+    const result = this.turn.then(() => this.run(request, signal));
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private async run(request: PushRequest, signal: AbortSignal): Promise<PushReply> {
+    const { catalog, policy, clock } = this.parts;
+    signal.throwIfAborted();
+    const manifest = verifyManifest(request.bundle, request.model, policy, clock.now());
+    checkResources(manifest, request.resources);
+    const { version: known } = await catalog.find(request.model, manifest.root);
+    if (known && known.label !== request.label)
+      throw failure('BAD_REQUEST', `This version exists already, under the label "${known.label}".`, {
+        version: known.digest,
+        label: known.label,
+      });
+    const admitted = known
+      ? ({ kind: 'known', version: known } as const)
+      : await this.admit(request, manifest, signal);
+    for (const alias of request.aliases)
+      await catalog.alias({ model: request.model, alias, version: admitted.version.digest });
+    return { version: admitted.version, created: admitted.kind === 'created' };
+  }
+
+  private async admit(request: PushRequest, manifest: VerifiedManifest, signal: AbortSignal) {
+    const { catalog } = this.parts;
+    const record = await this.describe(request, manifest, signal);
+    await catalog.check(record);
+    for (let sweeps = 0; sweeps < SWEEPS_MET_MAX; sweeps++) {
+      const { revision } = await catalog.find(request.model, manifest.root);
+      for (const resource of request.resources) await this.store(resource, signal);
+      signal.throwIfAborted();
+      const admitted = await catalog.admit(record, revision);
+      if (admitted.kind !== 'look again') return admitted;
+    }
+    throw failure('CONFLICT', 'Files were removed again and again while this was pushed.');
+  }
+
+  private async describe(
+    { model, label, bundle, resources }: PushRequest,
+    { root, publisher }: VerifiedManifest,
+    signal: AbortSignal,
+  ): Promise<Omit<VersionRecord, 'createdAt'>> {
+    const graph = resources.find(({ name }) => name === RESOURCES.model);
+    if (!graph) throw failure('BAD_REQUEST', `A version has a file ${RESOURCES.model}; this one has none.`);
+    const card = resources.find(({ name }) => name === RESOURCES.card);
+    const described = describe(
+      await this.whole(graph, MODEL_BYTES_MAX, signal),
+      card && (await this.whole(card, CARD_BYTES_MAX, signal)),
+      resources.map(({ name }) => name),
+    );
+    return {
+      digest: root,
+      model,
+      label,
+      state: 'live',
+      signer: { fingerprint: publisher.fingerprint, person: publisher.person },
+      resources,
+      bytes: resources.reduce((sum, { bytes }) => sum + bytes, 0),
+      bundle,
+      ...described,
+    };
+  }
+
+  /** The bytes of a file, only if they are the signed ones. */
+  private async whole(resource: Resource, bytesMax: number, signal: AbortSignal): Promise<Uint8Array> {
+    if (resource.bytes > bytesMax)
+      throw failure('TOO_LARGE', `${resource.name} has ${resource.bytes} bytes, the limit is ${bytesMax}.`);
+    return readWhole(resource, this.source(resource, signal)());
+  }
+
+  private async store(resource: Resource, signal: AbortSignal): Promise<void> {
+    const { artifacts } = this.parts;
+    await artifacts.write(resource.digest, this.source(resource, signal), resource.name);
+    // The signature covers the digest, not the size that the request gives.
+    const stored = await artifacts.bytesOf(resource.digest);
+    if (stored !== undefined && stored !== resource.bytes) throw unlike(resource, stored);
+  }
+
+  /** From the upload; from the artifacts when an earlier push, or another version, left the same bytes there. */
+  private source(resource: Resource, signal: AbortSignal): Source {
+    const { uploads, artifacts } = this.parts;
+    return async function* () {
+      const uploaded = await uploads.find(resource.digest);
+      if (uploaded && uploaded.bytes === resource.bytes) return yield* uploads.chunks(uploaded, signal);
+      if (uploaded) throw unlike(resource, uploaded.bytes);
+      if ((await artifacts.bytesOf(resource.digest)) !== undefined)
+        return yield* artifacts.read(resource.digest, signal);
+      throw missing(resource.name, resource.digest);
+    };
+  }
+}
+
+const unlike = ({ name, bytes }: Resource, uploaded: number) =>
+  failure('UNSIGNED', `The upload of ${name} has ${uploaded} bytes, not ${bytes}.`, { name });
+
+const missing = (name: string, digest: Digest) =>
+  failure('BAD_REQUEST', `${name} (${shortDigest(digest)}) is not uploaded, or no more: upload it again.`, {
+    name,
+    digest,
+  });

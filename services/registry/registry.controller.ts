@@ -1,0 +1,111 @@
+// The registry's subjects, one call each. Any registry answers; the queue group picks one.
+import { Controller } from '@nestjs/common';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import {
+  AliasRequest,
+  type DeployReply,
+  DeployRequest,
+  EndpointQuery,
+  type EndpointsReply,
+  type LineageReply,
+  type ModelsReply,
+  ModelsRequest,
+  type PushReply,
+  PushRequest,
+  type ShowReply,
+  VersionQuery,
+} from '../../contracts/registry.js';
+import { queues, subjects } from '../../contracts/subjects.js';
+import { BusContext } from '../mesh/bus-context.js';
+import type { BusExtras } from '../mesh/bus-transport.js';
+import { Answered } from './answered.js';
+import { Catalog } from './catalog.js';
+import { Pusher } from './push.js';
+
+const shared: BusExtras = { queue: queues.registry };
+// Each waits with its model's bytes on the server and its turn in the pusher; more than this are told to come later.
+const pushes: BusExtras = { queue: queues.registry, capacity: 8 };
+
+@Controller()
+export class RegistryController {
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly pusher: Pusher,
+    private readonly answered: Answered,
+  ) {}
+
+  @MessagePattern(subjects.registry('push'), pushes)
+  push(
+    @Payload({ schema: PushRequest }) request: PushRequest,
+    @Ctx() context: BusContext,
+  ): Promise<PushReply> {
+    const { model, label } = request;
+    return this.answered.run('push', context, { model, label }, () =>
+      this.pusher.push(request, context.signal),
+    );
+  }
+
+  @MessagePattern(subjects.registry('models'), shared)
+  models(
+    @Payload({ schema: ModelsRequest }) request: ModelsRequest,
+    @Ctx() context: BusContext,
+  ): Promise<ModelsReply> {
+    return this.answered.run('models', context, request, () => this.catalog.models(request));
+  }
+
+  @MessagePattern(subjects.registry('show'), shared)
+  show(
+    @Payload({ schema: VersionQuery }) query: VersionQuery,
+    @Ctx() context: BusContext,
+  ): Promise<ShowReply> {
+    return this.answered.run('show', context, query, () => this.catalog.show(query));
+  }
+
+  @MessagePattern(subjects.registry('alias'), shared)
+  alias(
+    @Payload({ schema: AliasRequest }) request: AliasRequest,
+    @Ctx() context: BusContext,
+  ): Promise<ShowReply> {
+    return this.answered.run('alias', context, request, () => this.catalog.alias(request));
+  }
+
+  @MessagePattern(subjects.registry('deploy'), shared)
+  deploy(
+    @Payload({ schema: DeployRequest }) request: DeployRequest,
+    @Ctx() context: BusContext,
+  ): Promise<DeployReply> {
+    const { endpoint, model, variants } = request;
+    return this.answered.run('deploy', context, { endpoint, model, variants }, () =>
+      this.catalog.deploy(request),
+    );
+  }
+
+  @MessagePattern(subjects.registry('undeploy'), shared)
+  undeploy(
+    @Payload({ schema: EndpointQuery }) query: EndpointQuery,
+    @Ctx() context: BusContext,
+  ): Promise<DeployReply> {
+    return this.answered.run('undeploy', context, query, () => this.catalog.undeploy(query));
+  }
+
+  @MessagePattern(subjects.registry('endpoints'), shared)
+  endpoints(@Ctx() context: BusContext): Promise<EndpointsReply> {
+    return this.answered.run('endpoints', context, {}, () => this.catalog.endpoints());
+  }
+
+  @MessagePattern(subjects.registry('archive'), shared)
+  archive(
+    @Payload({ schema: VersionQuery }) query: VersionQuery,
+    @Ctx() context: BusContext,
+  ): Promise<ShowReply> {
+    return this.answered.run('archive', context, query, () => this.catalog.archive(query));
+  }
+
+  @MessagePattern(subjects.registry('lineage'), shared)
+  lineage(
+    @Payload({ schema: VersionQuery }) query: VersionQuery,
+    @Ctx() context: BusContext,
+  ): Promise<LineageReply> {
+    return this.answered.run('lineage', context, query, () => this.catalog.lineage(query));
+  }
+}

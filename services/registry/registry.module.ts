@@ -1,0 +1,58 @@
+// The registry's wiring. The catalog's bucket is the truth: Catalog decides on it, Pusher adds versions to it, and the one registry
+// that leads carries it out (duties.ts): placements, copies in the other regions, removal of left-overs.
+import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { ServiceDefinition } from '../mesh/start.js';
+import { BUS, CLOCK, CONSUL, DISCOVERY, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
+import { Answered } from './answered.js';
+import { Catalog } from './catalog.js';
+import { Pusher } from './push.js';
+import { RegistryController } from './registry.controller.js';
+import { openRegistry, type RegistryMesh, type RegistryParts } from './registry.parts.js';
+
+const PARTS = Symbol('RegistryParts');
+type Mesh = RegistryMesh;
+
+@Module({
+  controllers: [RegistryController],
+  providers: [
+    {
+      provide: PARTS,
+      inject: [MESH_CONFIG, BUS, CONSUL, DISCOVERY, CLOCK, RANDOM, LOG, METRICS],
+      useFactory: (
+        config: Mesh['config'],
+        bus: Mesh['bus'],
+        consul: Mesh['consul'],
+        discovery: Mesh['discovery'],
+        clock: Mesh['clock'],
+        random: Mesh['random'],
+        log: Mesh['log'],
+        metrics: Mesh['metrics'],
+      ) => openRegistry({ config, bus, consul, discovery, clock, random, log, metrics }),
+    },
+    { provide: Catalog, inject: [PARTS], useFactory: ({ catalog }: RegistryParts) => catalog },
+    { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
+    {
+      provide: Answered,
+      inject: [METRICS, LOG],
+      useFactory: (metrics: Mesh['metrics'], log: Mesh['log']) => new Answered(metrics, log),
+    },
+  ],
+})
+export class RegistryModule implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(@Inject(PARTS) private readonly parts: RegistryParts) {}
+
+  onApplicationBootstrap(): void {
+    this.parts.leadership.begin();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.parts.leadership.end();
+    this.parts.trust.close();
+  }
+}
+
+export const registryService: ServiceDefinition = {
+  name: 'registry',
+  module: RegistryModule,
+  description: 'Models, versions, aliases, endpoints and where they lie.',
+};

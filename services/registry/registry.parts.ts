@@ -1,0 +1,109 @@
+// Builds what the registry is made of, from the mesh's parts, in the order in which one needs the other. The module hands these to
+// the controller and to Nest's life cycle.
+import { buckets } from '../../contracts/buckets.js';
+import { openHomeBuckets } from '../mesh/kv-mirror.js';
+import { Leases } from '../mesh/lease.js';
+import type { MeshParts } from '../mesh/mesh.module.js';
+import { ConfigError } from '../mesh/service-config.js';
+import { TrustFiles } from '../mesh/trust-files.js';
+import { ArtifactStore } from './artifact-store.js';
+import { BucketLog } from './bucket-log.js';
+import { Catalog } from './catalog.js';
+import { CatalogState } from './catalog-state.js';
+import { Duties } from './duties.js';
+import { Leadership } from './leadership.js';
+import { ObjectBucket } from './object-bucket.js';
+import { PlacementState } from './placement-state.js';
+import { Placer } from './placer.js';
+import { Pusher } from './push.js';
+import { Replicator } from './replicator.js';
+import { Sweeper } from './sweeper.js';
+
+export type RegistryMesh = Omit<MeshParts, 'endpoints'>;
+
+export interface RegistryParts {
+  readonly catalog: Catalog;
+  readonly pusher: Pusher;
+  readonly trust: TrustFiles;
+  readonly leadership: Leadership;
+  readonly duties: Duties;
+}
+
+export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
+  const { config, bus, consul, clock, random, log } = mesh;
+  // It writes on the condition that nothing changed, and only the bucket itself can judge that, no mirror.
+  if (config.region !== config.homeRegion)
+    throw new ConfigError(
+      `MASSIF_REGION must be the home region "${config.homeRegion}" for a registry, got "${config.region}".`,
+    );
+  await openHomeBuckets(bus, config.homeRegion, clock);
+
+  const state = new CatalogState(log);
+  const catalogLog = await BucketLog.open(bus, buckets.catalog(config.region), state);
+  const catalog = new Catalog({ log: catalogLog, state, clock, random });
+  const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts(config.region) });
+  const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads(config.region) });
+  const trust = await TrustFiles.open({ dir: config.keysDir, clock, log });
+  const pusher = new Pusher({ catalog, uploads, artifacts, policy: trust, clock });
+
+  const duties = new Duties({
+    placer: await openPlacers(mesh, catalog),
+    replicator: openReplicator(mesh, catalog, artifacts),
+    sweeper: new Sweeper({ catalog, artifacts, clock, log }),
+    clock,
+    log,
+  });
+  catalogLog.onChange(() => duties.nudge());
+  const leadership = new Leadership({
+    leases: new Leases({
+      agent: consul,
+      epochs: await bus.kv(buckets.leases(config.homeRegion)),
+      instance: config.instance,
+      clock,
+      log,
+    }),
+    duties: (epoch, signal) => duties.begin(epoch, signal),
+    clock,
+    log,
+  });
+  return { catalog, pusher, trust, leadership, duties };
+}
+
+async function openPlacers(mesh: RegistryMesh, catalog: Catalog): Promise<() => Placer> {
+  const { config, bus, discovery, clock, log, metrics } = mesh;
+  const state = new PlacementState(log);
+  const placement = await BucketLog.open(bus, buckets.placement(config.region), state);
+  const unplaced = metrics.gauge('massif_placement_unplaced', {
+    help: 'Versions for which no shard of a region has room.',
+  });
+  return () =>
+    new Placer({
+      bus,
+      discovery,
+      regions: config.regions,
+      placement,
+      state,
+      wanting: () => catalog.wanting(),
+      clock,
+      log,
+      unplaced: (count) => unplaced.set({}, count),
+    });
+}
+
+function openReplicator(mesh: RegistryMesh, catalog: Catalog, home: ArtifactStore): Replicator {
+  const { config, bus, clock, random, log, metrics } = mesh;
+  const missing = metrics.gauge('massif_replication_missing', {
+    help: 'Artifacts that a region does not have yet.',
+    labels: ['target'],
+  });
+  return new Replicator({
+    home,
+    regions: config.regions.filter((region) => region !== config.homeRegion),
+    open: (region) => ArtifactStore.open(bus, { bucket: buckets.artifacts(region), domain: region }),
+    wanted: () => catalog.referenced(),
+    clock,
+    random,
+    log,
+    missing: (region, count) => missing.set({ target: region }, count),
+  });
+}

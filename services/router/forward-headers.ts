@@ -1,0 +1,55 @@
+// The headers of a request on its way through the router: read from the caller's, written anew for the engine. Nothing that the
+// caller sent is passed on unread: a Massif-Reply of a stranger's choosing would make an engine write to it.
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { headers } from '../../contracts/headers.js';
+import { eachHeader, headerBlock, headerLine, headerText } from '../mesh/header-block.js';
+import { type RawHead, type RequestHead, requestHead } from '../mesh/request-head.js';
+
+export function callerHead(message: Msg): RequestHead {
+  const raw: RawHead = {};
+  const text = headerText(message);
+  if (text !== '') eachHeader(text, (key, value) => assign(raw, key, value));
+  return requestHead(raw, message.data.length);
+}
+
+function assign(raw: RawHead, key: string, value: string): void {
+  switch (key) {
+    case headers.requestId:
+      raw.requestId = value;
+      return;
+    case headers.timeoutMs:
+      raw.timeoutMs = value;
+      return;
+    case headers.jsonLength:
+      raw.jsonLength = value;
+      return;
+    case headers.user:
+      raw.user = value;
+      return;
+    case headers.priority:
+      raw.priority = value;
+      return;
+    case headers.traceparent:
+      raw.traceparent = value;
+      return;
+    default:
+  }
+}
+
+/** The lines that are the same in every attempt. */
+export function steadyLines(head: RequestHead, requestId: string, endpoint: string, replyTo: string): string {
+  let lines =
+    headerLine(headers.requestId, requestId) +
+    headerLine(headers.endpoint, endpoint) +
+    headerLine(headers.reply, replyTo);
+  if (head.jsonLength !== undefined) lines += headerLine(headers.jsonLength, head.jsonLength);
+  if (head.priority !== 0) lines += headerLine(headers.priority, head.priority);
+  if (head.traceparent !== undefined) lines += headerLine(headers.traceparent, head.traceparent);
+  return lines;
+}
+
+/** The block of one attempt: what is left of the time, and which attempt it is. */
+export function attemptHeaders(steady: string, leftMs: number, attempt: number): MsgHdrs {
+  const counted = attempt > 1 ? headerLine(headers.attempt, attempt) : '';
+  return headerBlock(steady + headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) + counted);
+}

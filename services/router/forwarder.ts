@@ -1,0 +1,292 @@
+// Carries requests to replicas and sees each through: an outcome, a retryable failure, nobody there, silence; and what follows
+// from that. Knows neither NATS nor Nest: door.ts sends what it says and tells it what came back. It has no timers: sweep() is
+// called every few milliseconds while there is something to watch.
+import { ERRORS, failure, type Failure, toFailure } from '../../contracts/errors.js';
+import { DEFAULT_TIMEOUT_MS } from '../../contracts/headers.js';
+import type { Outcome } from '../../contracts/outcome.js';
+import { attemptTimeoutMs } from '../mesh/attempt-timeout.js';
+import { backoffMs, RETRY_BACKOFF } from '../mesh/backoff.js';
+import type { Clock } from '../mesh/clock.js';
+import type { Random } from '../mesh/random.js';
+import { type Flight, type FlightEnd, NO_LINK, type ReplicaEntry } from '../mesh/replica-entry.js';
+import type { RetryBudget } from '../mesh/retry-budget.js';
+import type { RouteView } from '../mesh/route-view.js';
+import { type Asked, type Attempt, Call } from './call.js';
+import { endOfFailure, endOfOutcome } from './flight-end.js';
+import { steadyLines } from './forward-headers.js';
+
+/** The way out of the router. */
+export interface Wire {
+  /** Throws a Failure when it cannot be sent at all. */
+  forward(call: Call, replica: string, token: string, leftMs: number): void;
+  refuse(call: Call, reason: Failure): void;
+  /** Answered with this status, by whomever. */
+  over(call: Call, http: number): void;
+}
+
+export interface ForwarderParts {
+  readonly view: Pick<RouteView, 'endpoint' | 'route' | 'replica' | 'linkFor' | 'begin'>;
+  readonly wire: Wire;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly budget: RetryBudget;
+  /** Replicas asked for one request. */
+  readonly attemptsMax: number;
+}
+
+// A call that has nobody to ask looks again: a spare engine is up within 100 ms, a new shard within seconds.
+const WAITS_MAX = 8;
+// One that was never sent is told that nobody is ready before the second has passed that NATS clients wait by default: a coded
+// answer is worth more than a bare time-out.
+const UNSENT_WAIT_MS_MAX = 800;
+
+export class Forwarder {
+  private readonly attempts = new Map<string, Attempt>();
+  private readonly waiting = new Set<Call>();
+  private calls = 0;
+  private bytes = 0;
+  private tokens = 0;
+
+  constructor(private readonly parts: ForwarderParts) {}
+
+  /** Calls that are not over, and the bytes of their bodies. */
+  get held(): { readonly calls: number; readonly bytes: number } {
+    return { calls: this.calls, bytes: this.bytes };
+  }
+
+  /** Whether sweep() has anything to look at. */
+  get busy(): boolean {
+    return this.attempts.size > 0 || this.waiting.size > 0;
+  }
+
+  accept(asked: Asked): void {
+    const { clock, view, budget } = this.parts;
+    const endpoint = view.endpoint(asked.endpoint);
+    const call = new Call(
+      asked,
+      steadyLines(asked.head, asked.requestId, asked.endpoint, asked.replyTo),
+      clock.monotonicMs(),
+      asked.head.timeoutMs ?? endpoint?.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      endpoint?.hedgeAfterMs,
+    );
+    this.calls++;
+    this.bytes += asked.body.length;
+    budget.request();
+    this.advance(call, call.arrivedMs);
+  }
+
+  /** Engines answer callers themselves and say so here. */
+  outcomes(done: readonly Outcome[]): void {
+    const now = this.parts.clock.monotonicMs();
+    for (const [token, http] of done) this.answered(token, http, now);
+  }
+
+  answered(token: string, http: number, now = this.parts.clock.monotonicMs()): void {
+    const attempt = this.close(token, endOfOutcome(http), now);
+    if (attempt) this.finish(attempt.call, http);
+  }
+
+  /** The call that an answer is for, when it came to us instead of the caller; undefined once that call is over. */
+  awaiting(token: string): Call | undefined {
+    const call = this.attempts.get(token)?.call;
+    return call?.state === 'over' ? undefined : call;
+  }
+
+  /** The replica could not take it; somebody else may. */
+  failed(token: string, reason: Failure, end: FlightEnd = endOfFailure(reason.code)): void {
+    const now = this.parts.clock.monotonicMs();
+    const wasLate = this.attempts.get(token)?.flight.over ?? false;
+    const attempt = this.close(token, end, now);
+    if (attempt?.call.state !== 'under way') return;
+    attempt.call.last = reason;
+    // A late one has been followed by another attempt already.
+    if (wasLate) this.stay(attempt.call);
+    else this.advance(attempt.call, now);
+  }
+
+  /** We were away for so long ourselves: answers may lie unread, and no replica is to blame. */
+  forgive(ms: number): void {
+    for (const attempt of this.attempts.values()) attempt.lateAtMs += ms;
+  }
+
+  /** A replica can be reached that could not before. */
+  wakeAll(): void {
+    if (this.waiting.size === 0) return;
+    const now = this.parts.clock.monotonicMs();
+    const hopeful = [...this.waiting]; // who finds nobody again waits again, in the same set
+    for (const call of hopeful) this.wake(call, now);
+  }
+
+  sweep(): void {
+    const now = this.parts.clock.monotonicMs();
+    for (const [token, attempt] of this.attempts) {
+      const { call, flight, lateAtMs } = attempt;
+      if (now >= call.deadlineMs) this.expire(token, call, now);
+      else if (flight.over) continue;
+      else if (now >= lateAtMs) this.late(attempt, now);
+      else if (call.hedgeAfterMs !== undefined && now >= flight.startedMs + call.hedgeAfterMs)
+        this.hedge(call, now);
+    }
+    if (this.waiting.size === 0) return;
+    const due = [...this.waiting].filter((call) => now >= call.wakeAtMs);
+    for (const call of due) this.wake(call, now);
+  }
+
+  /** The process leaves: whoever is still here is told so. */
+  abandon(): void {
+    const leaving = failure('UNAVAILABLE', 'The router is leaving.');
+    const now = this.parts.clock.monotonicMs();
+    for (const [token, { call }] of this.attempts) {
+      this.close(token, 'abandoned', now);
+      this.giveUp(call, leaving);
+    }
+    for (const call of this.waiting) this.giveUp(call, leaving);
+  }
+
+  /** The next attempt, or what stands in its way. */
+  private advance(call: Call, now: number): void {
+    const { attemptsMax, budget } = this.parts;
+    const extra = call.attempts > 0;
+    if (extra && (call.attempts >= attemptsMax || !budget.take())) return this.stay(call);
+    const refusal = this.attempt(call, now, extra);
+    if (!refusal) return;
+    if (extra) budget.done();
+    if (mayPass(refusal)) this.wait(call, refusal, now);
+    else this.giveUp(call, refusal);
+  }
+
+  /** Sends it to the replica that the route names; the refusal when it names none. */
+  private attempt(call: Call, now: number, extra: boolean): Failure | undefined {
+    const { view } = this.parts;
+    const { endpoint, version, head } = call.asked;
+    for (;;) {
+      const decision = view.route({ endpoint, version, user: head.user, exclude: call.tried });
+      if (decision.kind === 'refused') return failure(decision.code, decision.message);
+      const replica = view.replica(decision.replica.id);
+      const link = replica ? view.linkFor(replica) : NO_LINK;
+      if (replica && link === NO_LINK) return failure('UNAVAILABLE', 'The router has no connection to NATS.');
+      const token = (++this.tokens).toString();
+      const flight = replica && this.begin(replica, link, token);
+      if (flight) {
+        call.label = decision.label;
+        this.send(call, flight, token, now, extra);
+        return undefined;
+      }
+      // Its breaker closed or it went away in this very moment.
+      call.avoid(decision.replica.id);
+    }
+  }
+
+  private begin(replica: ReplicaEntry, link: number, token: string): Flight | undefined {
+    return this.parts.view.begin(replica, link, () =>
+      this.failed(token, failure('REPLICA_LOST', `${replica.id} went away during the call.`), 'abandoned'),
+    );
+  }
+
+  private send(call: Call, flight: Flight, token: string, now: number, extra: boolean): void {
+    const leftMs = call.deadlineMs - now;
+    const { id, latencyMs, inFlight } = flight.replica;
+    const lateAtMs = now + attemptTimeoutMs({ leftMs, latencyMs, inFlight, timedOut: call.timedOut });
+    call.attempts++;
+    call.hopes++;
+    this.attempts.set(token, { token, call, flight, lateAtMs, extra });
+    try {
+      this.parts.wire.forward(call, id, token, leftMs);
+    } catch (error) {
+      // Too large for the bus, or no bus: no other replica would change that.
+      this.close(token, 'abandoned', now);
+      this.giveUp(call, toFailure(error));
+    }
+  }
+
+  /** Nobody to ask just now: looks again in a moment, while there is time. */
+  private wait(call: Call, why: Failure, now: number): void {
+    call.last ??= why;
+    const wakeAtMs = now + backoffMs(call.waits, RETRY_BACKOFF, this.parts.random);
+    const untilMs =
+      call.attempts > 0 ? call.deadlineMs : Math.min(call.deadlineMs, call.arrivedMs + UNSENT_WAIT_MS_MAX);
+    if (call.waits >= WAITS_MAX || wakeAtMs >= untilMs) return this.stay(call);
+    call.waits++;
+    call.wakeAtMs = wakeAtMs;
+    call.state = 'waiting';
+    this.waiting.add(call);
+  }
+
+  private wake(call: Call, now: number): void {
+    this.waiting.delete(call);
+    if (call.state === 'over') return;
+    call.state = 'under way';
+    // Who failed before may have been replaced meanwhile.
+    call.tried = undefined;
+    this.advance(call, now);
+  }
+
+  /** No further attempt. What is out may still answer; with nothing out it is over. */
+  private stay(call: Call): void {
+    if (call.hopes > 0) return;
+    this.giveUp(call, call.last ?? outOfTime(call));
+  }
+
+  private late(attempt: Attempt, now: number): void {
+    const { call, flight, extra } = attempt;
+    flight.end('timedOut', now);
+    call.timedOut++;
+    if (extra) this.parts.budget.done();
+    if (call.state !== 'under way') return;
+    call.last = failure('REPLICA_LOST', `${flight.replica.id} did not answer in time.`);
+    call.avoid(flight.replica.id);
+    this.advance(call, now);
+  }
+
+  private expire(token: string, call: Call, now: number): void {
+    this.close(token, 'timedOut', now);
+    this.giveUp(call, outOfTime(call));
+  }
+
+  /** A second attempt beside the first: once, paid from the budget, and only with somebody else. */
+  private hedge(call: Call, now: number): void {
+    const { budget, attemptsMax } = this.parts;
+    if (call.hedged || call.attempts !== 1 || call.state !== 'under way') return;
+    call.hedged = true;
+    if (attemptsMax < 2 || !budget.take()) return;
+    for (const other of this.attempts.values()) if (other.call === call) call.avoid(other.flight.replica.id);
+    if (this.attempt(call, now, true)) budget.done();
+  }
+
+  /** Takes the attempt out of the table and ends what is open of it. */
+  private close(token: string, end: FlightEnd, now: number): Attempt | undefined {
+    const attempt = this.attempts.get(token);
+    if (!attempt) return undefined;
+    this.attempts.delete(token);
+    attempt.call.hopes--;
+    if (end !== 'succeeded') attempt.call.avoid(attempt.flight.replica.id);
+    if (attempt.flight.over) return attempt;
+    if (attempt.extra) this.parts.budget.done();
+    attempt.flight.end(end, now);
+    return attempt;
+  }
+
+  private giveUp(call: Call, reason: Failure): void {
+    if (call.state === 'over') return;
+    this.parts.wire.refuse(call, reason);
+    this.finish(call, reason.http);
+  }
+
+  private finish(call: Call, http: number): void {
+    if (call.state === 'over') return;
+    this.waiting.delete(call);
+    call.state = 'over';
+    this.calls--;
+    this.bytes -= call.asked.body.length;
+    this.parts.wire.over(call, http);
+  }
+}
+
+/** Whether a moment later somebody may be there. */
+const mayPass = ({ code }: Failure): boolean => ERRORS[code].retryable;
+
+const outOfTime = ({ asked, timeoutMs, last }: Call): Failure =>
+  failure(
+    'DEADLINE',
+    `${asked.endpoint} did not answer within ${Math.round(timeoutMs)} ms${last ? ` (${last.code})` : ''}.`,
+  );

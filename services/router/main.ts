@@ -1,0 +1,4 @@
+import { start } from '../mesh/start.js';
+import { routerService } from './router.module.js';
+
+await start({ services: [routerService] });

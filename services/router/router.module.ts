@@ -1,0 +1,61 @@
+// The router: requests come in over NATS at the door, the view knows endpoints and replicas, the controller explains. What a
+// request meets, in this order: room (shed), headers and deadline, route, breaker, replica; and on trouble the retry budget.
+import { Module } from '@nestjs/common';
+import { queues, wildcards } from '../../contracts/subjects.js';
+import type { ServiceDefinition } from '../mesh/boot.js';
+import type { Bus } from '../mesh/bus.js';
+import type { Clock } from '../mesh/clock.js';
+import type { Endpoints } from '../mesh/endpoints.js';
+import type { Log } from '../mesh/log.js';
+import type { Random } from '../mesh/random.js';
+import { RouteModule } from '../mesh/route.module.js';
+import { RouteView } from '../mesh/route-view.js';
+import type { Metrics } from '../mesh/telemetry.js';
+import { BUS, CLOCK, ENDPOINTS, LOG, METRICS, RANDOM } from '../mesh/tokens.js';
+import { RouterDoor } from './door.js';
+import { DoorKeeper } from './door-keeper.js';
+import { RefusalLog } from './refusal-log.js';
+import { readRouterConfig } from './router.config.js';
+import { RouterController } from './router.controller.js';
+
+@Module({
+  imports: [RouteModule],
+  controllers: [RouterController],
+  providers: [
+    {
+      provide: RouterDoor,
+      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS, LOG, ENDPOINTS],
+      useFactory: (
+        bus: Bus,
+        view: RouteView,
+        clock: Clock,
+        random: Random,
+        metrics: Metrics,
+        log: Log,
+        endpoints: Endpoints,
+      ) =>
+        new RouterDoor({
+          bus,
+          view,
+          clock,
+          random,
+          metrics,
+          config: readRouterConfig(),
+          refusals: new RefusalLog(clock, log),
+          endpoint: endpoints.add('router', {
+            name: 'infer',
+            subject: wildcards.infer(),
+            queue: queues.router,
+          }),
+        }),
+    },
+    DoorKeeper,
+  ],
+})
+export class RouterModule {}
+
+export const routerService: ServiceDefinition = {
+  name: 'router',
+  module: RouterModule,
+  description: 'Chooses the replica of each inference and hands the answer the short way home.',
+};

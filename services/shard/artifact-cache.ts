@@ -1,0 +1,108 @@
+// The resources that a shard has on its own disk, one file each, named by digest. What is missing or damaged is fetched: from the
+// own region's store first, then from the others in the order given. A file gets its name only when its bytes were hashed, and
+// every later read hashes them again.
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Failure, failure, toFailure } from '../../contracts/errors.js';
+import { Digest } from '../../contracts/names.js';
+import type { Resource } from '../../contracts/registry.js';
+import type { Log } from '../mesh/log.js';
+import { type CachedFile, chooseEvictions } from './eviction.js';
+import { readVerified } from './verified-read.js';
+
+export interface ArtifactSource {
+  readonly name: string;
+  readonly read: (digest: Digest) => AsyncIterable<Uint8Array>;
+}
+
+export interface CacheOptions {
+  readonly dir: string;
+  readonly sources: readonly ArtifactSource[];
+  readonly bytesMax: number;
+  readonly log: Log;
+}
+
+export class ArtifactCache {
+  private fetches = 0;
+
+  private constructor(private readonly options: CacheOptions) {}
+
+  static async open(options: CacheOptions): Promise<ArtifactCache> {
+    await mkdir(options.dir, { recursive: true });
+    // What an earlier life did not finish is nobody's.
+    for (const name of await readdir(options.dir))
+      if (!Digest.safeParse(name).success) await rm(join(options.dir, name), { force: true });
+    return new ArtifactCache(options);
+  }
+
+  get dir(): string {
+    return this.options.dir;
+  }
+
+  /** The verified bytes, from disk or fetched. Throws UNAVAILABLE when no store has them. */
+  async read(resource: Resource): Promise<Uint8Array> {
+    const path = join(this.dir, resource.digest);
+    try {
+      return await readVerified(path, resource);
+    } catch (error) {
+      if (isMissing(error)) return this.fetch(resource);
+      // Somebody or some disk changed it: what is refused here would be refused by the engine as well.
+      this.options.log.warn('artifact.damaged', { digest: resource.digest, name: resource.name });
+      await rm(path, { force: true });
+      return this.fetch(resource);
+    }
+  }
+
+  /** Removes the longest unused files above the limit; `keep` are those of the versions on this shard. */
+  async evict(keep: ReadonlySet<Digest>): Promise<void> {
+    const files: CachedFile[] = [];
+    for (const name of await readdir(this.dir)) {
+      const { size, atimeMs } = await stat(join(this.dir, name));
+      files.push({ digest: name, bytes: size, usedAtMs: atimeMs });
+    }
+    for (const digest of chooseEvictions(files, keep, this.options.bytesMax))
+      await rm(join(this.dir, digest), { force: true });
+  }
+
+  private async fetch(resource: Resource): Promise<Uint8Array> {
+    let last: Failure | undefined;
+    for (const source of this.options.sources) {
+      try {
+        await this.copy(source, resource);
+        this.options.log.info('artifact.fetched', { name: resource.name, digest: resource.digest, from: source.name });
+        return await readVerified(join(this.dir, resource.digest), resource);
+      } catch (error) {
+        last = toFailure(error);
+      }
+    }
+    throw failure('UNAVAILABLE', `No store gives "${resource.name}": ${last?.message ?? 'there is none.'}`, {}, last);
+  }
+
+  private async copy(source: ArtifactSource, { digest, bytes, name }: Resource): Promise<void> {
+    // Several shards may share a disk, and one shard may be asked twice.
+    const unfinished = join(this.dir, `${digest}.${process.pid}.${++this.fetches}`);
+    const file = await open(unfinished, 'wx', 0o400);
+    try {
+      const hash = createHash('sha256');
+      let written = 0;
+      for await (const part of source.read(digest)) {
+        written += part.length;
+        if (written > bytes) break;
+        hash.update(part);
+        await file.write(part);
+      }
+      if (written !== bytes || hash.digest('hex') !== digest)
+        throw failure('UNSIGNED', `What ${source.name} gives for "${name}" is not what was signed.`, { digest });
+      await file.close();
+      await rename(unfinished, join(this.dir, digest));
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      await rm(unfinished, { force: true });
+      throw error;
+    }
+  }
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -1,0 +1,165 @@
+// One engine process as its host sees it: forked, given orders, asked how it is, killed. It reports what happened and decides
+// nothing; engine-pool.ts does that.
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert';
+import { failure, type Failure } from '../../contracts/errors.js';
+import { notedReplica } from './engine/run-note.js';
+import type { EngineMessage, HostCall, HostMessage, LoadedReport, LoadOrder, ReplicaCounters } from './engine-messages.js';
+
+export interface EngineOptions {
+  /** The compiled engine/engine.js. */
+  readonly entry: string;
+  readonly name: string;
+  readonly region: string;
+  readonly natsUrl: string;
+  readonly threads: number;
+  /** An empty folder: onnxruntime looks for external data there when nobody hands it over. */
+  readonly workDir: string;
+  readonly notePath: string;
+}
+
+export interface EngineEvents {
+  readonly warming: (replica: string) => void;
+  readonly ended: (why: string) => void;
+}
+
+export interface EngineVitals {
+  readonly rssBytes: number;
+  readonly replicas: readonly ReplicaCounters[];
+}
+
+/** Omit on each member: the call number is ours to give. */
+type Order<T extends HostCall = HostCall> = T extends HostCall ? Omit<T, 'call'> : never;
+
+export class EngineHandle {
+  readonly pid: number;
+  /** Settles when it may be given models; rejects when it ends before. */
+  readonly started: Promise<void>;
+  private readonly child: ChildProcess;
+  private readonly calls = new Map<number, (result: LoadedReport | undefined | Failure) => void>();
+  private lastCall = 0;
+  private vitals: EngineVitals = { rssBytes: 0, replicas: [] };
+  private answeredPings = 0;
+  private isAlive = true;
+  private markStarted: () => void = () => undefined;
+
+  constructor(
+    readonly options: EngineOptions,
+    private readonly events: EngineEvents,
+  ) {
+    const { entry, name, workDir, region, natsUrl, threads, notePath } = options;
+    this.child = fork(entry, [name], { cwd: workDir, execArgv: [], serialization: 'json' });
+    this.pid = this.child.pid ?? 0;
+    if (this.pid !== 0) writeFileSync(pidPath(notePath), String(this.pid));
+    this.started = new Promise((resolve, reject) => {
+      this.markStarted = resolve;
+      this.child.once('exit', () => reject(failure('ENGINE_FAILED', `The engine ${name} ended as it started.`)));
+    });
+    // Whoever waits for it hears of it; when nobody does, that is no error of its own.
+    this.started.catch(() => undefined);
+    this.child.on('message', (message: EngineMessage) => this.hear(message));
+    this.child.once('error', (error) => this.end(`could not be forked: ${error.message}`));
+    this.child.once('exit', (code, signal) => this.end(signal ?? `exit code ${code}`));
+    this.tell({ kind: 'start', name, region, natsUrl, threads, notePath });
+  }
+
+  get alive(): boolean {
+    return this.isAlive;
+  }
+
+  /** As of its last answer. */
+  get latest(): EngineVitals {
+    return this.vitals;
+  }
+
+  /** Grows with every answered ping: whoever watches compares. */
+  get pongs(): number {
+    return this.answeredPings;
+  }
+
+  get busy(): boolean {
+    return this.calls.size > 0;
+  }
+
+  async load(order: Omit<LoadOrder, 'call' | 'kind'>): Promise<LoadedReport> {
+    const report = await this.call({ kind: 'load', ...order });
+    assert(report, 'an engine answers a load with its report');
+    return report;
+  }
+
+  async unload(replica: string, drainMs: number): Promise<void> {
+    await this.call({ kind: 'unload', replica, drainMs });
+  }
+
+  /** Lets it finish what it has, then ends it. */
+  async stop(drainMs: number): Promise<void> {
+    await this.call({ kind: 'stop', drainMs }).catch(() => undefined);
+    this.kill();
+  }
+
+  ping(): void {
+    this.tell({ kind: 'ping' });
+  }
+
+  /** SIGKILL: a run hears nothing else. */
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  /** The number of the replica that it ran last, or was loading. */
+  lastRun(): number | undefined {
+    try {
+      return notedReplica(readFileSync(this.options.notePath));
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async call(order: Order): Promise<LoadedReport | undefined> {
+    const { name } = this.options;
+    if (!this.isAlive) throw failure('ENGINE_FAILED', `The engine ${name} has ended.`);
+    const call = ++this.lastCall;
+    const result = await new Promise<LoadedReport | undefined | Failure>((resolve) => {
+      this.calls.set(call, resolve);
+      this.tell({ ...order, call });
+    });
+    this.calls.delete(call);
+    if (result instanceof Error) throw result;
+    return result;
+  }
+
+  private hear(message: EngineMessage): void {
+    switch (message.kind) {
+      case 'started':
+        return this.markStarted();
+      case 'warming':
+        return this.events.warming(message.replica);
+      case 'pong':
+        this.answeredPings++;
+        this.vitals = message;
+        return;
+      case 'done':
+        return this.calls.get(message.call)?.(message.loaded);
+      case 'failed':
+        return this.calls.get(message.call)?.(failure(message.code, message.message));
+    }
+  }
+
+  private tell(message: HostMessage): void {
+    // A process that is just going takes no messages; its exit says so.
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  private end(why: string): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    const lost = failure('ENGINE_FAILED', `The engine ${this.options.name} ended: ${why}.`);
+    for (const settle of this.calls.values()) settle(lost);
+    this.events.ended(why);
+    rmSync(pidPath(this.options.notePath), { force: true });
+    rmSync(this.options.notePath, { force: true });
+  }
+}
+
+const pidPath = (notePath: string): string => `${notePath}.pid`;

@@ -1,0 +1,103 @@
+// What a shard's host and its engine processes say to each other over the pipe between parent and child. It never leaves the
+// shard, hence it lies here and not in contracts. Calls go one way (host to engine) and carry a number that the answer repeats.
+import type { ErrorCode } from '../../contracts/errors.js';
+import type { TrustPolicy } from '../../contracts/manifest.js';
+import type { VersionRecord } from '../../contracts/registry.js';
+
+/** The first message: who the engine is and where its bus is. */
+export interface StartOrder {
+  readonly kind: 'start';
+  readonly name: string;
+  readonly region: string;
+  readonly natsUrl: string;
+  /** Threads of one run; engines of one thread side by side beat one engine with many on small machines. */
+  readonly threads: number;
+  /** Where the engine notes which replica it is about to run, for the host to read when the engine is stuck or dead. */
+  readonly notePath: string;
+}
+
+export interface LoadOrder {
+  readonly kind: 'load';
+  readonly call: number;
+  readonly replica: string;
+  /** Stands in the replica's note while it runs; unique among the replicas of an engine. */
+  readonly number: number;
+  readonly version: VersionRecord;
+  /** Holds one file per resource, named by its digest. */
+  readonly artifactsDir: string;
+  /** As the host verified it: the engine checks the signature on what it loads once more. */
+  readonly policy: TrustPolicy;
+  /** Convolutions cost more in a batch on a CPU: such a model does not even try. */
+  readonly convolutional: boolean;
+  readonly capacityMax: number;
+}
+
+export interface UnloadOrder {
+  readonly kind: 'unload';
+  readonly call: number;
+  readonly replica: string;
+  readonly drainMs: number;
+}
+
+export interface StopOrder {
+  readonly kind: 'stop';
+  readonly call: number;
+  readonly drainMs: number;
+}
+
+export interface Ping {
+  readonly kind: 'ping';
+}
+
+export type HostMessage = StartOrder | LoadOrder | UnloadOrder | StopOrder | Ping;
+export type HostCall = LoadOrder | UnloadOrder | StopOrder;
+
+/** The engine is connected and its library is loaded: it may be given models. */
+export interface Started {
+  readonly kind: 'started';
+}
+
+export interface CallDone {
+  readonly kind: 'done';
+  readonly call: number;
+  /** Of a load. */
+  readonly loaded?: LoadedReport;
+}
+
+export interface LoadedReport {
+  readonly batchMax: number;
+  readonly capacity: number;
+  readonly runMs: number;
+  /** Growth of the engine's memory by this load. */
+  readonly rssGrowthBytes: number;
+}
+
+export interface CallFailed {
+  readonly kind: 'failed';
+  readonly call: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** A load has created its session and begins its warm-up runs. */
+export interface Warming {
+  readonly kind: 'warming';
+  readonly replica: string;
+}
+
+export interface ReplicaCounters {
+  readonly id: string;
+  readonly inFlight: number;
+  readonly latencyMs: number;
+  readonly batchMax: number;
+  readonly served: number;
+  readonly failed: number;
+}
+
+export interface Pong {
+  readonly kind: 'pong';
+  readonly rssBytes: number;
+  readonly replicas: readonly ReplicaCounters[];
+}
+
+export type EngineMessage = Started | CallDone | CallFailed | Warming | Pong;

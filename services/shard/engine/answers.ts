@@ -1,0 +1,102 @@
+// Sends what a replica has to say: results and final errors the short way home to the caller, retryable failures to the router
+// alone, and to each router one message per batch with the outcomes of what it forwarded. Replicas use it, nothing else.
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type Failure, failure } from '../../../contracts/errors.js';
+import { headers } from '../../../contracts/headers.js';
+import type { Body } from '../../../contracts/infer-body.js';
+import { type Outcome, OUTCOMES_TOKEN, type Outcomes } from '../../../contracts/outcome.js';
+import { isInbox } from '../../../contracts/subjects.js';
+import { errorReply } from '../../mesh/error-reply.js';
+import { headerBlock, headerLine } from '../../mesh/header-block.js';
+
+export interface ReturnAddress {
+  /** Subject of whoever sent the message: the caller, or a router's inbox and token. */
+  readonly sender: string;
+  /** The caller's inbox when a router stands between; '' otherwise. */
+  readonly caller: string;
+  readonly requestId: string;
+}
+
+const OK = 200;
+const OUTCOMES_MAX = 4_096;
+/** Room for the headers of an answer inside the server's payload limit. */
+const HEADER_BYTES_MAX = 1_024;
+
+export class Answers {
+  private readonly outcomes = new Map<string, Outcome[]>();
+  private readonly replicaLine: string;
+
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly replica: string,
+  ) {
+    this.replicaLine = headerLine(headers.replica, replica);
+  }
+
+  result(to: ReturnAddress, body: Body, engineUs: number): void {
+    const limit = (this.nc.info?.max_payload ?? Infinity) - HEADER_BYTES_MAX;
+    if (body.bytes.length > limit) {
+      // publish() would throw, and the caller would wait out its time for nothing.
+      const message = `The answer has ${body.bytes.length} bytes, the bus carries ${limit}.`;
+      this.error(to, failure('TOO_LARGE', message), engineUs);
+      return;
+    }
+    let lines = this.replicaLine;
+    if (body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, body.jsonLength);
+    if (to.requestId !== '') lines += headerLine(headers.requestId, to.requestId);
+    this.publish(to.caller || to.sender, body.bytes, lines);
+    if (to.caller !== '') this.note(to.sender, OK, engineUs);
+  }
+
+  error(to: ReturnAddress, error: Failure, engineUs: number): void {
+    const { headers: written, data } = errorReply(error);
+    written.set(headers.replica, this.replica);
+    if (to.requestId !== '') written.set(headers.requestId, to.requestId);
+    // A retryable failure is the router's business: it asks the next replica, and the caller never hears of this one.
+    const alone = to.caller === '' || error.retryable;
+    try {
+      this.nc.publish(alone ? to.sender : to.caller, data, { headers: written });
+    } catch {
+      return; // the connection is closed; whoever waits learns it from that
+    }
+    if (!alone) this.note(to.sender, error.http, engineUs);
+  }
+
+  /** After each batch: everything noted, one message a router. */
+  flush(inFlight: number): void {
+    if (this.outcomes.size === 0) return;
+    for (const [prefix, done] of this.outcomes) {
+      for (let from = 0; from < done.length; from += OUTCOMES_MAX) {
+        const message: Outcomes = { replica: this.replica, inFlight, done: done.slice(from, from + OUTCOMES_MAX) };
+        this.publish(`${prefix}.${OUTCOMES_TOKEN}`, Buffer.from(JSON.stringify(message)));
+      }
+    }
+    this.outcomes.clear();
+  }
+
+  private note(sender: string, http: number, engineUs: number): void {
+    const dot = sender.lastIndexOf('.');
+    const prefix = sender.slice(0, dot);
+    const outcome: Outcome = [sender.slice(dot + 1), http, Math.round(engineUs)];
+    const known = this.outcomes.get(prefix);
+    if (known) known.push(outcome);
+    else this.outcomes.set(prefix, [outcome]);
+  }
+
+  private publish(subject: string, bytes: Uint8Array, lines?: string): void {
+    try {
+      this.nc.publish(subject, bytes, lines === undefined ? {} : { headers: headerBlock(lines) });
+    } catch {
+      // Closed: the callers see the connection go and ask another replica.
+    }
+  }
+}
+
+/** Where the answers of a message may go; undefined when it names a subject that is no inbox: nothing is published there. */
+export function returnAddress(sender: string, caller: string, requestId: string): ReturnAddress | undefined {
+  if (!isInbox(sender) || (caller !== '' && !isInbox(caller))) return undefined;
+  return { sender, caller, requestId: requestId.slice(0, REQUEST_ID_CHARS_MAX) };
+}
+
+/** Longer ones are cut: an answer's headers have a bound. */
+const REQUEST_ID_CHARS_MAX = 128;

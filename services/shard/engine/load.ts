@@ -1,0 +1,69 @@
+// Turns an order of the host into a session that has proved itself: signature and digests checked once more on the very bytes
+// that are loaded, then session, warm-up and self-test. engine.ts calls it; nothing is announced before it returns.
+import { join } from 'node:path';
+import { failure } from '../../../contracts/errors.js';
+import { RESOURCES } from '../../../contracts/manifest.js';
+import type { Clock } from '../../mesh/clock.js';
+import { checkResources, verifyManifest } from '../../mesh/manifest.js';
+import type { Random } from '../../mesh/random.js';
+import type { LoadOrder } from '../engine-messages.js';
+import { readVerified } from '../verified-read.js';
+import { ModelSession } from './model-session.js';
+import { readSelfTest } from './self-test.js';
+import { warmUp, type WarmUpReport } from './warm-up.js';
+
+export interface LoadParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly threads: number;
+  readonly blocking: <T>(work: () => Promise<T>) => Promise<T>;
+  /** The session is there and its first runs begin. */
+  readonly warming: () => void;
+}
+
+export interface LoadedModel extends WarmUpReport {
+  readonly session: ModelSession;
+}
+
+export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<LoadedModel> {
+  const { version } = order;
+  checkSignature(order, parts.clock.now());
+  const bytes = await readResources(order);
+  const model = bytes.get(RESOURCES.model);
+  if (model === undefined) throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
+  const selfTest = bytes.get(RESOURCES.selftest);
+  const cases = selfTest === undefined ? [] : readSelfTest(selfTest, version);
+  const external = new Map([...bytes].filter(([name]) => !isKnown(name)));
+  const session = await parts.blocking(() => ModelSession.create({ model, external }, version, parts.threads));
+  try {
+    parts.warming();
+    const plan = { warmDims: version.card.warmDims, cases, convolutional: order.convolutional };
+    return { session, ...(await warmUp(plan, { session, ...parts })) };
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+}
+
+/** The host checked all this; only the last check counts, and it is made by whoever runs the bytes. */
+function checkSignature({ version, policy }: LoadOrder, nowMs: number): void {
+  const manifest = verifyManifest(version.bundle, version.model, { current: () => policy }, nowMs);
+  if (manifest.root !== version.digest)
+    throw failure('UNSIGNED', `The signed manifest is that of another version, ${manifest.root}.`);
+  checkResources(manifest, version.resources);
+}
+
+/** What a run needs, each read once; card and labels stay where they are. */
+async function readResources({ version, artifactsDir }: LoadOrder): Promise<Map<string, Uint8Array>> {
+  const needed = version.resources.filter(
+    ({ name }) => name === RESOURCES.model || name === RESOURCES.selftest || !isKnown(name),
+  );
+  const bytes = new Map<string, Uint8Array>();
+  for (const resource of needed)
+    bytes.set(resource.name, await readVerified(join(artifactsDir, resource.digest), resource));
+  return bytes;
+}
+
+const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
+const isKnown = (name: string): boolean => KNOWN.has(name);
+

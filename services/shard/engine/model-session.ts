@@ -1,0 +1,107 @@
+// One onnxruntime session made of verified bytes, and its runs. Knows tensors by name and nothing of requests.
+import { InferenceSession, type Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { failure } from '../../../contracts/errors.js';
+import type { Tensor } from '../../../contracts/tensor.js';
+import type { TensorSpec } from '../../../contracts/tensor-spec.js';
+import { fromRuntime, runtimeType, toRuntime } from './tensors.js';
+
+export interface ModelBytes {
+  readonly model: Uint8Array;
+  /** External data by the location that the graph names. */
+  readonly external: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface Declared {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+export class ModelSession {
+  private readonly datatypes: ReadonlyMap<string, TensorSpec>;
+
+  private constructor(
+    private readonly session: InferenceSession,
+    readonly declared: Declared,
+  ) {
+    this.datatypes = new Map(declared.outputs.map((spec) => [spec.name, spec]));
+  }
+
+  static async create({ model, external }: ModelBytes, declared: Declared, threads: number): Promise<ModelSession> {
+    let session: InferenceSession;
+    try {
+      session = await InferenceSession.create(model, {
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        // Warnings of the library about a model's style are no events of ours.
+        logSeverityLevel: 3,
+        // Always given: without it the library looks for such files in the working directory.
+        externalData: [...external].map(([path, data]) => ({ path, data })),
+      });
+    } catch (cause) {
+      throw failure('MODEL_REFUSED', `onnxruntime does not load the model: ${reason(cause)}`, {}, cause);
+    }
+    try {
+      agree('input', session.inputMetadata, declared.inputs);
+      agree('output', session.outputMetadata, declared.outputs);
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+    return new ModelSession(session, declared);
+  }
+
+  /** Inputs are checked before; whatever the model throws at their values is MODEL_FAILED. */
+  async run(inputs: readonly Tensor[]): Promise<Tensor[]> {
+    const feeds: Record<string, RuntimeTensor> = {};
+    for (const tensor of inputs) feeds[tensor.name] = toRuntime(tensor);
+    let results: InferenceSession.ReturnType;
+    try {
+      results = await this.session.run(feeds);
+    } catch (cause) {
+      throw failure('MODEL_FAILED', `The model failed: ${reason(cause)}`, {}, cause);
+    }
+    return this.declared.outputs.map(({ name, datatype }) => {
+      const result = results[name];
+      if (result === undefined) throw failure('MODEL_FAILED', `The model gave no output "${name}".`);
+      return fromRuntime(name, datatype, result);
+    });
+  }
+
+  /** The output's declaration, for those who check results. */
+  output(name: string): TensorSpec | undefined {
+    return this.datatypes.get(name);
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+}
+
+/**
+ * The version's record against what the library found in the same bytes. The element types matter most: an int4 output ends
+ * the whole process in run, and a list or map cannot be answered.
+ */
+function agree(
+  side: 'input' | 'output',
+  found: readonly InferenceSession.ValueMetadata[],
+  declared: readonly TensorSpec[],
+): void {
+  for (const meta of found) {
+    const spec = declared.find(({ name }) => name === meta.name);
+    if (!meta.isTensor) throw failure('MODEL_REFUSED', `The ${side} "${meta.name}" is not a tensor.`);
+    if (!spec) throw failure('MODEL_REFUSED', `The model has an ${side} "${meta.name}" that its record lacks.`);
+    if (runtimeType(spec.datatype) !== meta.type)
+      throw failure('MODEL_REFUSED', `The ${side} "${meta.name}" is ${meta.type}, its record says ${spec.datatype}.`);
+  }
+  const missing = declared.find(({ name }) => !found.some((meta) => meta.name === name));
+  if (missing) throw failure('MODEL_REFUSED', `The record has an ${side} "${missing.name}" that the model lacks.`);
+}
+
+const REASON_CHARS_MAX = 500;
+/** onnxruntime's texts name its own source lines first; a model's names in them are a stranger's text. */
+export function reason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, REASON_CHARS_MAX);
+}

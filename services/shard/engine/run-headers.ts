@@ -1,0 +1,52 @@
+// Reads the headers of a run message, of which an engine needs five.
+import { DEFAULT_TIMEOUT_MS, headers, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
+import { failure } from '../../../contracts/errors.js';
+import { eachHeader } from '../../mesh/header-block.js';
+
+export interface RunHeaders {
+  jsonLength: number | undefined;
+  requestId: string;
+  /** The caller's inbox, when a router stands between. */
+  reply: string;
+  timeoutMs: number;
+  endpoint: string;
+}
+
+/** `text` is the header block as it came. Throws BAD_REQUEST for a number that is none. */
+export function parseRunHeaders(text: string): RunHeaders {
+  const parsed: RunHeaders = {
+    jsonLength: undefined,
+    requestId: '',
+    reply: '',
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+    endpoint: '',
+  };
+  eachHeader(text, (key, value) => {
+    switch (key) {
+      case headers.jsonLength:
+        parsed.jsonLength = wholeNumber(key, value);
+        return;
+      case headers.timeoutMs:
+        parsed.timeoutMs = Math.min(wholeNumber(key, value), TIMEOUT_MS_MAX);
+        return;
+      case headers.requestId:
+        parsed.requestId = value;
+        return;
+      case headers.reply:
+        parsed.reply = value;
+        return;
+      case headers.endpoint:
+        parsed.endpoint = value;
+        return;
+      default:
+    }
+  });
+  return parsed;
+}
+
+const DECIMAL = /^\d{1,15}$/;
+
+function wholeNumber(key: string, value: string): number {
+  if (DECIMAL.test(value)) return Number(value);
+  throw failure('BAD_REQUEST', `The header ${key} must be a plain decimal number, got "${value.slice(0, 40)}".`);
+}

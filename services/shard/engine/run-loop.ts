@@ -1,0 +1,68 @@
+// Lets the replicas of one engine take turns. A run blocks the whole process, so there is one run at a time; a replica with
+// work waits behind the others that have some, whatever the depth of its own queue.
+import type { Clock } from '../../mesh/clock.js';
+
+export interface Turn {
+  /** Runs one batch of what waits; true when more is waiting. */
+  runOnce(): Promise<boolean>;
+}
+
+/** Shorter blocks than this are no news for deadlines in whole milliseconds. */
+const BLOCK_MS_MIN = 1;
+/** The server drops a client that leaves its pings unanswered; deploy/nats lets ten seconds pass, other servers may be stricter. */
+const LONG_BLOCK_MS = 1_500;
+
+export class RunLoop {
+  private readonly waiting: Turn[] = [];
+  private readonly listed = new Set<Turn>();
+  private running = false;
+  private unreadMs = 0;
+
+  constructor(
+    private readonly clock: Pick<Clock, 'monotonicMs'>,
+    private readonly afterLongBlock: () => Promise<void>,
+  ) {}
+
+  /** How long a message that is being read now may have lain in the socket: as long as the run that ended just before. */
+  get unreadMsMax(): number {
+    return this.unreadMs;
+  }
+
+  wake(turn: Turn): void {
+    if (this.listed.has(turn)) return;
+    this.listed.add(turn);
+    this.waiting.push(turn);
+    if (this.running) return;
+    this.running = true;
+    // In a microtask the bus client has handed over every message of the same socket read: they make one batch. A lone
+    // request waits for nothing else.
+    queueMicrotask(() => void this.takeTurns());
+  }
+
+  /** Wraps what keeps the event loop from reading: runs, and the making of sessions. */
+  async blocking<T>(work: () => Promise<T>): Promise<T> {
+    const startedMs = this.clock.monotonicMs();
+    try {
+      return await work();
+    } finally {
+      const blockedMs = this.clock.monotonicMs() - startedMs;
+      if (blockedMs >= BLOCK_MS_MIN) {
+        this.unreadMs = blockedMs;
+        // Sockets are read before immediates run: by then everything that waited has been read with this mark on it.
+        setImmediate(() => {
+          if (this.unreadMs === blockedMs) this.unreadMs = 0;
+        });
+      }
+      // Before anything is published: on a connection that the server has given up it would vanish.
+      if (blockedMs >= LONG_BLOCK_MS) await this.afterLongBlock();
+    }
+  }
+
+  private async takeTurns(): Promise<void> {
+    for (let turn = this.waiting.shift(); turn !== undefined; turn = this.waiting.shift()) {
+      this.listed.delete(turn);
+      if (await turn.runOnce()) this.wake(turn);
+    }
+    this.running = false;
+  }
+}

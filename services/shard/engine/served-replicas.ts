@@ -1,0 +1,122 @@
+// The replicas of one engine: loads, announces and gives up. Announcing is subscribing and flushing, so a replica that the host
+// reports as ready is reachable. engine.ts passes the host's calls on to it.
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { failure } from '../../../contracts/errors.js';
+import { queues, subjects } from '../../../contracts/subjects.js';
+import type { Clock } from '../../mesh/clock.js';
+import { headerText } from '../../mesh/header-block.js';
+import type { Random } from '../../mesh/random.js';
+import type { LoadedReport, LoadOrder, ReplicaCounters, UnloadOrder } from '../engine-messages.js';
+import { Answers } from './answers.js';
+import { decideCapacity } from './capacity.js';
+import { type LoadedModel, loadModel } from './load.js';
+import { Replica } from './replica.js';
+import { RunLoop } from './run-loop.js';
+import type { RunNote } from './run-note.js';
+
+export interface ServedParts {
+  readonly nc: NatsConnection;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly note: RunNote;
+  readonly threads: number;
+  readonly warming: (replica: string) => void;
+}
+
+interface Served {
+  readonly replica: Replica;
+  readonly subscription: Subscription;
+}
+
+/** A reconnection takes 100 to 200 ms when the server is there. Whoever waits for the answer has a deadline as well. */
+const RECONNECT_MS = 500;
+const RECONNECT_TRIES = 20;
+
+export class ServedReplicas {
+  private readonly served = new Map<string, Served>();
+  private readonly loop: RunLoop;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: ServedParts) {
+    this.loop = new RunLoop(parts.clock, () => this.connected());
+  }
+
+  counters(): ReplicaCounters[] {
+    return [...this.served.values()].map(({ replica }) => replica.counters());
+  }
+
+  /** One load after the other: two warm-ups side by side would time each other. */
+  load(order: LoadOrder): Promise<LoadedReport> {
+    const next = this.last.then(() => this.loadNow(order));
+    this.last = next.catch(() => undefined);
+    return next;
+  }
+
+  async unload({ replica: id, drainMs }: Pick<UnloadOrder, 'replica' | 'drainMs'>): Promise<void> {
+    const served = this.served.get(id);
+    if (served === undefined) return;
+    this.served.delete(id);
+    // First no new messages (drained: those under way are still delivered), then an end to those that are here.
+    await served.subscription.drain().catch(() => undefined);
+    await served.replica.drain(this.parts.clock.sleep(drainMs));
+  }
+
+  async unloadAll(drainMs: number): Promise<void> {
+    await Promise.all([...this.served.keys()].map((replica) => this.unload({ replica, drainMs })));
+  }
+
+  /** Returns when the server answers; a connection that it dropped meanwhile is made anew by the client in the background. */
+  private async connected(): Promise<void> {
+    const { nc, clock } = this.parts;
+    for (let tries = 0; tries < RECONNECT_TRIES; tries++) {
+      const answered = nc.flush().then(
+        () => true,
+        () => false,
+      );
+      if (await Promise.race([answered, clock.sleep(RECONNECT_MS).then(() => false)])) return;
+    }
+  }
+
+  private async loadNow(order: LoadOrder): Promise<LoadedReport> {
+    const { clock, random, note, threads, nc } = this.parts;
+    if (this.served.has(order.replica))
+      throw failure('CONFLICT', `${order.replica} is loaded in this engine already.`);
+    const rssBefore = process.memoryUsage.rss();
+    // A model may end the process while it is loaded: then, too, the host finds its number.
+    note.about(order.number);
+    const model = await loadModel(order, {
+      clock,
+      random,
+      threads,
+      blocking: (work) => this.loop.blocking(work),
+      warming: () => this.parts.warming(order.replica),
+    });
+    const replica = this.replicaOf(order, model);
+    const subscription = nc.subscribe(subjects.run(order.replica), {
+      queue: queues.replica,
+      callback: (error, message) => {
+        if (error === null) replica.accept(message.reply ?? '', headerText(message), message.data);
+      },
+    });
+    this.served.set(order.replica, { replica, subscription });
+    await nc.flush();
+    const rssGrowthBytes = Math.max(0, process.memoryUsage.rss() - rssBefore);
+    const { runMs, batchMax } = model;
+    return { runMs, batchMax, capacity: replica.traits.capacity, rssGrowthBytes };
+  }
+
+  private replicaOf(order: LoadOrder, { session, runMs, batchMax }: LoadedModel): Replica {
+    const { version, replica: id, number, capacityMax } = order;
+    const capacity = decideCapacity(runMs / batchMax, capacityMax);
+    return new Replica(
+      { id, model: version.model, label: version.label, runMs, batchMax, capacity },
+      {
+        session,
+        loop: this.loop,
+        clock: this.parts.clock,
+        answers: new Answers(this.parts.nc, id),
+        aboutToRun: () => this.parts.note.about(number),
+      },
+    );
+  }
+}

@@ -1,0 +1,72 @@
+// One replica as the host knows it, whatever engine it lives in. residents.ts moves it from state to state.
+import type { ReplicaReport, ReplicaState } from '../../contracts/heartbeat.js';
+import { type Digest, replicaId } from '../../contracts/names.js';
+import type { LoadedReport, ReplicaCounters } from './engine-messages.js';
+import type { PooledEngine } from './pooled-engine.js';
+import { noTrouble, type Trouble } from './replica-trouble.js';
+
+export class HostedReplica {
+  readonly id: string;
+  state: ReplicaState = 'loading';
+  reason: string | undefined;
+  wanted = true;
+  trouble: Trouble = noTrouble;
+  /** Where it lives; undefined while it lives nowhere. */
+  engine: PooledEngine | undefined;
+  loaded: LoadedReport | undefined;
+  epoch = 0;
+  resources: Digest[] = [];
+  /** A step is under way; the next begins when it is done. */
+  busy = false;
+  /** Cancels the wait for the next try. */
+  cancelRetry: (() => void) | undefined;
+  /** Settles when it is no more on this shard. */
+  readonly gone: Promise<void>;
+  depart: () => void = () => undefined;
+  private servedBefore = 0;
+  private failedBefore = 0;
+  private last: ReplicaCounters | undefined;
+
+  constructor(
+    shard: string,
+    readonly number: number,
+    readonly model: string,
+    readonly version: Digest,
+  ) {
+    this.id = replicaId(shard, version);
+    this.gone = new Promise((resolve) => (this.depart = resolve));
+  }
+
+  /** Its counts go on where the engine before ended. */
+  leftEngine(): void {
+    this.refresh();
+    this.servedBefore += this.last?.served ?? 0;
+    this.failedBefore += this.last?.failed ?? 0;
+    this.last = undefined;
+    this.engine = undefined;
+  }
+
+  report(): ReplicaReport {
+    this.refresh();
+    const { id, model, version, state, epoch, loaded, last, reason } = this;
+    return {
+      id,
+      model,
+      version,
+      state,
+      inFlight: last?.inFlight ?? 0,
+      capacity: loaded?.capacity ?? 1,
+      latencyMs: last?.latencyMs ?? loaded?.runMs ?? 0,
+      batchMax: last?.batchMax ?? loaded?.batchMax ?? 1,
+      served: this.servedBefore + (last?.served ?? 0),
+      failed: this.failedBefore + (last?.failed ?? 0),
+      epoch,
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  private refresh(): void {
+    const found = this.engine?.handle.latest.replicas.find(({ id }) => id === this.id);
+    if (found) this.last = found;
+  }
+}

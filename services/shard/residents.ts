@@ -1,0 +1,228 @@
+// The replicas that live on this shard: brings up what is wanted, takes down what is not, brings back what was lost and moves what
+// has to move. One step at a time for each replica, all replicas side by side. The heartbeat says what its reports say.
+import type { ReplicaReport } from '../../contracts/heartbeat.js';
+import type { Digest } from '../../contracts/names.js';
+import type { PlacementRecord, VersionRecord } from '../../contracts/registry.js';
+import { type ErrorCode, toFailure } from '../../contracts/errors.js';
+import type { Clock } from '../mesh/clock.js';
+import { errorFields, type Log } from '../mesh/log.js';
+import type { Random } from '../mesh/random.js';
+import type { Admitted } from './admission.js';
+import { needOf } from './engine-choice.js';
+import type { EnginePool } from './engine-pool.js';
+import { HostedReplica } from './hosted-replica.js';
+import type { PooledEngine } from './pooled-engine.js';
+import { afterCrash, afterFailedLoad, afterFailure, afterLoad, afterLoss, type Verdict } from './replica-trouble.js';
+
+export interface ResidentsParts {
+  readonly shard: string;
+  readonly pool: Pick<EnginePool, 'place' | 'release'>;
+  readonly artifactsDir: string;
+  readonly capacityMax: number;
+  /** The record of a version from the catalog. */
+  readonly versionOf: (model: string, digest: Digest) => Promise<VersionRecord>;
+  readonly admit: (version: VersionRecord) => Promise<Admitted>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly changed: () => void;
+}
+
+/** What a leaving replica may still finish. */
+const DRAIN_MS = 5_000;
+
+export class Residents {
+  private readonly replicas = new Map<Digest, HostedReplica>();
+  private lastNumber = 0;
+  private lastAdmission: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: ResidentsParts) {}
+
+  want(versions: PlacementRecord['versions']): void {
+    const wanted = new Map(versions.map(({ version, model }) => [version, model]));
+    for (const [version, model] of wanted) {
+      if (this.replicas.has(version)) continue;
+      this.replicas.set(version, new HostedReplica(this.parts.shard, ++this.lastNumber, model, version));
+    }
+    for (const replica of this.replicas.values()) {
+      replica.wanted = wanted.has(replica.version);
+      this.settle(replica);
+    }
+    this.parts.changed();
+  }
+
+  reports(): ReplicaReport[] {
+    return [...this.replicas.values()].map((replica) => replica.report());
+  }
+
+  /** Digests of all files that its replicas are made of. */
+  resources(): ReadonlySet<Digest> {
+    return new Set([...this.replicas.values()].flatMap(({ resources }) => resources));
+  }
+
+  /** Of the pool. */
+  warming(id: string): void {
+    const replica = [...this.replicas.values()].find((one) => one.id === id);
+    if (replica?.state !== 'loading') return;
+    replica.state = 'warming';
+    this.parts.changed();
+  }
+
+  /** Of the pool: their engine is gone. Who is loading or moving there hears of it by the failure of that. */
+  lost(numbers: readonly number[], culprit: number | undefined, why: string): void {
+    const { clock, log, random } = this.parts;
+    for (const replica of this.replicas.values()) {
+      if (!numbers.includes(replica.number)) continue;
+      if (replica.number === culprit) {
+        replica.trouble = afterCrash(replica.trouble, clock.now());
+        log.warn('replica.suspect', { replica: replica.id, model: replica.model, why });
+      }
+      if (replica.engine === undefined || replica.engine.alive) continue;
+      replica.leftEngine();
+      const verdict = afterLoss(replica.trouble, clock.now(), random);
+      this.apply(replica, verdict, `its engine ended: ${why}`);
+      if (verdict.afterMs === 0) this.settle(replica);
+    }
+  }
+
+  /** Moves all that live there to other engines, which ends it; what cannot be moved stays. */
+  async vacate(engine: PooledEngine): Promise<void> {
+    engine.close();
+    for (const replica of this.replicas.values())
+      if (replica.engine === engine) await this.step(replica, () => this.move(replica));
+  }
+
+  /** Takes everything down and settles when it is. */
+  async leave(): Promise<void> {
+    this.want([]);
+    await Promise.all([...this.replicas.values()].map(({ gone }) => gone));
+  }
+
+  private settle(replica: HostedReplica): void {
+    void this.step(replica, () => this.advance(replica));
+  }
+
+  /** Who is busy looks again by itself when its step is done. */
+  private async step(replica: HostedReplica, work: () => Promise<void>): Promise<void> {
+    if (replica.busy) return;
+    replica.busy = true;
+    try {
+      await work();
+    } finally {
+      replica.busy = false;
+    }
+    if (this.isDue(replica)) this.settle(replica);
+  }
+
+  private isDue(replica: HostedReplica): boolean {
+    if (!this.replicas.has(replica.version)) return false;
+    return !replica.wanted || (replica.engine === undefined && replica.cancelRetry === undefined);
+  }
+
+  private async advance(replica: HostedReplica): Promise<void> {
+    if (!replica.wanted) return this.takeDown(replica);
+    if (this.isDue(replica)) await this.bringUp(replica);
+  }
+
+  private async bringUp(replica: HostedReplica): Promise<void> {
+    const { clock, log } = this.parts;
+    replica.state = 'loading';
+    this.parts.changed();
+    try {
+      await this.loadInto(replica);
+      replica.trouble = afterLoad(replica.trouble);
+      replica.epoch = Math.max(clock.now(), replica.epoch + 1);
+      log.info('replica.ready', { replica: replica.id, model: replica.model, version: replica.version, ...replica.loaded });
+      this.parts.changed();
+    } catch (error) {
+      this.failedLoad(replica, error);
+    }
+  }
+
+  /** Afterwards it lives there: subscribed, flushed, reachable. */
+  private async loadInto(replica: HostedReplica): Promise<void> {
+    const { pool, versionOf, artifactsDir, capacityMax } = this.parts;
+    const version = await versionOf(replica.model, replica.version);
+    replica.resources = version.resources.map(({ digest }) => digest);
+    const { policy, convolutional } = await this.admitInTurn(version);
+    const { runLimitMs } = version.card;
+    const { number, id } = replica;
+    const engine = await pool.place(needOf(version, replica.trouble.suspect), { number, replica: id, runLimitMs });
+    try {
+      const order = { replica: id, number, version, artifactsDir, policy, convolutional, capacityMax };
+      replica.loaded = await engine.handle.load(order);
+    } catch (error) {
+      pool.release(engine, number);
+      throw error;
+    }
+    engine.loaded(number, replica.loaded.rssGrowthBytes);
+    if (replica.engine !== undefined) replica.leftEngine();
+    replica.engine = engine;
+    replica.state = 'ready';
+    replica.reason = undefined;
+  }
+
+  /** One after the other: each has a whole model in memory while it is hashed and scanned. */
+  private admitInTurn(version: VersionRecord): Promise<Admitted> {
+    const next = this.lastAdmission.then(() => this.parts.admit(version));
+    this.lastAdmission = next.catch(() => undefined);
+    return next;
+  }
+
+  private failedLoad(replica: HostedReplica, error: unknown): void {
+    const { random, log } = this.parts;
+    const known = toFailure(error);
+    const code: ErrorCode = known.code;
+    replica.trouble = afterFailedLoad(replica.trouble);
+    log.warn('replica.load.failed', { replica: replica.id, model: replica.model, ...errorFields(error) });
+    this.apply(replica, afterFailure(replica.trouble, code, random), known.message);
+  }
+
+  private apply(replica: HostedReplica, verdict: Verdict, reason: string): void {
+    replica.state = verdict.kind === 'failed' ? 'failed' : 'loading';
+    replica.reason = reason;
+    if (verdict.afterMs > 0) {
+      replica.cancelRetry = this.parts.clock.after(verdict.afterMs, () => {
+        replica.cancelRetry = undefined;
+        this.settle(replica);
+      });
+    }
+    this.parts.changed();
+  }
+
+  /** Both engines serve it for a moment and no request meets a closed door. The epoch stays: nothing was lost. */
+  private async move(replica: HostedReplica): Promise<void> {
+    const before = replica.engine;
+    if (before === undefined || !replica.wanted) return;
+    try {
+      await this.loadInto(replica);
+    } catch (error) {
+      this.parts.log.warn('replica.move.failed', { replica: replica.id, ...errorFields(error) });
+      return;
+    }
+    await this.unload(replica, before);
+  }
+
+  private async takeDown(replica: HostedReplica): Promise<void> {
+    replica.cancelRetry?.();
+    replica.cancelRetry = undefined;
+    const { engine } = replica;
+    if (engine !== undefined) {
+      replica.state = 'draining';
+      this.parts.changed();
+      await this.unload(replica, engine);
+      replica.leftEngine();
+    }
+    // Wanted again meanwhile: the next step brings it up anew.
+    if (!replica.wanted) {
+      this.replicas.delete(replica.version);
+      replica.depart();
+    }
+    this.parts.changed();
+  }
+
+  private async unload(replica: HostedReplica, engine: PooledEngine): Promise<void> {
+    await engine.handle.unload(replica.id, DRAIN_MS).catch(() => undefined);
+    this.parts.pool.release(engine, replica.number);
+  }
+}

@@ -1,0 +1,87 @@
+// The shard host's wiring. Placement comes in from KV, bytes from the object stores through the artifact cache, trust from the
+// keys folder; out go heartbeats. Requests never come here: engine processes answer them on subjects of their own.
+import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { join } from 'node:path';
+import { buckets } from '../../contracts/buckets.js';
+import type { Bus } from '../mesh/bus.js';
+import type { Clock } from '../mesh/clock.js';
+import type { Log } from '../mesh/log.js';
+import type { Random } from '../mesh/random.js';
+import type { MeshConfig } from '../mesh/service-config.js';
+import type { ServiceDefinition } from '../mesh/start.js';
+import type { Metrics } from '../mesh/telemetry.js';
+import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
+import { TrustFiles } from '../mesh/trust-files.js';
+import { ArtifactCache } from './artifact-cache.js';
+import { ArtifactReader } from './artifact-reader.js';
+import { readShardConfig, type ShardConfig } from './shard.config.js';
+import { ShardController } from './shard.controller.js';
+import { shardMetrics } from './shard-metrics.js';
+import { Shard } from './shard.js';
+
+const SHARD_CONFIG = Symbol('ShardConfig');
+
+@Module({
+  controllers: [ShardController],
+  providers: [
+    { provide: SHARD_CONFIG, useFactory: () => readShardConfig() },
+    {
+      provide: TrustFiles,
+      inject: [MESH_CONFIG, CLOCK, LOG],
+      useFactory: ({ keysDir }: MeshConfig, clock: Clock, log: Log) => TrustFiles.open({ dir: keysDir, clock, log }),
+    },
+    {
+      provide: ArtifactCache,
+      inject: [MESH_CONFIG, SHARD_CONFIG, BUS, LOG],
+      useFactory: ({ dataDir, region, homeRegion }: MeshConfig, { cacheBytesMax }: ShardConfig, bus: Bus, log: Log) => {
+        const own = new ArtifactReader(bus, { bucket: buckets.artifacts(region) });
+        const home = new ArtifactReader(bus, { bucket: buckets.artifacts(homeRegion), domain: homeRegion });
+        const sources = (region === homeRegion ? [own] : [own, home]).map((reader) => ({
+          name: reader.place.bucket,
+          read: (digest: string) => reader.read(digest),
+        }));
+        return ArtifactCache.open({ dir: join(dataDir, 'artifacts'), sources, bytesMax: cacheBytesMax, log });
+      },
+    },
+    {
+      provide: Shard,
+      inject: [MESH_CONFIG, SHARD_CONFIG, BUS, ArtifactCache, TrustFiles, CLOCK, RANDOM, LOG, METRICS],
+      useFactory: (
+        mesh: MeshConfig,
+        config: ShardConfig,
+        bus: Bus,
+        cache: ArtifactCache,
+        trust: TrustFiles,
+        clock: Clock,
+        random: Random,
+        log: Log,
+        metrics: Metrics,
+      ) => new Shard({ mesh, config, bus, cache, trust, clock, random, log, observed: shardMetrics(metrics) }),
+    },
+  ],
+})
+export class ShardModule implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(
+    private readonly shard: Shard,
+    @Inject(TrustFiles) private readonly trust: TrustFiles,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.shard.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.shard.stop();
+    this.trust.close();
+  }
+}
+
+export const shardService: ServiceDefinition = {
+  name: 'shard',
+  module: ShardModule,
+  description: 'Hosts inference engines on one device.',
+  meta: () => {
+    const { device } = readShardConfig();
+    return { device: device.kind, cores: String(device.cores), memoryBytes: String(device.memoryBytes) };
+  },
+};

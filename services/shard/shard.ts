@@ -1,0 +1,179 @@
+// The host of one device: takes placements, keeps replicas in engine processes and says how they are. Everything that computes is
+// in the engines, so this answers while a run takes its seconds. shard.module.ts makes the one of a process.
+import { resolve } from 'node:path';
+import { buckets } from '../../contracts/buckets.js';
+import { failure, toFailure } from '../../contracts/errors.js';
+import type { Heartbeat } from '../../contracts/heartbeat.js';
+import type { Bus } from '../mesh/bus.js';
+import type { Clock } from '../mesh/clock.js';
+import { openHomeBuckets } from '../mesh/kv-mirror.js';
+import { errorFields, type Log } from '../mesh/log.js';
+import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
+import type { Random } from '../mesh/random.js';
+import type { MeshConfig } from '../mesh/service-config.js';
+import type { PolicyReader } from '../mesh/trust-policy.js';
+import { watchMirror } from '../mesh/watch-mirror.js';
+import { admit } from './admission.js';
+import type { ArtifactCache } from './artifact-cache.js';
+import { EnginePool } from './engine-pool.js';
+import { Heartbeats, type Pulse } from './heartbeats.js';
+import { PlacementWatch } from './placement-watch.js';
+import { Residents } from './residents.js';
+import type { ShardConfig } from './shard.config.js';
+import { VersionRecords } from './version-records.js';
+
+export interface ShardParts {
+  readonly mesh: Pick<MeshConfig, 'instance' | 'region' | 'homeRegion' | 'natsUrl' | 'dataDir'>;
+  readonly config: ShardConfig;
+  readonly bus: Bus;
+  readonly cache: ArtifactCache;
+  readonly trust: PolicyReader;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Told at every beat. */
+  readonly observed: (pulse: Pulse) => void;
+}
+
+const LOOK_AT_MEMORY_MS = 5_000;
+const LOOK_AT_CACHE_MS = 60_000;
+
+export class Shard {
+  private state: Heartbeat['state'] = 'starting';
+  private readonly leaving = new AbortController();
+  private readonly pool: EnginePool;
+  private readonly residents: Residents;
+  private readonly heartbeats: Heartbeats;
+  private recycling: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: ShardParts) {
+    const { mesh, config, bus, cache, trust, clock, random, log } = parts;
+    const records = new VersionRecords(bus, mesh.homeRegion);
+    this.pool = new EnginePool(
+      {
+        entry: config.engineEntry,
+        shard: mesh.instance,
+        region: mesh.region,
+        natsUrl: mesh.natsUrl,
+        threads: config.engineThreads,
+        // Engines have a working folder of their own, so what they are told is absolute.
+        dir: resolve(mesh.dataDir, 'engines'),
+        rssBytesMax: config.engineRssBytesMax,
+        clock,
+        random,
+        log,
+      },
+      {
+        warming: (replica) => this.residents.warming(replica),
+        lost: (numbers, culprit, why) => this.residents.lost(numbers, culprit, why),
+        changed: () => this.heartbeats.changed(),
+      },
+    );
+    this.residents = new Residents({
+      shard: mesh.instance,
+      pool: this.pool,
+      artifactsDir: resolve(cache.dir),
+      capacityMax: config.capacityMax,
+      versionOf: (model, digest) => records.get(model, digest),
+      admit: (version) => admit(version, { cache, trust, clock }),
+      clock,
+      random,
+      log,
+      changed: () => this.heartbeats.changed(),
+    });
+    this.heartbeats = new Heartbeats(bus, clock, () => this.pulse());
+  }
+
+  /** Returns at once: a shard whose buckets or bytes cannot be had is there and says so. */
+  start(): void {
+    const { clock } = this.parts;
+    this.pool.start();
+    this.heartbeats.start();
+    void this.follow();
+    const { signal } = this.leaving;
+    signal.addEventListener('abort', clock.every(LOOK_AT_MEMORY_MS, () => this.lookAtMemory()));
+    signal.addEventListener('abort', clock.every(LOOK_AT_CACHE_MS, () => void this.lookAtCache()));
+  }
+
+  inspect(): Heartbeat {
+    return this.heartbeats.now();
+  }
+
+  /** The engines that are being replaced; the work goes on after the answer. */
+  recycle(pid?: number): number[] {
+    const engines = this.pool.find(pid);
+    if (pid !== undefined && engines.length === 0)
+      throw failure('NOT_FOUND', `No engine with replicas has the process id ${pid}.`);
+    for (const engine of engines) this.vacate(engine, 'asked');
+    return engines.map((engine) => engine.pid);
+  }
+
+  /** Takes down all replicas and takes none in any more. */
+  async drain(): Promise<number> {
+    this.state = 'draining';
+    this.leaving.abort();
+    const count = this.residents.reports().length;
+    this.heartbeats.changed();
+    await this.residents.leave();
+    return count;
+  }
+
+  async stop(): Promise<void> {
+    await this.drain();
+    await this.pool.stop();
+    this.heartbeats.stop();
+  }
+
+  private async follow(): Promise<void> {
+    const { bus, mesh, clock, random, log } = this.parts;
+    const { signal } = this.leaving;
+    for (let tries = 0; !signal.aborted; tries++) {
+      try {
+        await openHomeBuckets(bus, mesh.homeRegion, clock);
+        break;
+      } catch (error) {
+        log.warn('shard.waiting', { message: toFailure(error).message });
+        await clock.sleep(backoffMs(tries, RESTART_BACKOFF, random), signal).catch(() => undefined);
+      }
+    }
+    const placement = new PlacementWatch(mesh.instance, log, (versions) => {
+      if (!signal.aborted) this.residents.want(versions);
+    });
+    await watchMirror(bus, mesh.homeRegion, buckets.placement, placement.take, signal, { clock, log });
+    if (this.state !== 'starting') return;
+    this.state = 'ready';
+    this.heartbeats.changed();
+  }
+
+  private lookAtMemory(): void {
+    for (const { engine, why } of this.pool.toRecycle()) this.vacate(engine, why);
+  }
+
+  private async lookAtCache(): Promise<void> {
+    const { cache, log } = this.parts;
+    await cache
+      .evict(this.residents.resources())
+      .catch((error: unknown) => log.warn('artifact.evict.failed', errorFields(error)));
+  }
+
+  /** One engine after the other: each needs room for a second copy of its models. */
+  private vacate(engine: ReturnType<EnginePool['find']>[number], why: string): void {
+    engine.close();
+    this.parts.log.info('engine.recycle', { engine: engine.name, pid: engine.pid, why, ...engine.memory });
+    this.recycling = this.recycling.then(() => this.residents.vacate(engine));
+  }
+
+  private pulse(): Pulse {
+    const { mesh, config, observed } = this.parts;
+    const pulse: Pulse = {
+      shard: mesh.instance,
+      region: mesh.region,
+      state: this.state,
+      device: config.device,
+      engines: this.pool.report(),
+      replicas: this.residents.reports(),
+    };
+    observed(pulse);
+    return pulse;
+  }
+}

@@ -1,0 +1,49 @@
+// Reads a file once, through one descriptor, and gives back its bytes only when they are the ones that were signed. Host and
+// engine both read so, at every load: an earlier check of the same path would be worth nothing.
+import { createHash } from 'node:crypto';
+import { constants, type FileHandle, open } from 'node:fs/promises';
+import { failure } from '../../contracts/errors.js';
+import type { Digest } from '../../contracts/names.js';
+
+// One tick of the event loop hashes this much, about 3 ms.
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
+export interface Expected {
+  /** For messages: the resource, not the path. */
+  readonly name: string;
+  readonly digest: Digest;
+  readonly bytes: number;
+}
+
+/** Throws UNSIGNED when it is another file than expected; file system errors pass through (ENOENT: it is not there). */
+export async function readVerified(path: string, expected: Expected): Promise<Uint8Array> {
+  // O_NOFOLLOW: a link in the cache is no file of ours.
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { size, nlink } = await regular(file, expected.name);
+    // A second name of the same file would let somebody else write it after it was checked.
+    if (nlink !== 1) throw tampered(expected.name, `its file has ${nlink} names`);
+    if (size !== expected.bytes) throw tampered(expected.name, `it has ${size} bytes, not ${expected.bytes}`);
+    const bytes = Buffer.allocUnsafeSlow(size);
+    const hash = createHash('sha256');
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(CHUNK_BYTES, size - at), at);
+      if (bytesRead === 0) throw tampered(expected.name, 'it became shorter while it was read');
+      hash.update(bytes.subarray(at, at + bytesRead));
+      at += bytesRead;
+    }
+    if (hash.digest('hex') !== expected.digest) throw tampered(expected.name, 'its digest is another');
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+async function regular(file: FileHandle, name: string): Promise<{ size: number; nlink: number }> {
+  const stat = await file.stat();
+  if (!stat.isFile()) throw tampered(name, 'it is no regular file');
+  return stat;
+}
+
+const tampered = (name: string, why: string) =>
+  failure('UNSIGNED', `"${name}" is not what was signed: ${why}.`, { resource: name });
