@@ -1,12 +1,13 @@
 // A whole mesh for a drill or a system test: real servers, real processes, free ports, a folder of its own. Verbs: publish, kill,
 // settled. Disposal stops everything and fails when something is left.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
 import { connect, type ConnectOptions, type MassifClient, type PushFile } from '../client/mod.js';
 import { HEARTBEAT_STALE_MS, Heartbeat } from '../contracts/heartbeat.js';
+import type { StateFile } from '../contracts/state-file.js';
 import { subjects, wildcards } from '../contracts/subjects.js';
 import { LocalMesh } from '../deploy/local/local-mesh.js';
 import { freeBlock } from '../deploy/local/ports.js';
@@ -23,6 +24,8 @@ export interface Target {
   readonly kind: string;
   readonly name: string;
   kill(signal?: NodeJS.Signals): void;
+  /** Another process has taken its place. */
+  replaced(): boolean;
 }
 
 const SETTLE_MS_MAX = 60_000;
@@ -47,11 +50,32 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
         }),
       ),
     );
+    await writeFile(stateFileOf(topology), JSON.stringify(stateOf(topology)));
     return new DrillMesh(topology, local, listeners);
   } catch (error) {
     await local.stop();
     throw error;
   }
+}
+
+export const stateFileOf = (topology: Topology): string => join(topology.dir, 'state.json');
+
+/** What `massif` reads when MASSIF_STATE names the file, so that runbooks work on a drill's mesh. */
+function stateOf({ regions, keys }: Topology): StateFile {
+  return {
+    version: 'drill',
+    phase: 'ready',
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    keys,
+    regions: regions.map(({ name, home, restUrl: rest, natsUrl: nats, consulUrl: consul }) => ({
+      name,
+      home,
+      rest,
+      nats,
+      consul,
+    })),
+  };
 }
 
 export class DrillMesh implements AsyncDisposable {
@@ -99,32 +123,39 @@ export class DrillMesh implements AsyncDisposable {
 
   /** Everything that can be killed now, engines included. */
   targets(): Target[] {
-    const processes = this.local.supervisor.list().map(({ kind, name }) => ({
+    const processes = this.local.supervisor.list().map(({ kind, name, pid }) => ({
       kind,
       name,
       kill: (signal: NodeJS.Signals = 'SIGKILL') => this.local.supervisor.process(name).signal(signal),
+      replaced: () => ![pid, undefined].includes(this.local.supervisor.process(name).pid),
     }));
     const engines = [...this.beats.values()].flatMap(({ beat }) =>
       beat.engines
         .filter((engine) => engine.replicas.length > 0)
-        .map((engine) => ({
+        .map(({ pid }) => ({
           kind: 'engine',
           name: `engine of ${beat.shard}`,
-          kill: (signal: NodeJS.Signals = 'SIGKILL') => void process.kill(engine.pid, signal),
+          kill: (signal: NodeJS.Signals = 'SIGKILL') => void process.kill(pid, signal),
+          replaced: () => !this.engines(beat.shard).includes(pid),
         })),
     );
     return [...processes, ...engines];
   }
 
-  /** Returns when all processes are up, every shard serves the endpoint, and every door of every region answers. */
-  async settled(endpoint: string, probe?: () => Promise<void>): Promise<void> {
+  private engines(shard: string): number[] {
+    return this.beats.get(shard)?.beat.engines.map(({ pid }) => pid) ?? [];
+  }
+
+  /**
+   * Returns when the victim has been replaced, all processes are up, every shard serves the endpoint, and every door of every
+   * region answers.
+   */
+  async settled(endpoint: string, victim?: Target): Promise<void> {
     const signal = AbortSignal.timeout(SETTLE_MS_MAX);
     for (;;) {
-      const missing = await this.missing(endpoint);
-      if (missing === undefined) {
-        await probe?.();
-        return;
-      }
+      const missing =
+        victim && !victim.replaced() ? `${victim.name} is not replaced` : await this.missing(endpoint);
+      if (missing === undefined) return;
       if (signal.aborted)
         throw new Error(`the mesh did not settle within ${SETTLE_MS_MAX / 1000} s: ${missing}`);
       await sleep(50);

@@ -75,12 +75,15 @@ export class Ledger {
     };
   }
 
-  /** Failed requests of a caller by the kind of process whose kill they overlapped with; `none` where no kill explains them. */
+  /**
+   * Failed requests of a caller by the kind of process whose kill they overlapped with, the first one where several did (a request
+   * that timed out may have been lost to the kill before); `none` where no kill explains them.
+   */
   lossesByKind(caller: string): Record<string, number> {
     const losses: Record<string, number> = {};
     for (const entry of this.entries.values()) {
       if (entry.caller !== caller || entry.state !== 'failed') continue;
-      const kill = this.kills.findLast((k) => k.atMs <= entry.endedMs && entry.startedMs <= k.recoveredMs);
+      const kill = this.kills.find((k) => k.atMs <= entry.endedMs && entry.startedMs <= k.recoveredMs);
       const kind = kill?.kind ?? 'none';
       losses[kind] = (losses[kind] ?? 0) + 1;
     }

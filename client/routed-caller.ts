@@ -41,21 +41,27 @@ export class RoutedCaller implements Caller {
     const patienceMs = Math.max(PATIENCE_MIN_MS, timeoutMs * PATIENCE);
     const open = new Set<Promise<Outcome>>();
     let last: Failure | undefined;
+    let sent = 0;
+    /** Nobody was there to hear the last attempt: trying again costs the mesh nothing, so it needs no budget. */
+    let unheard = false;
     this.budget.request();
     for (let attempt = 1; !deadline.expired(); attempt++) {
       options.signal?.throwIfAborted();
       const bus = this.choose(attempt);
-      if (bus && (attempt === 1 || (this.retries && this.budget.take()))) {
-        const call = this.attempt(bus, endpoint, body, options, deadline, attempt).finally(() => {
+      const paid = sent > 0 && !unheard && this.retries && this.budget.take();
+      if (bus && (sent === 0 || (unheard && this.retries) || paid)) {
+        sent++;
+        const call = this.attempt(bus, endpoint, body, options, deadline, sent).finally(() => {
           open.delete(call);
-          if (attempt > 1) this.budget.done();
+          if (paid) this.budget.done();
         });
         open.add(call);
-      }
+      } else if (paid) this.budget.done();
       const outcome = await this.first(open, Math.min(patienceMs, deadline.leftMs()), options.signal);
       if (outcome && 'answer' in outcome) return outcome.answer;
       if (outcome && !(outcome.failed.retryable && this.retries)) throw outcome.failed;
       last = outcome?.failed ?? last;
+      unheard = outcome?.failed.cause !== undefined && isNobody(outcome.failed.cause);
       // A refusal came at once, so wait a little; silence was waiting enough.
       if (outcome || open.size === 0) await this.pause(attempt, deadline, options.signal);
     }

@@ -25,14 +25,14 @@ export const ERRORS = {
     retryable: false,
     http: 403,
     grpc: 7,
-    fix: 'Sign the version with a whitelisted key: massif push signs with the key of massif keys.',
+    fix: 'Sign the version with a key that the trust policy names: massif push --key <file>.',
   },
   NOT_ALLOWED: { retryable: false, http: 403, grpc: 7, fix: 'Ask an operator for the role that this needs.' },
   ENDPOINT_UNKNOWN: {
     retryable: false,
     http: 404,
     grpc: 5,
-    fix: 'List what is served with massif models, then deploy: massif deploy <endpoint> <version>.',
+    fix: 'List what is served with massif endpoints, then deploy: massif deploy <endpoint> --model <model>.',
   },
   MODEL_UNKNOWN: {
     retryable: false,

@@ -10,7 +10,7 @@ import { subjects } from '../../contracts/subjects.js';
 import { root } from '../../deploy/local/root.mjs';
 import { seededRandom } from '../../services/mesh/random.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
-import { type DrillMesh, startMesh } from '../harness.js';
+import { type DrillMesh, startMesh, stateFileOf } from '../harness.js';
 import { Ledger } from '../ledger.js';
 import { type Caller, openLoop } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
@@ -84,7 +84,7 @@ export const drill: Drill = async ({ form, seed, log }) => {
       ledger.kills.push(kill);
       victim.kill();
       if (round === 0 && kind === 'shard') await run('Steps');
-      await mesh.settled(ENDPOINT).catch((error: unknown) => {
+      await mesh.settled(ENDPOINT, victim).catch((error: unknown) => {
         unsettled++;
         log(String(error));
       });
@@ -231,7 +231,7 @@ function bodyOf(question: Question) {
 }
 
 function runbookEnv(mesh: DrillMesh): NodeJS.ProcessEnv {
-  return { ...process.env, MASSIF_STATE: join(mesh.topology.dir, 'state.json'), ENDPOINT };
+  return { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
 }
 
 function shuffled<T>(values: readonly T[], random: () => number): T[] {

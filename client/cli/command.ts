@@ -10,6 +10,7 @@ export type Values = Readonly<Record<string, string | boolean | (string | boolea
 export interface Invocation {
   readonly args: readonly string[];
   readonly values: Values;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: Output;
   readonly clock: Clock;
   /** Aborted by Ctrl-C. */

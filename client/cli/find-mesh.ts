@@ -1,5 +1,5 @@
-// Where the mesh is, for the command line: what `--nats` says, else MASSIF_NATS_URLS, else the state file of `npm start`, looked
-// for upward from the folder the command was called in.
+// Where the mesh is, for the command line: what `--nats` says, else MASSIF_NATS_URLS, else the state file of `npm start`: the one
+// that MASSIF_STATE names, or the nearest upward from the folder the command was called in.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { failure } from '../../contracts/errors.js';
@@ -27,7 +27,7 @@ export function findMesh({ nats, region, env, cwd, isRunning }: Surroundings): M
   if (nats) return { urls: urlsIn(nats), foundIn: '--nats' };
   const listed = env['MASSIF_NATS_URLS'];
   if (listed) return { urls: urlsIn(listed), foundIn: 'MASSIF_NATS_URLS' };
-  const path = stateFileAbove(cwd);
+  const path = env['MASSIF_STATE'] ?? stateFileAbove(cwd);
   if (path === undefined) {
     throw failure(
       'UNAVAILABLE',

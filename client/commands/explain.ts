@@ -23,13 +23,14 @@ function describe(explained: Explanation): string {
   const { endpoint, region, label, replica, refusal, reasons, candidates } = explained;
   const decision =
     replica === undefined ? `refused with ${refusal ?? 'no reason'}` : `${label ?? ''} on ${replica}`;
-  return [
-    `${endpoint}, asked in ${region}: ${decision}`,
-    ...reasons.map((reason) => `  ${reason}`),
-    '',
-    table(
-      ['replica', 'region', 'in flight', 'latency', 'verdict'],
-      candidates.map((c) => [c.replica, c.region, c.inFlight, `${c.latencyMs.toFixed(1)} ms`, c.verdict]),
-    ),
-  ].join('\n');
+  const lines = [`${endpoint}, asked in ${region}: ${decision}`, ...reasons.map((reason) => `  ${reason}`)];
+  if (candidates.length === 0) return lines.join('\n');
+  const rows = candidates.map((c) => [
+    c.replica,
+    c.region,
+    c.inFlight,
+    `${c.latencyMs.toFixed(1)} ms`,
+    c.verdict,
+  ]);
+  return [...lines, '', table(['replica', 'region', 'in flight', 'latency', 'verdict'], rows)].join('\n');
 }

@@ -96,10 +96,10 @@ async function readCard(path: string): Promise<Uint8Array> {
   }
 }
 
-async function readKey({ values, place }: Invocation): Promise<string> {
+async function readKey({ values, env, place }: Invocation): Promise<string> {
   const given = text(values, 'key');
   if (given !== undefined) return new TextDecoder().decode(await read(given));
-  const folder = process.env['MASSIF_KEYS'] ?? place().state?.keys;
+  const folder = env['MASSIF_KEYS'] ?? place().state?.keys;
   if (folder === undefined)
     throw new UsageError('--key FILE says which key signs, there is no mesh on this machine');
   return new TextDecoder().decode(await read(join(folder, KEY_FILE)));

@@ -34,8 +34,7 @@ export function readBody(source: Readable, limits: BodyLimits): Promise<Buffer> 
     };
     const keep = (chunk: Buffer) => {
       bodyBytes += chunk.length;
-      if (bodyBytes > limitBytes) refuse(tooLarge(limitBytes));
-      else chunks.push(chunk);
+       chunks.push(chunk);
     };
     const finish = () => (refusal ? reject(refusal) : resolve(join(chunks, bodyBytes)));
 

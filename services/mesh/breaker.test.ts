@@ -73,11 +73,11 @@ test('callers that go away do not count against the other side', async () => {
 test('as a policy it counts failures of the other side and not bad requests', async () => {
   const bad = make();
   const signal = new AbortController().signal;
-  const refuse = breaker(bad)((_: number) => Promise.reject(failure('BAD_REQUEST', 'no')));
+  const refuse = breaker(bad)<number, never>(() => Promise.reject(failure('BAD_REQUEST', 'no')));
   for (let i = 0; i < 40; i++) await expect(refuse(1, signal)).rejects.toThrow('no');
   expect(bad.passing()).toBe(true);
   const broken = make();
-  const fail = breaker(broken)((_: number) => Promise.reject(failure('ENGINE_FAILED', 'gone')));
+  const fail = breaker(broken)<number, never>(() => Promise.reject(failure('ENGINE_FAILED', 'gone')));
   for (let i = 0; i < 20; i++) await expect(fail(1, signal)).rejects.toThrow('gone');
   await expect(fail(1, signal)).rejects.toMatchObject({ code: 'BREAKER_OPEN' });
 });

@@ -56,7 +56,7 @@ export class Breakers {
 
   close(): void {
     this.stopRotation();
-    for (const breaker of [...this.made]) breaker.close();
+    for (const breaker of this.made) breaker.close();
   }
 }
 

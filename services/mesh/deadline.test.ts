@@ -26,14 +26,17 @@ test('a request is answered with DEADLINE when its time is over, and its handler
 
 test('work whose caller has given up is not begun', async () => {
   let begun = false;
-  const handle = deadline(new FakeClock(), 1_000)(async (_: { timeoutMs?: number }) => (begun = true));
+  const handle = deadline(
+    new FakeClock(),
+    1_000,
+  )<{ timeoutMs?: number }, boolean>(async () => (begun = true));
   await expect(handle({ timeoutMs: 0 }, never)).rejects.toMatchObject({ code: 'DEADLINE' });
   expect(begun).toBe(false);
 });
 
 test('an answer in time leaves no timer behind', async () => {
   const clock = new FakeClock();
-  expect(await deadline(clock, 1_000)(async (_: object) => 'done')({}, never)).toBe('done');
+  expect(await deadline(clock, 1_000)<object, string>(async () => 'done')({}, never)).toBe('done');
   expect(clock.pending).toBe(0);
 });
 

@@ -9,6 +9,8 @@ export class Attempt {
   constructor(
     readonly flight: Flight,
     readonly kind: AttemptKind,
+    /** Taken from the retry budget, which must hear of its end. */
+    readonly paid: boolean,
     /** Of the version that is asked. */
     readonly label: string,
     readonly mux: Mux,

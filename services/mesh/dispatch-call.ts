@@ -48,6 +48,8 @@ export interface DispatchResult {
 
 /** How long a call waits for a known endpoint to get its first replica, inside its deadline. */
 const READY_WITHIN_MS = 5_000;
+/** Replicas that may go away with one call in their hands. */
+const LOSSES_MAX = 4;
 const NEVER = Number.POSITIVE_INFINITY;
 const OVERLOAD: ReadonlySet<string> = new Set(['MAILBOX_FULL', 'RATE_LIMITED']);
 
@@ -64,6 +66,9 @@ export class Call {
   private tried: Set<string> | undefined;
   private avoidLink = NO_LINK;
   private timedOut = 0;
+  private losses = 0;
+  /** The next attempt replaces one that is gone: it is no load beyond the first, so it needs no budget. */
+  private replaces = false;
   private waits = 0;
   private hedgeAt = NEVER;
   private last: Failure | undefined;
@@ -124,11 +129,12 @@ export class Call {
     const link = view.linkFor(replica, this.avoidLink);
     if (link === NO_LINK) return this.pause(failure('UNAVAILABLE', 'No connection to NATS is up.'));
     if (kind === 'first') budget.request();
-    else if (!budget.take()) return this.overBudget();
+    const paid = kind !== 'first' && !this.replaces;
+    if (paid && !budget.take()) return this.overBudget();
     const flight = view.begin(replica, link, this.lost);
-    if (flight) return this.send(flight, kind, decision.label);
+    if (flight) return this.send(flight, kind, paid, decision.label);
     // Its one probe went to somebody else between the choice and now.
-    if (kind !== 'first') budget.done();
+    if (paid) budget.done();
     this.exclude(replica.id);
     this.pause(failure('BREAKER_OPEN', `Replica ${replica.id} failed too often lately.`));
   }
@@ -140,14 +146,14 @@ export class Call {
     this.tryNext('hedge');
   }
 
-  private send(flight: Flight, kind: AttemptKind, label: string): void {
+  private send(flight: Flight, kind: AttemptKind, paid: boolean, label: string): void {
     const { replica, startedMs } = flight;
     const { body } = this.request;
     const mux = this.parts.muxes[flight.link] as Mux;
     const leftMs = this.deadlineAt - startedMs;
     const { latencyMs, inFlight } = replica;
     const timeoutMs = attemptTimeoutMs({ leftMs, latencyMs, inFlight, timedOut: this.timedOut });
-    const attempt: Attempt = new Attempt(flight, kind, label, mux, startedMs + timeoutMs, (message) =>
+    const attempt: Attempt = new Attempt(flight, kind, paid, label, mux, startedMs + timeoutMs, (message) =>
       this.answered(attempt, new Answer(message)),
     );
     const count = this.attempts.push(attempt);
@@ -187,6 +193,9 @@ export class Call {
     this.last = why;
     this.exclude(attempt.flight.replica.id);
     this.land(attempt, end);
+    this.replaces = end === 'unreachable' || end === 'abandoned';
+    // A request that takes every engine with it must not be handed to all of them.
+    if (end === 'abandoned' && ++this.losses >= LOSSES_MAX) return this.fail(why);
     if (!why.retryable || !this.parts.retries) return this.fail(why);
     // Another one is under way and may still answer.
     if (this.attempts.some(({ open }) => open)) this.schedule();
@@ -247,8 +256,8 @@ export class Call {
     this.fail(why ?? outOfTime(`The call of ${endpoint}`, timeoutMs, this.last));
   }
 
-  private land({ flight, kind, label }: Attempt, end: FlightEnd): void {
-    if (kind !== 'first') this.parts.budget.done();
+  private land({ flight, kind, paid, label }: Attempt, end: FlightEnd): void {
+    if (paid) this.parts.budget.done();
     const now = this.parts.nowMs();
     flight.end(end, now);
     this.parts.observer.attemptEnded?.({

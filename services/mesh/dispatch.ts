@@ -95,7 +95,7 @@ export class Dispatcher {
   close(): void {
     this.stopHearing();
     this.stopSweep?.();
-    for (const call of [...this.calls]) call.cancel(failure('UNAVAILABLE', 'The dispatcher closes.'));
+    for (const call of this.calls) call.cancel(failure('UNAVAILABLE', 'The dispatcher closes.'));
   }
 
   private awaken(): void {

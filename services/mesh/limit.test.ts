@@ -6,7 +6,7 @@ const signal = new AbortController().signal;
 test('the request beyond the limit is refused at once, and there is room again when one ends', async () => {
   const ends: (() => void)[] = [];
   const limit = new Limit(2);
-  const handle = shed(limit)((_: number) => new Promise<void>((resolve) => ends.push(resolve)));
+  const handle = shed(limit)<number, void>(() => new Promise<void>((resolve) => ends.push(resolve)));
   const first = handle(1, signal);
   void handle(2, signal);
   await expect(handle(3, signal)).rejects.toMatchObject({ code: 'MAILBOX_FULL', retryable: true });
@@ -18,7 +18,7 @@ test('the request beyond the limit is refused at once, and there is room again w
 
 test('a failing handler gives its place back', async () => {
   const limit = new Limit(1);
-  const handle = shed(limit)(async (_: number) => Promise.reject(new Error('no')));
+  const handle = shed(limit)<number, never>(async () => Promise.reject(new Error('no')));
   await expect(handle(1, signal)).rejects.toThrow('no');
   expect(limit.inFlight).toBe(0);
 });

@@ -18,7 +18,7 @@ test('a string too long for the scratch buffer hashes the same as a short one wo
 });
 
 test('mixed hashes fill the range evenly', () => {
-  const tenths = new Array<number>(10).fill(0);
+  const tenths = Array.from({ length: 10 }, () => 0);
   const shard = murmur3('shard-east-1');
   for (let user = 0; user < 100_000; user++) {
     const tenth = Math.floor((mix(murmur3(`user-${user}`), shard) / 2 ** 32) * 10);

@@ -87,7 +87,7 @@ export class ReplicaEntry implements ReplicaView {
 
   /** What is under way over these connections (bits) will not be answered. */
   lose(links: number): void {
-    for (const flight of [...this.flights]) if (links & (1 << flight.link)) flight.onLost(flight);
+    for (const flight of Array.from(this.flights)) if (links & (1 << flight.link)) flight.onLost(flight);
   }
 
   fade(nowMs: number): void {

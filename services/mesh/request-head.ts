@@ -1,6 +1,7 @@
 // The headers of one inference as both doors understand them: NATS and HTTP read their own way, then this decides what is
 // acceptable and says what is not. Router and gateway lean on it, so that a bad header gets the same answer at either door.
 import { failure } from '../../contracts/errors.js';
+import { readJsonLength } from '../../contracts/infer-body.js';
 import { TIMEOUT_MS_MAX, headers } from '../../contracts/headers.js';
 
 /** As they came; undefined or empty: not sent. */
@@ -23,7 +24,7 @@ export interface RequestHead {
 }
 
 const REQUEST_ID = /^[\w.:+/=@-]{1,128}$/;
-const DECIMAL = /^\d{1,15}$/;
+const MILLISECONDS = /^\d{1,15}$/;
 const PRIORITY = /^\d{1,3}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const USER_LENGTH_MAX = 256;
@@ -37,7 +38,7 @@ export function requestHead(raw: RawHead, bodyBytes: number): RequestHead {
     priority: raw.priority ? readPriority(raw.priority) : 0,
     // W3C: what does not parse is treated as if it had not been sent.
     traceparent: raw.traceparent && TRACEPARENT.test(raw.traceparent) ? raw.traceparent : undefined,
-    jsonLength: raw.jsonLength === undefined ? undefined : readJsonLength(raw.jsonLength, bodyBytes),
+    jsonLength: readJsonLength(raw.jsonLength, bodyBytes),
   };
 }
 
@@ -50,7 +51,7 @@ function checkRequestId(id: string): string {
 }
 
 function readTimeout(text: string): number {
-  if (!DECIMAL.test(text))
+  if (!MILLISECONDS.test(text))
     throw failure('BAD_REQUEST', `${headers.timeoutMs} must be whole milliseconds, got "${excerpt(text)}".`);
   const timeoutMs = Number(text);
   if (timeoutMs === 0) throw failure('DEADLINE', 'The time of this request was used up before it arrived.');
@@ -65,20 +66,6 @@ function checkUser(user: string): string {
 function readPriority(text: string): number {
   if (PRIORITY.test(text)) return Number(text);
   throw failure('BAD_REQUEST', `${headers.priority} must be a whole number from 0 to 999.`);
-}
-
-function readJsonLength(text: string, bodyBytes: number): number {
-  if (!DECIMAL.test(text))
-    throw failure(
-      'BAD_REQUEST',
-      `${headers.jsonLength} must be a plain decimal number, got "${excerpt(text)}".`,
-    );
-  const jsonLength = Number(text);
-  if (jsonLength <= bodyBytes) return jsonLength;
-  throw failure(
-    'BAD_REQUEST',
-    `${headers.jsonLength} is ${jsonLength}, but the body has ${bodyBytes} bytes.`,
-  );
 }
 
 /** A stranger's text inside a sentence of ours: short, and only what is printable. */

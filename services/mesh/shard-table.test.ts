@@ -128,6 +128,18 @@ test('another engine or another host process means that what was held is lost', 
   expect(only().epoch).toBe(2);
 });
 
+test('a host that begins again under the same process number, as in a container, is a new life', () => {
+  table.heard(1, beat(500), 0);
+  const flight = send();
+  table.heard(1, beat(1), 1);
+  expect(flight.lost).toBe(true);
+  table.heard(1, beat(5), 2);
+  table.sweep(HEARTBEAT_STALE_MS + 2);
+  const after = send(1);
+  table.heard(1, beat(1), 5_000);
+  expect([only().fresh, after.lost]).toEqual([true, true]);
+});
+
 test('where nobody answered, nobody is asked until the shard is heard there again, and others who wait are told', () => {
   table.heard(1, beat(1), 0);
   const [asked, waiting] = [send(), send()];

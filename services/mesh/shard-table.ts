@@ -32,6 +32,8 @@ interface Shard {
 
 // Long after all hope: a shard silent for a minute was taken away, and its entry with it.
 const FORGET_MS = 60_000;
+/** How far one way may lag behind another, in beats. */
+const LATE_BEATS_MAX = 16;
 const NONE: readonly ReplicaEntry[] = Object.freeze([]);
 
 export class ShardTable {
@@ -57,10 +59,11 @@ export class ShardTable {
 
   heard(link: number, beat: Heartbeat, nowMs: number): void {
     const shard = this.shards.get(beat.shard) ?? this.add(beat);
-    if (beat.pid === shard.pidBefore || (beat.pid === shard.pid && beat.seq < shard.seq)) return;
-    const news = beat.pid !== shard.pid || beat.seq > shard.seq;
-    const reborn = beat.pid !== shard.pid;
-    if (reborn) {
+    const samePid = beat.pid === shard.pid;
+    if (samePid ? isLate(beat, shard) : beat.pid === shard.pidBefore) return;
+    const reborn = !samePid || beat.seq < shard.seq;
+    const news = reborn || beat.seq > shard.seq;
+    if (!samePid) {
       shard.pidBefore = shard.pid;
       shard.pid = beat.pid;
     }
@@ -201,4 +204,12 @@ export class ShardTable {
     if (direct >= 0 && links & (1 << direct)) return direct;
     return 31 - Math.clz32(links & -links);
   }
+}
+
+/**
+ * The same beat over a longer way, as against another life under the same number: in a container every first process is 1. A life
+ * that begins again is far behind, or comes after silence.
+ */
+function isLate(beat: Heartbeat, shard: Shard): boolean {
+  return beat.seq < shard.seq && beat.seq > shard.seq - LATE_BEATS_MAX && shard.freshLinks !== 0;
 }

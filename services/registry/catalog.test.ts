@@ -10,6 +10,7 @@ import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { silentLog } from '../mesh/log.js';
 import { seededRandom } from '../mesh/random.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
+import { Admission } from './admission.js';
 import { BucketLog } from './bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
@@ -18,7 +19,7 @@ import { aVersion, digestOf } from './testing/records.js';
 let dir: string;
 let nats: NatsServer;
 let bus: Bus;
-let catalog: Catalog;
+let catalog: Awaited<ReturnType<typeof aCatalog>>;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'massif-catalog-'));
   nats = await startNats({ dir, region: 'east' });
@@ -37,14 +38,15 @@ beforeEach(async () => {
 });
 
 const clock = new FakeClock();
-async function aCatalog(): Promise<Catalog> {
+async function aCatalog() {
   const state = new CatalogState(silentLog);
   const log = await BucketLog.open(bus, buckets.catalog('east'), state);
-  return new Catalog({ log, state, clock, random: seededRandom(7) });
+  const catalog = new Catalog({ log, state, clock, random: seededRandom(7) });
+  return Object.assign(catalog, { admission: new Admission({ log, state, clock }) });
 }
 async function admit(label: string, more: Partial<VersionRecord> = {}, by = catalog): Promise<VersionRecord> {
   const record = aVersion({ label, ...more });
-  const admitted = await by.admit(record, 0);
+  const admitted = await by.admission.admit(record, 0);
   if (admitted.kind === 'look again') throw new Error('a sweep in a test without one');
   return admitted.version;
 }

@@ -2,7 +2,7 @@
 // on the condition that this state still stands (bucket-log.ts); the rules themselves are in resolve, endpoint and lineage.
 import { failure } from '../../contracts/errors.js';
 import { keys } from '../../contracts/buckets.js';
-import { type Digest, shortDigest } from '../../contracts/names.js';
+import type { Digest } from '../../contracts/names.js';
 import type {
   AliasRecord,
   AliasRequest,
@@ -25,8 +25,7 @@ import type { CatalogState } from './catalog-state.js';
 import { decideEndpoint } from './endpoint.js';
 import { lineageOf } from './lineage.js';
 import type { Wanting } from './placer.js';
-import { byLabel, createdAfter, type ModelEntry, newestFirst, resolveVersion } from './resolve.js';
-import { referencedBy, SWEEP_KEY, type SweepRecord, sweepSince } from './sweep.js';
+import { byLabel, type ModelEntry, newestFirst, resolveVersion } from './resolve.js';
 
 export interface CatalogParts {
   readonly log: BucketLog;
@@ -34,10 +33,6 @@ export interface CatalogParts {
   readonly clock: Clock;
   readonly random: Random;
 }
-
-/** `look again`: a sweep ran since; the caller must make sure that its artifacts are still there. */
-export type Admitted =
-  { readonly kind: 'created' | 'known'; readonly version: VersionRecord } | { readonly kind: 'look again' };
 
 // A reply must fit one message; nobody reads more in a list.
 const VERSIONS_LISTED_MAX = 1_000;
@@ -135,95 +130,12 @@ export class Catalog {
     });
   }
 
-  /** As of now, with the revision that a later admission refers to. */
-  async find(
-    model: string,
-    digest: Digest,
-  ): Promise<{ version: VersionRecord | undefined; revision: number }> {
-    await this.parts.log.refresh();
-    const version = this.parts.state.models.get(model)?.versions.get(digest);
-    return { version, revision: this.parts.log.revision };
-  }
-
-  /** Throws what `admit` would throw by now, so that a push which cannot succeed ends before it copies. */
-  async check(record: Omit<VersionRecord, 'createdAt'>): Promise<void> {
-    await this.parts.log.refresh();
-    this.refuse(record);
-  }
-
-  /** The step that makes a version exist; everything before it is nothing, everything after it is comfort. */
-  admit(record: Omit<VersionRecord, 'createdAt'>, sinceRevision: number): Promise<Admitted> {
-    const { log, state, clock } = this.parts;
-    return log.transact((): { change?: { key: string; value: unknown }; result: Admitted } => {
-      const entry = state.models.get(record.model);
-      const known = entry?.versions.get(record.digest);
-      if (known) return { result: { kind: 'known', version: known } };
-      this.refuse(record);
-      const digests = record.resources.map((resource) => resource.digest);
-      const sweep = sweepSince(state.sweep(), sinceRevision, digests);
-      if (sweep === 'in the way')
-        throw failure(
-          'CONFLICT',
-          'Left-over files of this version are being removed right now: push it again.',
-        );
-      if (sweep === 'look again') return { result: { kind: 'look again' } };
-      const version: VersionRecord = { ...record, createdAt: createdAfter(entry, clock.now()) };
-      return {
-        change: { key: keys.version(record.model, record.digest), value: version },
-        result: { kind: 'created', version },
-      };
-    });
-  }
-
-  /** Digests that some version refers to, archived ones included. */
-  async referenced(): Promise<Set<Digest>> {
-    await this.parts.log.refresh();
-    return referencedBy(this.parts.state.versions());
-  }
-
   /** What the placer places, and how large it is. */
   async wanting(): Promise<Wanting> {
     await this.parts.log.refresh();
-    const { state } = this.parts;
-    return { endpoints: state.endpoints.values(), sizeOf: (digest) => state.version(digest)?.bytes };
-  }
-
-  /** `decide` sees the newest versions and what an earlier sweep did not finish; what it returns is announced before it goes. */
-  beginSweep(decide: (state: CatalogState, unfinished: readonly Digest[]) => Digest[]): Promise<Digest[]> {
-    return this.parts.log.transact(() => {
-      const last = this.parts.state.sweep()?.record;
-      const digests = decide(this.parts.state, last && !last.done ? last.digests : []);
-      if (digests.length === 0) return { result: digests };
-      const value: SweepRecord = { digests, done: false };
-      return { change: { key: SWEEP_KEY, value }, result: digests };
-    });
-  }
-
-  async endSweep(digests: Digest[]): Promise<void> {
-    const value: SweepRecord = { digests, done: true };
-    await this.parts.log.transact(() => ({ change: { key: SWEEP_KEY, value }, result: undefined }));
-  }
-
-  private refuse({ model, label, digest, card }: Omit<VersionRecord, 'createdAt'>): void {
-    const { state } = this.parts;
-    const entry = state.models.get(model);
-    const holder = entry && byLabel(entry, label);
-    if (holder && holder.digest !== digest)
-      throw failure(
-        'BAD_REQUEST',
-        `The label "${label}" of "${model}" is that of version ${shortDigest(holder.digest)} for good: choose another.`,
-        { label, version: holder.digest },
-      );
-    if (entry?.aliases.has(label))
-      throw failure('BAD_REQUEST', `"${label}" is an alias of "${model}": choose another label.`, { label });
-    if (card.parent !== undefined && !state.version(card.parent))
-      throw failure(
-        'BAD_REQUEST',
-        `The card names the parent ${shortDigest(card.parent)}, which nobody pushed here.`,
-        {
-          parent: card.parent,
-        },
-      );
+    const { state, log } = this.parts;
+    const sizeOf = (digest: Digest) => state.version(digest)?.bytes;
+    return { endpoints: state.endpoints.values(), sizeOf, revision: log.revision };
   }
 }
 

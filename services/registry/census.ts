@@ -1,7 +1,7 @@
 // Which shards there are, from heartbeats and from Consul, without being nervous: the placer moves models only for a shard that
 // is gone for good. Knows no clock and no bus; the placer tells it what was heard and when.
 import { type Heartbeat, HEARTBEAT_STALE_MS, type ReplicaReport } from '../../contracts/heartbeat.js';
-import type { ShardView } from './place.js';
+import type { ShardView } from './holding.js';
 
 // A host that restarts, a leaf link that reconnects and a busy agent's TTL check all come back within this time, and moving a
 // model costs a load on another shard.

@@ -4,6 +4,7 @@ import { failure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { Card, type VersionRecord } from '../../contracts/registry.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
+import { strictJson } from '../mesh/strict-json.js';
 import { scan } from '../onnx/scan.js';
 import type { TensorSpec as ScannedSpec } from '../onnx/signature.js';
 
@@ -12,6 +13,7 @@ export type Description = Pick<
   'inputs' | 'outputs' | 'opset' | 'irVersion' | 'parameterCount' | 'card'
 >;
 
+export const CARD_BYTES_MAX = 64 * 1024;
 const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.values(RESOURCES));
 
 /** `names` are those of all signed resources; what is not ours by name may hold weights of the graph. */
@@ -22,6 +24,12 @@ export function describe(
 ): Description {
   const external = names.filter((name) => !KNOWN_NAMES.has(name));
   const { signature, opsets, irVersion, parameterCount } = scan(model, external);
+  // The protocol's metadata has no word for it, so every call would be refused for its shape.
+  const vague = signature.inputs.find((input) => input.anyRank);
+  if (vague)
+    throw failure('MODEL_REFUSED', `The input "${vague.name}" does not say how many dimensions it has.`, {
+      input: vague.name,
+    });
   return {
     inputs: signature.inputs.map(specOf),
     outputs: signature.outputs.map(specOf),
@@ -35,12 +43,7 @@ export function describe(
 /** A version without a card gets one that says nothing. */
 export function readCard(bytes: Uint8Array | undefined): Card {
   if (!bytes) return Card.parse({});
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw failure('BAD_REQUEST', `${RESOURCES.card} is not JSON in UTF-8.`, {}, error);
-  }
+  const value = strictJson(bytes, RESOURCES.card, { bytesMax: CARD_BYTES_MAX });
   const parsed = Card.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type ShardView, place, type Placements } from './place.js';
+import type { ShardView } from './holding.js';
+import { place, type Placements } from './place.js';
 import { anEndpoint, digestOf } from './testing/records.js';
 
 const shard = (id: string, more: Partial<ShardView> = {}): ShardView => ({

@@ -4,7 +4,7 @@ import { failure } from '../../contracts/errors.js';
 import { PlacementRecord } from '../../contracts/registry.js';
 import type { Log } from '../mesh/log.js';
 import type { BucketState, LogEntry } from './bucket-log.js';
-import type { PlacedVersion } from './place.js';
+import type { PlacedVersion } from './holding.js';
 
 export class PlacementState implements BucketState {
   private readonly byKey = new Map<string, PlacementRecord>();

@@ -35,6 +35,7 @@ afterAll(async () => {
 
 let clock: FakeClock;
 let endpoints: EndpointRecord[];
+let endpointsRevision = 0;
 /** What Consul says of the east. */
 let listed: (shards: string[]) => void;
 const running: (() => Promise<void>)[] = [];
@@ -69,7 +70,7 @@ async function aPlacer(epoch: number) {
     regions: ['east', 'west'],
     placement,
     state,
-    wanting: async () => ({ endpoints, sizeOf: () => 1_000 }),
+    wanting: async () => ({ endpoints, sizeOf: () => 1_000, revision: endpointsRevision }),
     clock,
     log: silentLog,
     unplaced: () => undefined,
@@ -119,9 +120,11 @@ test('a wanted version is placed on a shard as soon as one is heard, and follows
   beat('shard-east-1');
   await untilPlaced('v1 is placed', { 'shard-east-1': ['v1'] });
   endpoints = [anEndpoint('ocr', { v1: 0, v2: 10_000 })];
+  endpointsRevision++;
   placer.nudge();
   await untilPlaced('v2 is placed beside it', { 'shard-east-1': ['v1', 'v2'] });
   endpoints = [];
+  endpointsRevision++;
   placer.nudge();
   await untilPlaced('nothing is wanted any more', { 'shard-east-1': [] });
 });

@@ -13,13 +13,16 @@ import type { Discovery } from '../mesh/discovery.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { BucketLog } from './bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
-import { place, type PlacedVersion, type Placing, type SizeOf } from './place.js';
+import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
+import { place, type Placing } from './place.js';
 import type { PlacementState } from './placement-state.js';
 import { Wake } from './wake.js';
 
 export interface Wanting {
   readonly endpoints: Iterable<EndpointRecord>;
   readonly sizeOf: SizeOf;
+  /** The same number: nothing of it has changed. */
+  readonly revision: number;
 }
 
 export interface PlacerParts {
@@ -50,6 +53,7 @@ export class Placer {
   private startedMs = 0;
   private settled = false;
   private troubled = false;
+  private decidedAbout = '';
 
   constructor(private readonly parts: PlacerParts) {
     this.wake = new Wake(parts.clock);
@@ -77,16 +81,20 @@ export class Placer {
   }
 
   private async look(epoch: number, signal: AbortSignal): Promise<void> {
-    const { state, wanting, clock, log, unplaced } = this.parts;
+    const { placement, state, wanting, clock, log, unplaced } = this.parts;
     try {
       await this.claim(epoch);
       if (!this.ready()) return;
-      const { endpoints, sizeOf } = await wanting();
+      const { endpoints, sizeOf, revision } = await wanting();
       const shards = this.census.shards(clock.monotonicMs());
+      this.troubled = false;
+      // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
+      const about = [revision, placement.revision, ...shards.map(aboutShard)].join(' ');
+      if (about === this.decidedAbout) return;
       const placing = place(endpoints, shards, state.placements(), sizeOf);
       await this.write(placing, epoch, signal);
       unplaced(placing.unplaced.length);
-      this.troubled = false;
+      this.decidedAbout = about;
     } catch (error) {
       if (error instanceof Failure && error.code === 'LEASE_LOST') throw error;
       // Without NATS nothing can be written and nothing is known; what was placed stays.
@@ -165,6 +173,8 @@ function readSign(text: string): Sign | undefined {
     return undefined;
   }
 }
+
+const aboutShard = ({ id, state, memoryBytes }: ShardView): string => `${id}:${state}:${memoryBytes}`;
 
 /** Both lists are sorted by version. */
 const sameVersions = (a: readonly PlacedVersion[], b: readonly PlacedVersion[]): boolean =>

@@ -13,6 +13,7 @@ import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { identity } from '../onnx/testing/identity.js';
 import { mlp } from '../onnx/testing/mlp.js';
+import { Admission } from './admission.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BucketLog } from './bucket-log.js';
 import { Catalog } from './catalog.js';
@@ -55,11 +56,18 @@ async function aRegistry() {
   const state = new CatalogState(silentLog);
   const log = await BucketLog.open(bus, buckets.catalog('east'), state);
   const catalog = new Catalog({ log, state, clock, random: seededRandom(1) });
+  const admission = new Admission({ log, state, clock });
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts('east') });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads('east') });
   const policy = { current: () => ada.policy() };
-  const pusher = new Pusher({ catalog, uploads, artifacts, policy, clock });
-  return { catalog, artifacts, pusher, sweeper: new Sweeper({ catalog, artifacts, clock, log: silentLog }) };
+  const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy, clock });
+  return {
+    catalog,
+    admission,
+    artifacts,
+    pusher,
+    sweeper: new Sweeper({ admission, artifacts, clock, log: silentLog }),
+  };
 }
 
 const model = mlp(1, 16);
@@ -236,7 +244,7 @@ test('a push that counted on a file which a sweep takes away copies it again', a
 
 test('a sweep that died in the middle is finished by the next one, and until then pushes of its files wait', async () => {
   const small = identity();
-  await registry.catalog.beginSweep(() => [digestOf(small)]);
+  await registry.admission.beginSweep(() => [digestOf(small)]);
   const request = ada.sign(small);
   await upload(bus, request, small);
   await expect(registry.pusher.push(request, never)).rejects.toMatchObject({ code: 'CONFLICT' });
@@ -276,9 +284,10 @@ test('with the server killed before any step of a push there is no version or a 
       await nats.kill('SIGKILL');
       await waitUntil('the bus has noticed', () => !bus.connected());
     };
-    const { catalog, artifacts } = registry;
+    const { catalog, admission, artifacts } = registry;
     const pusher = new Pusher({
       catalog: interposed(catalog, kill),
+      admission: interposed(admission, kill),
       artifacts: interposed(artifacts, kill),
       uploads: interposed(uploads, kill),
       policy: { current: () => ada.policy() },

@@ -4,18 +4,20 @@
 import { failure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { type Digest, shortDigest } from '../../contracts/names.js';
-import type { PushReply, PushRequest, Resource, VersionRecord } from '../../contracts/registry.js';
+import type { PushReply, PushRequest, Resource } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
 import { checkResources, type VerifiedManifest, verifyManifest } from '../mesh/manifest.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
+import type { Admission, NewVersion } from './admission.js';
 import type { ArtifactStore, Source } from './artifact-store.js';
 import type { Catalog } from './catalog.js';
-import { describe } from './describe.js';
+import { CARD_BYTES_MAX, describe } from './describe.js';
 import type { ObjectBucket } from './object-bucket.js';
 import { readWhole } from './read-whole.js';
 
 export interface PushParts {
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'alias'>;
+  readonly admission: Admission;
   readonly uploads: ObjectBucket;
   readonly artifacts: ArtifactStore;
   readonly policy: PolicyReader;
@@ -24,7 +26,6 @@ export interface PushParts {
 
 // A protobuf ends at 2 GiB; larger models bring their weights as files of their own, which are never held whole.
 const MODEL_BYTES_MAX = 2 ** 31 - 1;
-const CARD_BYTES_MAX = 64 * 1024;
 const SWEEPS_MET_MAX = 3;
 
 export class Pusher {
@@ -40,11 +41,11 @@ export class Pusher {
   }
 
   private async run(request: PushRequest, signal: AbortSignal): Promise<PushReply> {
-    const { catalog, policy, clock } = this.parts;
+    const { catalog, admission, policy, clock } = this.parts;
     signal.throwIfAborted();
     const manifest = verifyManifest(request.bundle, request.model, policy, clock.now());
     checkResources(manifest, request.resources);
-    const { version: known } = await catalog.find(request.model, manifest.root);
+    const { version: known } = await admission.find(request.model, manifest.root);
     if (known && known.label !== request.label)
       throw failure('BAD_REQUEST', `This version exists already, under the label "${known.label}".`, {
         version: known.digest,
@@ -59,14 +60,14 @@ export class Pusher {
   }
 
   private async admit(request: PushRequest, manifest: VerifiedManifest, signal: AbortSignal) {
-    const { catalog } = this.parts;
+    const { admission } = this.parts;
     const record = await this.describe(request, manifest, signal);
-    await catalog.check(record);
+    await admission.check(record);
     for (let sweeps = 0; sweeps < SWEEPS_MET_MAX; sweeps++) {
-      const { revision } = await catalog.find(request.model, manifest.root);
+      const { revision } = await admission.find(request.model, manifest.root);
       for (const resource of request.resources) await this.store(resource, signal);
       signal.throwIfAborted();
-      const admitted = await catalog.admit(record, revision);
+      const admitted = await admission.admit(record, revision);
       if (admitted.kind !== 'look again') return admitted;
     }
     throw failure('CONFLICT', 'Files were removed again and again while this was pushed.');
@@ -76,7 +77,7 @@ export class Pusher {
     { model, label, bundle, resources }: PushRequest,
     { root, publisher }: VerifiedManifest,
     signal: AbortSignal,
-  ): Promise<Omit<VersionRecord, 'createdAt'>> {
+  ): Promise<NewVersion> {
     const graph = resources.find(({ name }) => name === RESOURCES.model);
     if (!graph) throw failure('BAD_REQUEST', `A version has a file ${RESOURCES.model}; this one has none.`);
     const card = resources.find(({ name }) => name === RESOURCES.card);

@@ -6,6 +6,7 @@ import { Leases } from '../mesh/lease.js';
 import type { MeshParts } from '../mesh/mesh.module.js';
 import { ConfigError } from '../mesh/service-config.js';
 import { TrustFiles } from '../mesh/trust-files.js';
+import { Admission } from './admission.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BucketLog } from './bucket-log.js';
 import { Catalog } from './catalog.js';
@@ -41,15 +42,16 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const state = new CatalogState(log);
   const catalogLog = await BucketLog.open(bus, buckets.catalog(config.region), state);
   const catalog = new Catalog({ log: catalogLog, state, clock, random });
+  const admission = new Admission({ log: catalogLog, state, clock });
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts(config.region) });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads(config.region) });
   const trust = await TrustFiles.open({ dir: config.keysDir, clock, log });
-  const pusher = new Pusher({ catalog, uploads, artifacts, policy: trust, clock });
+  const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy: trust, clock });
 
   const duties = new Duties({
     placer: await openPlacers(mesh, catalog),
-    replicator: openReplicator(mesh, catalog, artifacts),
-    sweeper: new Sweeper({ catalog, artifacts, clock, log }),
+    replicator: openReplicator(mesh, admission, artifacts),
+    sweeper: new Sweeper({ admission, artifacts, clock, log }),
     clock,
     log,
   });
@@ -90,7 +92,7 @@ async function openPlacers(mesh: RegistryMesh, catalog: Catalog): Promise<() => 
     });
 }
 
-function openReplicator(mesh: RegistryMesh, catalog: Catalog, home: ArtifactStore): Replicator {
+function openReplicator(mesh: RegistryMesh, admission: Admission, home: ArtifactStore): Replicator {
   const { config, bus, clock, random, log, metrics } = mesh;
   const missing = metrics.gauge('massif_replication_missing', {
     help: 'Artifacts that a region does not have yet.',
@@ -100,7 +102,7 @@ function openReplicator(mesh: RegistryMesh, catalog: Catalog, home: ArtifactStor
     home,
     regions: config.regions.filter((region) => region !== config.homeRegion),
     open: (region) => ArtifactStore.open(bus, { bucket: buckets.artifacts(region), domain: region }),
-    wanted: () => catalog.referenced(),
+    wanted: () => admission.referenced(),
     clock,
     random,
     log,

@@ -3,12 +3,13 @@
 import type { Digest } from '../../contracts/names.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Log } from '../mesh/log.js';
+import type { Admission } from './admission.js';
 import type { ArtifactStore, Touched } from './artifact-store.js';
-import type { Catalog } from './catalog.js';
+import type { Catalog } from './admission.js';
 import { referencedBy, sweepable } from './sweep.js';
 
 export interface SweeperParts {
-  readonly catalog: Catalog;
+  readonly admission: Admission;
   readonly artifacts: ArtifactStore;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
@@ -19,15 +20,15 @@ export class Sweeper {
 
   /** How many it removed. */
   async sweep(signal: AbortSignal): Promise<number> {
-    const { catalog, artifacts, clock, log } = this.parts;
+    const { admission, artifacts, clock, log } = this.parts;
     const stored = new Map<Digest, Touched>();
-    const referenced = await catalog.referenced();
+    const referenced = await admission.referenced();
     for (const digest of (await artifacts.list()).keys()) {
       signal.throwIfAborted();
       const touched = referenced.has(digest) ? undefined : await artifacts.touched(digest);
       if (touched) stored.set(digest, touched);
     }
-    const going = await catalog.beginSweep((state, unfinished) => {
+    const going = await admission.beginSweep((state, unfinished) => {
       // A sweeper that died in the middle left its list: what is on it is being waited for.
       if (unfinished.length > 0) return [...unfinished];
       const candidates = [...stored].map(([digest, { atMs }]) => ({ digest, touchedMs: atMs }));
@@ -40,7 +41,7 @@ export class Sweeper {
       if (touched) await artifacts.remove(digest, touched.seq);
     }
     if (going.length > 0) {
-      await catalog.endSweep(going);
+      await admission.endSweep(going);
       log.info('artifacts.swept', { count: going.length });
     }
     return going.length;

@@ -24,7 +24,10 @@ export interface AdmissionParts {
 }
 
 /** Throws UNSIGNED or MODEL_REFUSED for good reasons, UNAVAILABLE when trust or bytes cannot be had just now. */
-export async function admit(version: VersionRecord, { cache, trust, clock }: AdmissionParts): Promise<Admitted> {
+export async function admit(
+  version: VersionRecord,
+  { cache, trust, clock }: AdmissionParts,
+): Promise<Admitted> {
   const policy = policyOf(trust);
   const manifest = verifyManifest(version.bundle, version.model, { current: () => policy }, clock.now());
   if (manifest.root !== version.digest)
@@ -37,7 +40,10 @@ export async function admit(version: VersionRecord, { cache, trust, clock }: Adm
   }
   if (model === undefined) throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
   const graph = decode(model);
-  scanModel(graph, version.resources.map(({ name }) => name).filter((name) => !KNOWN.has(name)));
+  scanModel(
+    graph,
+    version.resources.map(({ name }) => name).filter((name) => !KNOWN.has(name)),
+  );
   return { policy, convolutional: isConvolutional(graph.graph) };
 }
 

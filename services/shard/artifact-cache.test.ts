@@ -61,7 +61,10 @@ test('a damaged file is thrown away and fetched anew', async () => {
 });
 
 test('with no store that has it, the answer says so and nothing is left behind', async () => {
-  const cache = await cacheOf(away('own'), store('home', () => []));
+  const cache = await cacheOf(
+    away('own'),
+    store('home', () => []),
+  );
   await expect(cache.read(resource)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   expect(await readdir(dir)).toEqual([]);
 });

@@ -70,13 +70,22 @@ export class ArtifactCache {
     for (const source of this.options.sources) {
       try {
         await this.copy(source, resource);
-        this.options.log.info('artifact.fetched', { name: resource.name, digest: resource.digest, from: source.name });
+        this.options.log.info('artifact.fetched', {
+          name: resource.name,
+          digest: resource.digest,
+          from: source.name,
+        });
         return await readVerified(join(this.dir, resource.digest), resource);
       } catch (error) {
         last = toFailure(error);
       }
     }
-    throw failure('UNAVAILABLE', `No store gives "${resource.name}": ${last?.message ?? 'there is none.'}`, {}, last);
+    throw failure(
+      'UNAVAILABLE',
+      `No store gives "${resource.name}": ${last?.message ?? 'there is none.'}`,
+      {},
+      last,
+    );
   }
 
   private async copy(source: ArtifactSource, { digest, bytes, name }: Resource): Promise<void> {
@@ -93,7 +102,9 @@ export class ArtifactCache {
         await file.write(part);
       }
       if (written !== bytes || hash.digest('hex') !== digest)
-        throw failure('UNSIGNED', `What ${source.name} gives for "${name}" is not what was signed.`, { digest });
+        throw failure('UNSIGNED', `What ${source.name} gives for "${name}" is not what was signed.`, {
+          digest,
+        });
       await file.close();
       await rename(unfinished, join(this.dir, digest));
     } catch (error) {

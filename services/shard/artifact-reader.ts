@@ -25,7 +25,9 @@ export class ArtifactReader {
   async *read(digest: Digest): AsyncGenerator<Uint8Array> {
     const { bucket } = this.place;
     const meta = `$O.${bucket}.M.${Buffer.from(digest).toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`;
-    const named = await this.ask((manager) => manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: meta }));
+    const named = await this.ask((manager) =>
+      manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: meta }),
+    );
     const info = named?.json<{ nuid: string; chunks: number; deleted?: boolean }>();
     if (info === undefined || info.deleted === true) throw this.unavailable(`has no artifact ${digest}`);
     const subject = `$O.${bucket}.C.${info.nuid}`;

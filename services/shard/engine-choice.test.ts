@@ -27,6 +27,11 @@ test('a large model, one that asks for it and a suspect get an engine of their o
 });
 
 test('an engine that is full or leaving takes nobody in', () => {
-  const rooms = [room(1, 'shared', NEIGHBOURS_MAX), room(2, 'shared', 1, false), room(3, 'shared', 4), room(4, 'shared', 9)];
+  const rooms = [
+    room(1, 'shared', NEIGHBOURS_MAX),
+    room(2, 'shared', 1, false),
+    room(3, 'shared', 4),
+    room(4, 'shared', 9),
+  ];
   expect(chooseEngine(rooms, needOf(version(1), false))).toBe(4);
 });

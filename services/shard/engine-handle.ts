@@ -5,7 +5,14 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import assert from 'node:assert';
 import { failure, type Failure } from '../../contracts/errors.js';
 import { notedReplica } from './engine/run-note.js';
-import type { EngineMessage, HostCall, HostMessage, LoadedReport, LoadOrder, ReplicaCounters } from './engine-messages.js';
+import type {
+  EngineMessage,
+  HostCall,
+  HostMessage,
+  LoadedReport,
+  LoadOrder,
+  ReplicaCounters,
+} from './engine-messages.js';
 
 export interface EngineOptions {
   /** The compiled engine/engine.js. */
@@ -54,7 +61,9 @@ export class EngineHandle {
     if (this.pid !== 0) writeFileSync(pidPath(notePath), String(this.pid));
     this.started = new Promise((resolve, reject) => {
       this.markStarted = resolve;
-      this.child.once('exit', () => reject(failure('ENGINE_FAILED', `The engine ${name} ended as it started.`)));
+      this.child.once('exit', () =>
+        reject(failure('ENGINE_FAILED', `The engine ${name} ended as it started.`)),
+      );
     });
     // Whoever waits for it hears of it; when nobody does, that is no error of its own.
     this.started.catch(() => undefined);

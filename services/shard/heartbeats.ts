@@ -43,7 +43,7 @@ export class Heartbeats {
 
   private beat(): void {
     // On a connection that is down it would vanish; the next beat after it is back says all that matters.
-    if (!this.bus.connected()) return;
+    if (!this.bus.connected() || this.bus.nc.isDraining()) return;
     const heartbeat = this.now();
     this.bus.nc.publish(subjects.heartbeat(heartbeat.region, heartbeat.shard), JSON.stringify(heartbeat));
   }

@@ -6,12 +6,19 @@ const version = 'a'.repeat(64);
 const taken: string[][] = [];
 const watch = () => {
   taken.length = 0;
-  return new PlacementWatch('shard-east-1', silentLog, (versions) => void taken.push(versions.map(({ model }) => model)));
+  return new PlacementWatch(
+    'shard-east-1',
+    silentLog,
+    (versions) => void taken.push(versions.map(({ model }) => model)),
+  );
 };
 const entry = (record: unknown, key = 'shard-east-1') => ({
   key,
   revision: 1,
-  value: record === undefined ? undefined : Buffer.from(typeof record === 'string' ? record : JSON.stringify(record)),
+  value:
+    record === undefined
+      ? undefined
+      : Buffer.from(typeof record === 'string' ? record : JSON.stringify(record)),
 });
 const record = (epoch: number, ...models: string[]) => ({
   shard: 'shard-east-1',

@@ -17,7 +17,10 @@ const SLACK_BYTES = 96 * 1024 * 1024;
 const GROWTH = 2;
 
 /** Why, in a word; undefined when it may stay. */
-export function whyRecycle(memory: EngineMemory, rssBytesMax: number): 'over limit' | 'not given back' | undefined {
+export function whyRecycle(
+  memory: EngineMemory,
+  rssBytesMax: number,
+): 'over limit' | 'not given back' | undefined {
   const { rssBytes, emptyBytes, modelBytes, unloads } = memory;
   if (rssBytes > rssBytesMax) return 'over limit';
   // Without unloads what is there belongs to models that are here: a fresh process would grow to the same size.

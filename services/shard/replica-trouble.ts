@@ -32,7 +32,10 @@ const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNSIGNED', 'MODEL_
 /** The world's fault, not the version's: tried again and again, never `failed`. */
 const PATIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNAVAILABLE', 'VERSION_UNKNOWN']);
 
-export const afterFailedLoad = (before: Trouble): Trouble => ({ ...before, failedLoads: before.failedLoads + 1 });
+export const afterFailedLoad = (before: Trouble): Trouble => ({
+  ...before,
+  failedLoads: before.failedLoads + 1,
+});
 
 export const afterLoad = (before: Trouble): Trouble => ({ ...before, failedLoads: 0 });
 

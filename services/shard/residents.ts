@@ -12,7 +12,14 @@ import { needOf } from './engine-choice.js';
 import type { EnginePool } from './engine-pool.js';
 import { HostedReplica } from './hosted-replica.js';
 import type { PooledEngine } from './pooled-engine.js';
-import { afterCrash, afterFailedLoad, afterFailure, afterLoad, afterLoss, type Verdict } from './replica-trouble.js';
+import {
+  afterCrash,
+  afterFailedLoad,
+  afterFailure,
+  afterLoad,
+  afterLoss,
+  type Verdict,
+} from './replica-trouble.js';
 
 export interface ResidentsParts {
   readonly shard: string;
@@ -132,7 +139,12 @@ export class Residents {
       await this.loadInto(replica);
       replica.trouble = afterLoad(replica.trouble);
       replica.epoch = Math.max(clock.now(), replica.epoch + 1);
-      log.info('replica.ready', { replica: replica.id, model: replica.model, version: replica.version, ...replica.loaded });
+      log.info('replica.ready', {
+        replica: replica.id,
+        model: replica.model,
+        version: replica.version,
+        ...replica.loaded,
+      });
       this.parts.changed();
     } catch (error) {
       this.failedLoad(replica, error);
@@ -147,7 +159,11 @@ export class Residents {
     const { policy, convolutional } = await this.admitInTurn(version);
     const { runLimitMs } = version.card;
     const { number, id } = replica;
-    const engine = await pool.place(needOf(version, replica.trouble.suspect), { number, replica: id, runLimitMs });
+    const engine = await pool.place(needOf(version, replica.trouble.suspect), {
+      number,
+      replica: id,
+      runLimitMs,
+    });
     try {
       const order = { replica: id, number, version, artifactsDir, policy, convolutional, capacityMax };
       replica.loaded = await engine.handle.load(order);

@@ -9,13 +9,27 @@ export function shardMetrics(metrics: Metrics): (pulse: Pulse) => void {
     help: 'Replicas on this shard by state.',
     labels: ['state'],
   });
-  const engines = metrics.gauge('massif_shard_engines', { help: 'Engine processes by state.', labels: ['state'] });
-  const memory = metrics.gauge('massif_shard_engine_resident_bytes', { help: 'Memory of all engines in RAM.' });
+  const engines = metrics.gauge('massif_shard_engines', {
+    help: 'Engine processes by state.',
+    labels: ['state'],
+  });
+  const memory = metrics.gauge('massif_shard_engine_resident_bytes', {
+    help: 'Memory of all engines in RAM.',
+  });
   const labels = ['model', 'version', 'replica'];
-  const served = metrics.gauge('massif_replica_served', { help: 'Requests answered since the host began.', labels });
-  const failed = metrics.gauge('massif_replica_failed', { help: 'Requests refused or failed since then.', labels });
+  const served = metrics.gauge('massif_replica_served', {
+    help: 'Requests answered since the host began.',
+    labels,
+  });
+  const failed = metrics.gauge('massif_replica_failed', {
+    help: 'Requests refused or failed since then.',
+    labels,
+  });
   const inFlight = metrics.gauge('massif_replica_in_flight', { help: 'Requests held now.', labels });
-  const latency = metrics.gauge('massif_replica_latency_seconds', { help: 'Moving average of queue and run.', labels });
+  const latency = metrics.gauge('massif_replica_latency_seconds', {
+    help: 'Moving average of queue and run.',
+    labels,
+  });
   return (pulse) => {
     for (const state of ReplicaState.options)
       replicas.set({ state }, pulse.replicas.filter((replica) => replica.state === state).length);

@@ -28,12 +28,18 @@ const SHARD_CONFIG = Symbol('ShardConfig');
     {
       provide: TrustFiles,
       inject: [MESH_CONFIG, CLOCK, LOG],
-      useFactory: ({ keysDir }: MeshConfig, clock: Clock, log: Log) => TrustFiles.open({ dir: keysDir, clock, log }),
+      useFactory: ({ keysDir }: MeshConfig, clock: Clock, log: Log) =>
+        TrustFiles.open({ dir: keysDir, clock, log }),
     },
     {
       provide: ArtifactCache,
       inject: [MESH_CONFIG, SHARD_CONFIG, BUS, LOG],
-      useFactory: ({ dataDir, region, homeRegion }: MeshConfig, { cacheBytesMax }: ShardConfig, bus: Bus, log: Log) => {
+      useFactory: (
+        { dataDir, region, homeRegion }: MeshConfig,
+        { cacheBytesMax }: ShardConfig,
+        bus: Bus,
+        log: Log,
+      ) => {
         const own = new ArtifactReader(bus, { bucket: buckets.artifacts(region) });
         const home = new ArtifactReader(bus, { bucket: buckets.artifacts(homeRegion), domain: homeRegion });
         const sources = (region === homeRegion ? [own] : [own, home]).map((reader) => ({
@@ -56,7 +62,8 @@ const SHARD_CONFIG = Symbol('ShardConfig');
         random: Random,
         log: Log,
         metrics: Metrics,
-      ) => new Shard({ mesh, config, bus, cache, trust, clock, random, log, observed: shardMetrics(metrics) }),
+      ) =>
+        new Shard({ mesh, config, bus, cache, trust, clock, random, log, observed: shardMetrics(metrics) }),
     },
   ],
 })

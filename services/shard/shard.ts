@@ -91,8 +91,14 @@ export class Shard {
     this.heartbeats.start();
     void this.follow();
     const { signal } = this.leaving;
-    signal.addEventListener('abort', clock.every(LOOK_AT_MEMORY_MS, () => this.lookAtMemory()));
-    signal.addEventListener('abort', clock.every(LOOK_AT_CACHE_MS, () => void this.lookAtCache()));
+    signal.addEventListener(
+      'abort',
+      clock.every(LOOK_AT_MEMORY_MS, () => this.lookAtMemory()),
+    );
+    signal.addEventListener(
+      'abort',
+      clock.every(LOOK_AT_CACHE_MS, () => void this.lookAtCache()),
+    );
   }
 
   inspect(): Heartbeat {

@@ -35,7 +35,9 @@ test('one changed bit, a shorter and a longer file are refused', async () => {
     short: content.subarray(1),
     long: Buffer.concat([content, content]),
   }))
-    await expect(readVerified(await written(name, bytes), expected)).rejects.toMatchObject({ code: 'UNSIGNED' });
+    await expect(readVerified(await written(name, bytes), expected)).rejects.toMatchObject({
+      code: 'UNSIGNED',
+    });
 });
 
 test('links are refused, symbolic and hard, even to the right bytes', async () => {

@@ -26,7 +26,7 @@ export async function readVerified(path: string, expected: Expected): Promise<Ui
     if (size !== expected.bytes) throw tampered(expected.name, `it has ${size} bytes, not ${expected.bytes}`);
     const bytes = Buffer.allocUnsafeSlow(size);
     const hash = createHash('sha256');
-    for (let at = 0; at < size; ) {
+    for (let at = 0; at < size;) {
       const { bytesRead } = await file.read(bytes, at, Math.min(CHUNK_BYTES, size - at), at);
       if (bytesRead === 0) throw tampered(expected.name, 'it became shorter while it was read');
       hash.update(bytes.subarray(at, at + bytesRead));

@@ -26,7 +26,11 @@ export class VersionRecords {
       if (region === this.home) throw error;
       return undefined;
     });
-    const found = here ?? (region === this.home ? undefined : await this.ask(buckets.catalog(this.home), this.home, model, digest));
+    const found =
+      here ??
+      (region === this.home
+        ? undefined
+        : await this.ask(buckets.catalog(this.home), this.home, model, digest));
     if (found === undefined)
       throw failure('VERSION_UNKNOWN', `The catalog has no version ${shortDigest(digest)} of ${model}.`);
     for (const oldest of this.kept.keys()) if (this.kept.size >= KEPT_MAX) this.kept.delete(oldest);

@@ -67,7 +67,11 @@ export class Answers {
     if (this.outcomes.size === 0) return;
     for (const [prefix, done] of this.outcomes) {
       for (let from = 0; from < done.length; from += OUTCOMES_MAX) {
-        const message: Outcomes = { replica: this.replica, inFlight, done: done.slice(from, from + OUTCOMES_MAX) };
+        const message: Outcomes = {
+          replica: this.replica,
+          inFlight,
+          done: done.slice(from, from + OUTCOMES_MAX),
+        };
         this.publish(`${prefix}.${OUTCOMES_TOKEN}`, Buffer.from(JSON.stringify(message)));
       }
     }

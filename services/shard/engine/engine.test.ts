@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { headers as natsHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { headers } from '../../../contracts/headers.js';
 import { subjects } from '../../../contracts/subjects.js';
@@ -11,7 +12,7 @@ import { mlp } from '../../onnx/testing/mlp.js';
 import { slow } from '../../onnx/testing/slow.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
-import { DrivenEngine, replyOf } from '../testing/driven-engine.js';
+import { DrivenEngine } from '../testing/driven-engine.js';
 import { signedVersion } from '../testing/signed-version.js';
 
 let engine: DrivenEngine;
@@ -32,7 +33,13 @@ const floats = (...values: number[]): Tensor => ({
   shape: [values.length],
   data: Float32Array.from(values),
 });
-const trips = (n: number): Tensor => ({ name: 'n', datatype: 'INT64', shape: [], data: BigInt64Array.of(BigInt(n)) });
+const trips = (n: number): Tensor => ({
+  name: 'n',
+  datatype: 'INT64',
+  shape: [],
+  data: BigInt64Array.of(BigInt(n)),
+});
+const numbersOf = (tensor: Tensor | undefined): number[] => [...(tensor?.data ?? [])].map(Number);
 /** About as many trips as keep the slow model busy for so long on this machine. */
 async function tripsFor(replica: string, ms: number): Promise<number> {
   const startedMs = performance.now();
@@ -40,14 +47,18 @@ async function tripsFor(replica: string, ms: number): Promise<number> {
   return Math.ceil((500 * ms) / (performance.now() - startedMs));
 }
 
-test('a loaded version answers at once, in binary and in JSON, with its name, its label and the caller\'s ids', async () => {
+test("a loaded version answers at once, in binary and in JSON, with its name, its label and the caller's ids", async () => {
   const { replica } = await engine.load(signedVersion(identity(), { model: 'mirror', label: '1.0' }));
   const answer = await engine.call(replica, [floats(1, 2, 3)], {
     id: 'mine',
     headers: { [headers.requestId]: 'r-1', [headers.endpoint]: 'door' },
   });
   expect(answer.response).toMatchObject({ modelName: 'door', modelVersion: '1.0', id: 'mine' });
-  expect(answer.response?.outputs[0]).toMatchObject({ name: 'y', shape: [3], data: Float32Array.of(1, 2, 3) });
+  expect(answer.response?.outputs[0]).toMatchObject({
+    name: 'y',
+    shape: [3],
+    data: Float32Array.of(1, 2, 3),
+  });
   expect(answer.message.headers?.get(headers.replica)).toBe(replica);
   expect(answer.message.headers?.get(headers.requestId)).toBe('r-1');
   const text = await engine.call(replica, [floats(1.5)], { binary: false });
@@ -81,14 +92,16 @@ test('callers who share runs each get their own rows', async () => {
   const value = (i: number) => (i * 37) % 100;
   // One connection writes them in one go, so that they wait for each other.
   const together = await Promise.all(
-    Array.from({ length: 200 }, (_, i) => engine.call(replica, [image(value(i) / 100, 1 + (i % 3))], { id: `${i}` })),
+    Array.from({ length: 200 }, (_, i) =>
+      engine.call(replica, [image(value(i) / 100, 1 + (i % 3))], { id: `${i}` }),
+    ),
   );
   const expected = new Map<number, number[]>();
   for (const [i, { response }] of together.entries()) {
     const [y] = response?.outputs ?? [];
     expect(response?.id).toBe(`${i}`);
     expect(y?.shape).toEqual([1 + (i % 3), 10]);
-    const rows = Array.from({ length: 1 + (i % 3) }, (_, row) => [...(y?.data as Float32Array).subarray(row * 10, row * 10 + 10)]);
+    const rows = Array.from({ length: 1 + (i % 3) }, (_, row) => numbersOf(y).slice(row * 10, row * 10 + 10));
     for (const row of rows) {
       const known = expected.get(value(i)) ?? row;
       expected.set(value(i), known);
@@ -97,7 +110,8 @@ test('callers who share runs each get their own rows', async () => {
   }
   const [first] = alone[0]?.response?.outputs ?? [];
   const again = expected.get(1) ?? [];
-  for (const [at, number] of [...(first?.data as Float32Array)].entries()) expect(number).toBeCloseTo(again[at] ?? Number.NaN, 4);
+  for (const [at, number] of numbersOf(first).entries())
+    expect(number).toBeCloseTo(again[at] ?? Number.NaN, 4);
   await engine.engine.unload(replica, 1_000);
 });
 
@@ -126,7 +140,11 @@ test('success goes the short way home, and the router hears the outcomes of a ba
   const atCaller = engine.nc.subscribe('_INBOX.caller.>');
   await engine.nc.flush();
   const send = (i: number, fields: Record<string, string> = {}) => {
-    const body = Buffer.from(JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 784], data: Array(784).fill(0.5) }] }));
+    const body = Buffer.from(
+      JSON.stringify({
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 784], data: Array(784).fill(0.5) }],
+      }),
+    );
     const all = Object.entries({ [headers.reply]: `_INBOX.caller.${i}`, ...fields });
     engine.nc.publish(subjects.run(replica), body, { reply: `_INBOX.router.${i}`, headers: headersOf(all) });
   };
@@ -152,7 +170,9 @@ test('success goes the short way home, and the router hears the outcomes of a ba
 
 test('an answer is never published to a subject that is no inbox', async () => {
   const { replica } = await engine.load(signedVersion(identity()));
-  const refused = await engine.call(replica, [floats(1)], { headers: { [headers.reply]: 'massif.registry.push' } });
+  const refused = await engine.call(replica, [floats(1)], {
+    headers: { [headers.reply]: 'massif.registry.push' },
+  });
   expect(refused.code).toBe('BAD_REQUEST');
   const spied = engine.nc.subscribe('massif.registry.>');
   engine.nc.publish(subjects.run(replica), Buffer.from('{}'), { reply: 'massif.registry.push' });
@@ -167,18 +187,29 @@ test('a full mailbox is an answer, and the router gets it, not the caller', asyn
   const { replica } = await engine.load(signedVersion(slow()), 2);
   const busy = await tripsFor(replica, 400);
   const running = engine.call(replica, [trips(busy)]);
-  const replies = await Promise.all(Array.from({ length: 6 }, () => engine.call(replica, [trips(0)], { headers: { [headers.reply]: '_INBOX.nobody.1' } })
-    .catch(() => ({ code: 'went to the caller' }))));
+  // Through a router, played by the request's own reply: what is accepted goes to the caller and is not seen here.
+  const asRouter = { headers: { [headers.reply]: '_INBOX.elsewhere.1' }, timeoutMs: 2_000 };
+  const seen = await Promise.all(
+    Array.from({ length: 6 }, () =>
+      engine.call(replica, [trips(0)], asRouter).then(
+        ({ code }) => code,
+        () => 'answered elsewhere',
+      ),
+    ),
+  );
   expect((await running).code).toBe('OK');
-  expect(replies.filter(({ code }) => code === 'MAILBOX_FULL').length).toBeGreaterThanOrEqual(4);
+  expect(seen.filter((code) => code === 'MAILBOX_FULL').length).toBeGreaterThanOrEqual(4);
+  expect(seen).toContain('answered elsewhere');
   await engine.engine.unload(replica, 1_000);
-}, 60_000);
+});
 
 test('expired work is never run', async () => {
   const { replica } = await engine.load(signedVersion(slow()));
   const busy = await tripsFor(replica, 1_000);
   const running = engine.call(replica, [trips(busy)]);
-  const late = await Promise.all(Array.from({ length: 4 }, () => engine.call(replica, [trips(busy * 20)], { timeoutMs: 300 })));
+  const late = await Promise.all(
+    Array.from({ length: 4 }, () => engine.call(replica, [trips(busy * 20)], { timeoutMs: 300 })),
+  );
   expect((await running).code).toBe('OK');
   for (const { code } of late) expect(['DEADLINE', 'MAILBOX_FULL']).toContain(code);
   expect((await engine.call(replica, [trips(0)])).code).toBe('OK');
@@ -189,7 +220,11 @@ test('an answer above the payload limit is a coded error', async () => {
   const { replica } = await engine.load(signedVersion(identity(T.STRING)));
   // JSON in, JSON out: every control character of 1 byte becomes 6.
   const blob: Tensor = { name: 'x', datatype: 'BYTES', shape: [1], data: ['\u0001'.repeat(3 * 1024 * 1024)] };
-  const body = Buffer.concat([Buffer.from('{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":3145732}}]}')]);
+  const body = Buffer.concat([
+    Buffer.from(
+      '{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":3145732}}]}',
+    ),
+  ]);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(3 * 1024 * 1024);
   const bytes = Buffer.concat([body, length, Buffer.from((blob.data as string[])[0] ?? '')]);
@@ -201,7 +236,7 @@ test('an answer above the payload limit is a coded error', async () => {
 test('bytes that are not those that were signed are never loaded', async () => {
   const version = signedVersion(mlp(2));
   await engine.put(version);
-  const [, digest] = ['', version.record.resources.find(({ name }) => name === 'model.onnx')?.digest ?? ''];
+  const digest = version.record.resources.find(({ name }) => name === 'model.onnx')?.digest ?? '';
   const bytes = Buffer.from(version.resources.get(digest) ?? []);
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
   const tampered = { ...version, resources: new Map(version.resources).set(digest, bytes) };
@@ -211,10 +246,14 @@ test('bytes that are not those that were signed are never loaded', async () => {
 });
 
 test('a version signed by a stranger, or with the signature of another version, is never loaded', async () => {
-  await expect(engine.load(signedVersion(mlp(2), { strangerKey: true }))).rejects.toMatchObject({ code: 'UNSIGNED' });
+  await expect(engine.load(signedVersion(mlp(2), { strangerKey: true }))).rejects.toMatchObject({
+    code: 'UNSIGNED',
+  });
   const version = signedVersion(mlp(3));
   const { bundle } = signedVersion(mlp(4)).record;
-  await expect(engine.load({ ...version, record: { ...version.record, bundle } })).rejects.toMatchObject({ code: 'UNSIGNED' });
+  await expect(engine.load({ ...version, record: { ...version.record, bundle } })).rejects.toMatchObject({
+    code: 'UNSIGNED',
+  });
 });
 
 test('a version that fails its own self-test is refused with the reason', async () => {
@@ -238,14 +277,11 @@ test('a version that fails its own self-test is refused with the reason', async 
 test('a replica that leaves answers what it holds first', async () => {
   const { replica } = await engine.load(signedVersion(slow()));
   const busy = await tripsFor(replica, 300);
-  const running = engine.call(replica, [trips(busy)]);
-  await waitUntil('the engine has the request', async () => {
-    engine.engine.ping();
-    await engine.nc.flush();
-    return engine.engine.latest.replicas.some(({ inFlight }) => inFlight > 0) || true;
-  });
+  // One connection: when the second is answered, the first was read.
+  const running = [engine.call(replica, [trips(1)]), engine.call(replica, [trips(busy)])];
+  await running[0];
   const left = engine.engine.unload(replica, 5_000);
-  expect((await running).code).toBe('OK');
+  expect((await running[1])?.code).toBe('OK');
   await left;
   await expect(engine.call(replica, [trips(0)])).rejects.toThrow(/no responders/i);
 });
@@ -259,12 +295,9 @@ test('an engine without models is small', async () => {
   expect(fresh.engine.latest.rssBytes / 1024 / 1024).toBeLessThan(90);
 });
 
-void replyOf;
-
 function headersOf(fields: [string, string][]) {
   // The client's own class, as any caller would use it.
   const all = natsHeaders();
   for (const [key, value] of fields) all.set(key, value);
   return all;
 }
-import { headers as natsHeaders } from '@nats-io/transport-node';

@@ -42,7 +42,14 @@ async function start({ name, natsUrl, threads, notePath }: StartOrder): Promise<
   void nc.closed().then(() => process.exit(1));
   const note = new RunNote(notePath);
   const warming = (replica: string): void => tell({ kind: 'warming', replica });
-  const replicas = new ServedReplicas({ nc, clock: systemClock, random: systemRandom, note, threads, warming });
+  const replicas = new ServedReplicas({
+    nc,
+    clock: systemClock,
+    random: systemRandom,
+    note,
+    threads,
+    warming,
+  });
   serving = { nc, replicas };
   tell({ kind: 'started' });
 }
@@ -60,7 +67,8 @@ async function answer(order: HostCall): Promise<void> {
 }
 
 async function carryOut(order: HostCall): Promise<LoadedReport | undefined> {
-  if (serving === undefined) throw new Error('an engine is given work only after it said that it has started');
+  if (serving === undefined)
+    throw new Error('an engine is given work only after it said that it has started');
   const { replicas, nc } = serving;
   if (order.kind === 'load') return replicas.load(order);
   if (order.kind === 'unload') await replicas.unload(order);
@@ -81,6 +89,8 @@ function tell(message: EngineMessage): void {
 }
 
 function die(error: unknown): never {
-  process.stderr.write(`${JSON.stringify({ level: 'error', event: 'engine.failed', message: String(error) })}\n`);
+  process.stderr.write(
+    `${JSON.stringify({ level: 'error', event: 'engine.failed', message: String(error) })}\n`,
+  );
   process.exit(1);
 }

@@ -67,5 +67,12 @@ test('inputs are put into the order of the model', () => {
 });
 
 test('an output without the batch in its first dimension is never sliced', () => {
-  expect(() => sliceRows(floats('mean', [1], () => 0), 0, 1, 4)).toThrow(/carries the batch/);
+  expect(() =>
+    sliceRows(
+      floats('mean', [1], () => 0),
+      0,
+      1,
+      4,
+    ),
+  ).toThrow(/carries the batch/);
 });

@@ -34,7 +34,9 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   const selfTest = bytes.get(RESOURCES.selftest);
   const cases = selfTest === undefined ? [] : readSelfTest(selfTest, version);
   const external = new Map([...bytes].filter(([name]) => !isKnown(name)));
-  const session = await parts.blocking(() => ModelSession.create({ model, external }, version, parts.threads));
+  const session = await parts.blocking(() =>
+    ModelSession.create({ model, external }, version, parts.threads),
+  );
   try {
     parts.warming();
     const plan = { warmDims: version.card.warmDims, cases, convolutional: order.convolutional };
@@ -66,4 +68,3 @@ async function readResources({ version, artifactsDir }: LoadOrder): Promise<Map<
 
 const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
 const isKnown = (name: string): boolean => KNOWN.has(name);
-

@@ -26,7 +26,11 @@ export class ModelSession {
     this.datatypes = new Map(declared.outputs.map((spec) => [spec.name, spec]));
   }
 
-  static async create({ model, external }: ModelBytes, declared: Declared, threads: number): Promise<ModelSession> {
+  static async create(
+    { model, external }: ModelBytes,
+    declared: Declared,
+    threads: number,
+  ): Promise<ModelSession> {
     let session: InferenceSession;
     try {
       session = await InferenceSession.create(model, {
@@ -90,12 +94,17 @@ function agree(
   for (const meta of found) {
     const spec = declared.find(({ name }) => name === meta.name);
     if (!meta.isTensor) throw failure('MODEL_REFUSED', `The ${side} "${meta.name}" is not a tensor.`);
-    if (!spec) throw failure('MODEL_REFUSED', `The model has an ${side} "${meta.name}" that its record lacks.`);
+    if (!spec)
+      throw failure('MODEL_REFUSED', `The model has an ${side} "${meta.name}" that its record lacks.`);
     if (runtimeType(spec.datatype) !== meta.type)
-      throw failure('MODEL_REFUSED', `The ${side} "${meta.name}" is ${meta.type}, its record says ${spec.datatype}.`);
+      throw failure(
+        'MODEL_REFUSED',
+        `The ${side} "${meta.name}" is ${meta.type}, its record says ${spec.datatype}.`,
+      );
   }
   const missing = declared.find(({ name }) => !found.some((meta) => meta.name === name));
-  if (missing) throw failure('MODEL_REFUSED', `The record has an ${side} "${missing.name}" that the model lacks.`);
+  if (missing)
+    throw failure('MODEL_REFUSED', `The record has an ${side} "${missing.name}" that the model lacks.`);
 }
 
 const REASON_CHARS_MAX = 500;

@@ -93,7 +93,10 @@ export class Replica implements Turn {
     const to = returnAddress(sender, headers.reply, headers.requestId);
     // Nobody to answer, or somebody who wants our answer published where it does not belong.
     if (to === undefined)
-      return this.reject(sender, failure('BAD_REQUEST', 'The reply subjects of a run message must be inboxes.'));
+      return this.reject(
+        sender,
+        failure('BAD_REQUEST', 'The reply subjects of a run message must be inboxes.'),
+      );
     if (!this.open) return answers.error(to, this.leaving(), 0);
     if (this.inFlight >= this.traits.capacity) {
       const message = `${this.traits.id} holds ${this.inFlight} requests already.`;

@@ -48,5 +48,8 @@ const DECIMAL = /^\d{1,15}$/;
 
 function wholeNumber(key: string, value: string): number {
   if (DECIMAL.test(value)) return Number(value);
-  throw failure('BAD_REQUEST', `The header ${key} must be a plain decimal number, got "${value.slice(0, 40)}".`);
+  throw failure(
+    'BAD_REQUEST',
+    `The header ${key} must be a plain decimal number, got "${value.slice(0, 40)}".`,
+  );
 }

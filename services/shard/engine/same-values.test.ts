@@ -16,7 +16,9 @@ test('a missing output, another shape, another datatype and other texts are name
   expect(difference(y(1, 2), y(1), 1)).toMatch(/shape \[2\], not \[1\]/);
   const texts = (text: string): Tensor[] => [{ name: 't', datatype: 'BYTES', shape: [1], data: [text] }];
   expect(difference(texts('a'), texts('b'), 1)).toMatch(/differs/);
-  expect(difference(texts('a'), [{ name: 't', datatype: 'BYTES', shape: [1], data: [Buffer.from('a')] }], 0)).toBeUndefined();
+  expect(
+    difference(texts('a'), [{ name: 't', datatype: 'BYTES', shape: [1], data: [Buffer.from('a')] }], 0),
+  ).toBeUndefined();
 });
 
 test('NaN equals NaN only', () => {

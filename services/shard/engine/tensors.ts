@@ -28,7 +28,8 @@ export const runtimeType = (datatype: Datatype): RuntimeType | undefined =>
 
 export function toRuntime({ name, datatype, shape, data }: Tensor): RuntimeTensor {
   const type = runtimeType(datatype);
-  if (type === undefined) throw failure('TENSOR_MISMATCH', `Input "${name}" is BF16, which engines cannot run.`);
+  if (type === undefined)
+    throw failure('TENSOR_MISMATCH', `Input "${name}" is BF16, which engines cannot run.`);
   if (type === 'string') return new RuntimeTensor(type, texts(name, data), shape);
   // The types of the runtime tie each type name to its array; ours are tied by the datatype above.
   return new RuntimeTensor(type as 'float32', data as Float32Array, shape);

@@ -14,10 +14,30 @@ test('the card names variable sizes by symbol or by place, the batch is one', ()
 });
 
 test('every datatype gets as many values as its shape has, and indices stay small', () => {
-  const datatypes = ['BOOL', 'UINT8', 'INT8', 'UINT16', 'INT16', 'UINT32', 'INT32', 'INT64', 'UINT64', 'FP16', 'FP32', 'FP64', 'BYTES'] as const;
+  const datatypes = [
+    'BOOL',
+    'UINT8',
+    'INT8',
+    'UINT16',
+    'INT16',
+    'UINT32',
+    'INT32',
+    'INT64',
+    'UINT64',
+    'FP16',
+    'FP32',
+    'FP64',
+    'BYTES',
+  ] as const;
   for (const datatype of datatypes) {
-    const [tensor] = warmInputs([{ name: 'x', datatype, shape: [2, 3], dims: ['', ''] }], {}, 1, seededRandom(1));
+    const [tensor] = warmInputs(
+      [{ name: 'x', datatype, shape: [2, 3], dims: ['', ''] }],
+      {},
+      1,
+      seededRandom(1),
+    );
     expect(tensor?.data).toHaveLength(6);
-    if (datatype.includes('INT')) expect(Math.max(...[...(tensor?.data ?? [])].map(Number))).toBeLessThanOrEqual(1);
+    if (datatype.includes('INT'))
+      expect(Math.max(...[...(tensor?.data ?? [])].map(Number))).toBeLessThanOrEqual(1);
   }
 });

@@ -25,19 +25,19 @@ export function warmInputs(
 }
 
 function values({ datatype }: TensorSpec, count: number, random: Random): TensorData {
-  switch (datatype) {
-    case 'BYTES':
-      return Array<string>(count).fill('massif');
-    case 'FP32':
-    case 'FP64':
-      return new ARRAYS[datatype](count).map(() => random());
-    case 'FP16':
-      // Halves between 1 and 2: the exponent of one, ten random bits.
-      return new Uint16Array(count).map(() => 0x3c00 | Math.floor(random() * 1024));
-    case 'INT64':
-    case 'UINT64':
-      return new ARRAYS[datatype](count).map(() => (random() < 0.5 ? 0n : 1n)) as TensorData;
-    default:
-      return new ARRAYS[datatype](count).map(() => (random() < 0.5 ? 0 : 1)) as TensorData;
-  }
+  if (datatype === 'BYTES') return Array<string>(count).fill('massif');
+  const next = VALUES[datatype] ?? ((draw: Random) => (draw() < 0.5 ? 0 : 1));
+  // Each array takes the kind of number that its datatype's entry gives.
+  return (new ARRAYS[datatype](count) as Float32Array).map(() => next(random) as number);
 }
+
+const zeroOrOne = (random: Random): bigint => (random() < 0.5 ? 0n : 1n);
+
+const VALUES: Partial<Record<TensorSpec['datatype'], (random: Random) => number | bigint>> = {
+  FP32: (random) => random(),
+  FP64: (random) => random(),
+  // Halves between 1 and 2: the exponent of one, ten random bits.
+  FP16: (random) => 0x3c00 | Math.floor(random() * 1024),
+  INT64: zeroOrOne,
+  UINT64: zeroOrOne,
+};

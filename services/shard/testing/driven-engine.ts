@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { connect, headers as natsHeaders, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { ERRORS, isErrorCode } from '../../../contracts/errors.js';
 import { headers } from '../../../contracts/headers.js';
-import { decodeInferResponse, encodeInferRequest, type InferResponse } from '../../../contracts/infer-body.js';
+import {
+  decodeInferResponse,
+  encodeInferRequest,
+  type InferResponse,
+} from '../../../contracts/infer-body.js';
 import { replicaId } from '../../../contracts/names.js';
 import { subjects } from '../../../contracts/subjects.js';
 import type { Tensor } from '../../../contracts/tensor.js';
@@ -29,6 +33,9 @@ export interface CallOptions {
   readonly outputs?: string[];
   readonly binary?: boolean;
 }
+
+/** Beyond the deadline: the engine's own word on it should arrive. */
+const WAIT_MS = 2_000;
 
 export class DrivenEngine implements AsyncDisposable {
   private number = 0;
@@ -104,7 +111,10 @@ export class DrivenEngine implements AsyncDisposable {
       },
       { binary: options.binary ?? true },
     );
-    const sent: Record<string, string> = { [headers.timeoutMs]: String(options.timeoutMs ?? 10_000), ...options.headers };
+    const sent: Record<string, string> = {
+      [headers.timeoutMs]: String(options.timeoutMs ?? 10_000),
+      ...options.headers,
+    };
     if (body.jsonLength !== undefined) sent[headers.jsonLength] = String(body.jsonLength);
     return this.send(replica, body.bytes, sent);
   }
@@ -112,7 +122,10 @@ export class DrivenEngine implements AsyncDisposable {
   async send(replica: string, bytes: Uint8Array, fields: Readonly<Record<string, string>>): Promise<Reply> {
     const all = natsHeaders();
     for (const [key, value] of Object.entries(fields)) all.set(key, value);
-    return replyOf(await this.nc.request(subjects.run(replica), bytes, { timeout: 20_000, headers: all }));
+    const timeout = Number(fields[headers.timeoutMs] ?? '') || WAIT_MS;
+    return replyOf(
+      await this.nc.request(subjects.run(replica), bytes, { timeout: timeout + WAIT_MS, headers: all }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {

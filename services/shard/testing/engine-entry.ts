@@ -1,10 +1,14 @@
 // Where the compiled engine is: a fork needs JavaScript. `npm test` builds before it tests; whoever builds into another folder
 // says so with MASSIF_TEST_DIST.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { root } from '../../../deploy/local/root.mjs';
 
+/** The compiled main of a shard host. */
+export const hostEntry = (): string => join(dirname(dirname(engineEntry())), 'main.js');
+
 export function engineEntry(): string {
+  // oxlint-disable-next-line node/no-process-env -- a test's own setting, not a service's
   const dist = process.env['MASSIF_TEST_DIST'] ?? join(root, 'dist');
   const entry = join(dist, 'services/shard/engine/engine.js');
   if (!existsSync(entry)) throw new Error(`${entry} is not there: build first (npm run build)`);

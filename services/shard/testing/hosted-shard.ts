@@ -15,7 +15,7 @@ import { startNats } from '../../../deploy/local/nats.js';
 import { type Bus, connectBus } from '../../mesh/bus.js';
 import { systemClock } from '../../mesh/clock.js';
 import { openHomeBuckets } from '../../mesh/kv-mirror.js';
-import { jsonLog, silentLog } from '../../mesh/log.js';
+import { silentLog } from '../../mesh/log.js';
 import { systemRandom } from '../../mesh/random.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { ArtifactCache } from '../artifact-cache.js';
@@ -60,7 +60,7 @@ export class HostedShard implements AsyncDisposable {
 
   /** Another life of the host on the same disk. */
   async startHost(): Promise<void> {
-    const log = process.env['MASSIF_TEST_LOG'] ? jsonLog(systemClock, {}) : silentLog;
+    const log = silentLog;
     const reader = new ArtifactReader(this.bus, { bucket: buckets.artifacts(REGION) });
     const cache = await ArtifactCache.open({
       dir: join(this.dataDir, 'artifacts'),
@@ -69,7 +69,13 @@ export class HostedShard implements AsyncDisposable {
       log,
     });
     this.shard = new Shard({
-      mesh: { instance: NAME, region: REGION, homeRegion: REGION, natsUrl: this.natsUrl, dataDir: this.dataDir },
+      mesh: {
+        instance: NAME,
+        region: REGION,
+        homeRegion: REGION,
+        natsUrl: this.natsUrl,
+        dataDir: this.dataDir,
+      },
       config: {
         engineEntry: engineEntry(),
         engineThreads: 1,
@@ -87,7 +93,9 @@ export class HostedShard implements AsyncDisposable {
       observed: () => undefined,
     });
     this.shard.start();
-    await waitUntil('there is a warm spare', () => this.latest?.engines.some(({ state }) => state === 'spare'));
+    await waitUntil('there is a warm spare', () =>
+      this.latest?.engines.some(({ state }) => state === 'spare'),
+    );
   }
 
   async stopHost(): Promise<void> {

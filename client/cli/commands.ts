@@ -1,0 +1,31 @@
+// The commands of `massif`, in the order in which help lists them.
+import { alias } from '../commands/alias.js';
+import { archive } from '../commands/archive.js';
+import { deploy } from '../commands/deploy.js';
+import { doctor } from '../commands/doctor.js';
+import { endpoints } from '../commands/endpoints.js';
+import { explain } from '../commands/explain.js';
+import { infer } from '../commands/infer.js';
+import { lineage } from '../commands/lineage.js';
+import { models } from '../commands/models.js';
+import { push } from '../commands/push.js';
+import { status } from '../commands/status.js';
+import { top } from '../commands/top.js';
+import { undeploy } from '../commands/undeploy.js';
+import type { Command } from './command.js';
+
+export const COMMANDS: readonly Command[] = [
+  status,
+  doctor,
+  top,
+  infer,
+  explain,
+  endpoints,
+  deploy,
+  undeploy,
+  models,
+  push,
+  alias,
+  archive,
+  lineage,
+];

@@ -1,0 +1,111 @@
+// How versions come into the catalog, and what is left of those that did not: the last step of a push, and the sweep's two words
+// to it. Both are decisions on the newest state like the catalog's own; Pusher and Sweeper ask.
+import { keys } from '../../contracts/buckets.js';
+import { failure } from '../../contracts/errors.js';
+import { type Digest, shortDigest } from '../../contracts/names.js';
+import type { VersionRecord } from '../../contracts/registry.js';
+import type { Clock } from '../mesh/clock.js';
+import type { BucketLog, Decision } from './bucket-log.js';
+import type { CatalogState } from './catalog-state.js';
+import { byLabel, createdAfter } from './resolve.js';
+import { referencedBy, SWEEP_KEY, type SweepRecord, sweepSince } from './sweep.js';
+
+export interface AdmissionParts {
+  readonly log: BucketLog;
+  readonly state: CatalogState;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** `look again`: a sweep ran since; the caller must make sure that its artifacts are still there. */
+export type Admitted =
+  { readonly kind: 'created' | 'known'; readonly version: VersionRecord } | { readonly kind: 'look again' };
+
+export type NewVersion = Omit<VersionRecord, 'createdAt'>;
+
+export class Admission {
+  constructor(private readonly parts: AdmissionParts) {}
+
+  /** As of now, with the revision that a later admission refers to. */
+  async find(
+    model: string,
+    digest: Digest,
+  ): Promise<{ version: VersionRecord | undefined; revision: number }> {
+    await this.parts.log.refresh();
+    const version = this.parts.state.models.get(model)?.versions.get(digest);
+    return { version, revision: this.parts.log.revision };
+  }
+
+  /** Throws what `admit` would throw by now, so that a push which cannot succeed ends before it copies. */
+  async check(record: NewVersion): Promise<void> {
+    await this.parts.log.refresh();
+    this.refuse(record);
+  }
+
+  /** The step that makes a version exist; everything before it is nothing, everything after it is comfort. */
+  admit(record: NewVersion, sinceRevision: number): Promise<Admitted> {
+    const { log, state, clock } = this.parts;
+    return log.transact((): Decision<Admitted> => {
+      const entry = state.models.get(record.model);
+      const known = entry?.versions.get(record.digest);
+      if (known) return { result: { kind: 'known', version: known } };
+      this.refuse(record);
+      const digests = record.resources.map((resource) => resource.digest);
+      const sweep = sweepSince(state.sweep(), sinceRevision, digests);
+      if (sweep === 'in the way')
+        throw failure(
+          'CONFLICT',
+          'Left-over files of this version are being removed right now: push it again.',
+        );
+      if (sweep === 'look again') return { result: { kind: 'look again' } };
+      const version: VersionRecord = { ...record, createdAt: createdAfter(entry, clock.now()) };
+      return {
+        change: { key: keys.version(record.model, record.digest), value: version },
+        result: { kind: 'created', version },
+      };
+    });
+  }
+
+  /** Digests that some version refers to, archived ones included. */
+  async referenced(): Promise<Set<Digest>> {
+    await this.parts.log.refresh();
+    return referencedBy(this.parts.state.versions());
+  }
+
+  /** `decide` sees the newest versions and what an earlier sweep did not finish; what it returns is announced before it goes. */
+  beginSweep(decide: (state: CatalogState, unfinished: readonly Digest[]) => Digest[]): Promise<Digest[]> {
+    return this.parts.log.transact(() => {
+      const last = this.parts.state.sweep()?.record;
+      const digests = decide(this.parts.state, last && !last.done ? last.digests : []);
+      if (digests.length === 0) return { result: digests };
+      const value: SweepRecord = { digests, done: false };
+      return { change: { key: SWEEP_KEY, value }, result: digests };
+    });
+  }
+
+  async endSweep(digests: Digest[]): Promise<void> {
+    const value: SweepRecord = { digests, done: true };
+    await this.parts.log.transact(() => ({ change: { key: SWEEP_KEY, value }, result: undefined }));
+  }
+
+  private refuse({ model, label, digest, card }: NewVersion): void {
+    const { state } = this.parts;
+    const entry = state.models.get(model);
+    const holder = entry && byLabel(entry, label);
+    if (holder && holder.digest !== digest)
+      throw failure(
+        'BAD_REQUEST',
+        `The label "${label}" of "${model}" is that of version ${shortDigest(holder.digest)} for good: choose another.`,
+        { label, version: holder.digest },
+      );
+    if (entry?.aliases.has(label))
+      throw failure('BAD_REQUEST', `"${label}" is an alias of "${model}": choose another label.`, { label });
+    if (card.parent !== undefined && !state.version(card.parent))
+      throw failure(
+        'BAD_REQUEST',
+        `The card names the parent ${shortDigest(card.parent)}, which nobody pushed here.`,
+        {
+          parent: card.parent,
+        },
+      );
+  }
+}

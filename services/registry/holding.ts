@@ -1,0 +1,65 @@
+// A shard as placing sees it, and what it will hold: which versions, and whether one more fits into its memory.
+import type { Digest } from '../../contracts/names.js';
+import { murmur3 } from '../mesh/murmur3.js';
+
+export interface ShardView {
+  readonly id: string;
+  readonly region: string;
+  /** `draining` keeps what it has until it is gone and gets nothing new; `gone` is gone for good. */
+  readonly state: 'open' | 'draining' | 'gone';
+  /** Of the device; undefined where the shard does not say. */
+  readonly memoryBytes?: number;
+  /** What it can answer for at this moment. */
+  readonly ready: ReadonlySet<Digest>;
+}
+
+export interface PlacedVersion {
+  readonly model: string;
+  readonly version: Digest;
+}
+
+/** Weights of a version on disk, in bytes; undefined where unknown. */
+export type SizeOf = (version: Digest) => number | undefined;
+
+// A session holds the verified file and the runtime's own copy of the weights, sometimes repacked.
+const MEMORY_PER_BYTE = 2.5;
+// The rest is for the host, a spare engine and the tensors of running requests.
+const MEMORY_SHARE_MAX = 0.8;
+
+/** What one shard will hold. */
+export class Holding {
+  /** What rendezvous knows it by. */
+  readonly hash: number;
+  private readonly versions = new Map<Digest, PlacedVersion>();
+  private bytes = 0;
+
+  constructor(
+    readonly shard: ShardView,
+    private readonly sizeOf: SizeOf,
+  ) {
+    this.hash = murmur3(shard.id);
+  }
+
+  get count(): number {
+    return this.versions.size;
+  }
+
+  has(version: Digest): boolean {
+    return this.versions.has(version);
+  }
+
+  add({ model, version }: PlacedVersion): void {
+    this.versions.set(version, { model, version });
+    this.bytes += this.sizeOf(version) ?? 0;
+  }
+
+  hasRoomFor(version: Digest): boolean {
+    if (this.shard.memoryBytes === undefined) return true;
+    const bytes = this.bytes + (this.sizeOf(version) ?? 0);
+    return bytes * MEMORY_PER_BYTE <= this.shard.memoryBytes * MEMORY_SHARE_MAX;
+  }
+
+  list(): PlacedVersion[] {
+    return [...this.versions.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
+  }
+}
