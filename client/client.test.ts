@@ -127,6 +127,24 @@ test('routed: a retryable refusal is tried again, any other reaches the caller w
   await expect(massif.infer('identity', inputs)).rejects.toMatchObject({ code: 'TENSOR_MISMATCH' });
 });
 
+test('routed: calls that nobody heard wait for a router, however many they are', async () => {
+  const massif = await client({ mode: 'routed' });
+  east.stopRouter();
+  west.stopRouter();
+  await waitUntil('no router is left', () =>
+    massif.infer('identity', inputs, { timeoutMs: 100 }).then(
+      () => false,
+      () => true,
+    ),
+  );
+  // More than the retry budget would let through.
+  const calls = Promise.all(
+    Array.from({ length: 300 }, () => massif.infer('identity', inputs, { timeoutMs: 10_000 })),
+  );
+  west.startRouter();
+  expect((await calls).every(({ replica }) => replica.startsWith('shard-west'))).toBe(true);
+});
+
 test('routed: without retries what is lost is lost', async () => {
   const massif = await client({ mode: 'routed', retries: false });
   east.failRouter(failure('NOT_READY', 'Nothing is ready.'));

@@ -10,7 +10,7 @@ const LONG_DIGITS = 16;
 
 export function parseJson(bytes: Uint8Array, fault: ErrorCode = 'BAD_REQUEST'): Json {
   const text = utf8(bytes, fault);
-  const longIntegers = scan(text, fault);
+  const longIntegers = needsScan(text) && scan(text, fault);
   try {
     return longIntegers ? new Parser(text).document() : (JSON.parse(text) as Json);
   } catch (error) {
@@ -27,6 +27,9 @@ function utf8(bytes: Uint8Array, fault: ErrorCode): string {
     throw failure(fault, 'The JSON part of the body is not UTF-8.', {}, error);
   }
 }
+
+/** What is too short to be nested deeply and has no long run of digits: most bodies whose tensors are binary. */
+const needsScan = (text: string): boolean => text.length > 2 * DEPTH_MAX || /\d{16}/.test(text);
 
 /** Refuses deep nesting before any parser sees it; tells whether some integer may be too long for a number. */
 function scan(text: string, fault: ErrorCode): boolean {

@@ -17,7 +17,7 @@ nc.subscribe('bench.raw', {
     const aligned =
       byteOffset % 4 === 0
         ? new Float32Array(buffer, byteOffset, byteLength / 4)
-        : new Float32Array(message.data.slice().buffer);
+        : new Float32Array(Uint8Array.from(message.data).buffer);
     void session.run({ x: new Tensor('float32', aligned, [1, 784]) }).then((outputs) => {
       const y = outputs['y']!.data as Float32Array;
       message.respond(new Uint8Array(y.buffer, y.byteOffset, y.byteLength));

@@ -1,6 +1,12 @@
 // What answers in one region in tests of the client: a catalog on the given NATS server, and a router and an engine that give back
 // what they were sent, in the protocol's own form. Turn it: muteRouter, failRouter.
-import { connect, headers as natsHeaders, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import {
+  connect,
+  headers as natsHeaders,
+  type Msg,
+  type NatsConnection,
+  type Subscription,
+} from '@nats-io/transport-node';
 import { buckets, keys } from '../../contracts/buckets.js';
 import { type Failure } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
@@ -8,7 +14,7 @@ import type { Heartbeat } from '../../contracts/heartbeat.js';
 import { decodeInferRequest, encodeInferResponse } from '../../contracts/infer-body.js';
 import { replicaId } from '../../contracts/names.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
-import { subjects, wildcards } from '../../contracts/subjects.js';
+import { queues, subjects, wildcards } from '../../contracts/subjects.js';
 import { type Bus, connectBus } from '../../services/mesh/bus.js';
 import { systemClock } from '../../services/mesh/clock.js';
 import { errorReply } from '../../services/mesh/error-reply.js';
@@ -31,6 +37,7 @@ export class IdentityRegion implements AsyncDisposable {
   /** Requests that came to router and engine, by their headers. */
   readonly toRouter: Map<string, string>[] = [];
   readonly toEngine: Map<string, string>[] = [];
+  private router: Subscription | undefined;
   private mute = false;
   private failing: Failure | undefined;
   private seq = 0;
@@ -58,6 +65,24 @@ export class IdentityRegion implements AsyncDisposable {
     this.mute = mute;
   }
 
+  /** Nobody listens any more, as after a router's end. */
+  stopRouter(): void {
+    this.router?.unsubscribe();
+  }
+
+  startRouter(): void {
+    this.router = this.nc.subscribe(wildcards.infer(), {
+      queue: queues.router,
+      callback: (_, message) => {
+        this.toRouter.push(headersOf(message));
+        if (this.mute) return;
+        if (!this.failing) return this.answer(message);
+        const { data, headers: written } = errorReply(this.failing);
+        message.respond(data, { headers: written });
+      },
+    });
+  }
+
   failRouter(reason: Failure | undefined): void {
     this.failing = reason;
   }
@@ -73,18 +98,9 @@ export class IdentityRegion implements AsyncDisposable {
   }
 
   private listen(): void {
-    this.nc.subscribe(wildcards.infer(), {
-      queue: 'router',
-      callback: (_, message) => {
-        this.toRouter.push(headersOf(message));
-        if (this.mute) return;
-        if (!this.failing) return this.answer(message);
-        const { data, headers: written } = errorReply(this.failing);
-        message.respond(data, { headers: written });
-      },
-    });
+    this.startRouter();
     this.nc.subscribe(subjects.run(this.replica), {
-      queue: 'replica',
+      queue: queues.replica,
       callback: (_, message) => {
         this.toEngine.push(headersOf(message));
         this.answer(message);

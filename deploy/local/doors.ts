@@ -12,14 +12,15 @@ export function describeMesh(state: MeshState): string {
 }
 
 function describeRegion(region: RegionDoors): string {
-  const vad = 'client/samples/sentence.wav';
+  const examples = 'deploy/examples';
+  const from = region.home ? '' : ` --region ${region.name}`;
   return [
     '',
     `${region.name}${region.home ? ' (home)' : ''}`,
-    `  REST          curl -s ${region.rest}/v2/models/ocr`,
-    `  NATS          nats --server ${region.nats} request massif.infer.ocr "$(cat client/samples/line.json)"`,
-    `  command line  npx massif --region ${region.name} infer vad --wav ${vad}`,
-    `  client        node client/samples/infer.mjs ${region.nats}`,
+    `  command line  npx massif infer ocr --image ${examples}/line.png${from}`,
+    `  REST          curl -s ${region.rest}/v2/models/vad/infer -d @${examples}/vad.request.json`,
+    `  NATS          nats --server ${region.nats} request massif.infer.vad "$(cat ${examples}/vad.request.json)"`,
+    `  client        node ${examples}/client.mjs ${region.nats}`,
     `  Consul        ${region.consul}/v1/catalog/services`,
   ].join('\n');
 }

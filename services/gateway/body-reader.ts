@@ -34,7 +34,8 @@ export function readBody(source: Readable, limits: BodyLimits): Promise<Buffer> 
     };
     const keep = (chunk: Buffer) => {
       bodyBytes += chunk.length;
-       chunks.push(chunk);
+      if (bodyBytes > limitBytes) refuse(tooLarge(limitBytes));
+      else chunks.push(chunk);
     };
     const finish = () => (refusal ? reject(refusal) : resolve(join(chunks, bodyBytes)));
 

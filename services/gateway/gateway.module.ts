@@ -13,6 +13,7 @@ import type { Metrics } from '../mesh/telemetry.js';
 import { BUS, CLOCK, LOG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { AccessLog } from './access-log.js';
 import { Admission } from './admission.js';
+import { attemptCounter } from './attempt-counter.js';
 import { bodyLimit, readGatewayConfig } from './gateway.config.js';
 import { Directory } from './directory.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
@@ -31,9 +32,9 @@ import { VersionRecords } from './version-records.js';
   providers: [
     {
       provide: Dispatcher,
-      inject: [BUS, RouteView, CLOCK, RANDOM],
-      useFactory: (bus: Bus, view: RouteView, clock: Clock, random: Random) =>
-        new Dispatcher({ buses: [bus], view, clock, random }),
+      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS],
+      useFactory: (bus: Bus, view: RouteView, clock: Clock, random: Random, metrics: Metrics) =>
+        new Dispatcher({ buses: [bus], view, clock, random, observer: attemptCounter(metrics) }),
     },
     {
       provide: AccessLog,
@@ -57,8 +58,8 @@ import { VersionRecords } from './version-records.js';
     },
     {
       provide: MetricsCollector,
-      inject: [BUS, CLOCK],
-      useFactory: (bus: Bus, clock: Clock) => new MetricsCollector(bus, clock),
+      inject: [BUS, CLOCK, METRICS],
+      useFactory: (bus: Bus, clock: Clock, metrics: Metrics) => new MetricsCollector(bus, clock, metrics),
     },
   ],
 })

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { answerEncoding, bodyEncoding } from './media.js';
 
-test('JSON, octets and no type at all are read', () => {
+test('JSON, octets, what curl -d says and no type at all are read', () => {
   for (const type of [
     undefined,
     'application/json',
     'Application/JSON; charset=utf-8',
     'application/octet-stream',
+    'application/x-www-form-urlencoded',
   ])
     expect(bodyEncoding(type, undefined)).toBe('identity');
 });
@@ -20,7 +21,6 @@ test('gzip and deflate are read under their usual names', () => {
 test.each([
   ['text/plain', undefined],
   ['multipart/form-data; boundary=x', undefined],
-  ['application/x-www-form-urlencoded', undefined],
   ['application/json', 'br'],
   ['application/json', 'gzip, gzip'],
 ])('%s in %s is refused', (type, encoding) => {

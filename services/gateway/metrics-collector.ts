@@ -4,6 +4,7 @@ import { createInbox } from '@nats-io/transport-node';
 import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
+import type { Metrics } from '../mesh/telemetry.js';
 import { mergeMetrics } from './metrics-merge.js';
 
 const QUIET_MS = 150;
@@ -14,10 +15,13 @@ export class MetricsCollector {
   constructor(
     private readonly bus: Bus,
     private readonly clock: Clock,
+    private readonly own: Metrics,
   ) {}
 
   async page(): Promise<string> {
-    return mergeMetrics(await this.answers(subjects.metrics(this.bus.region)));
+    const pages = this.bus.connected() ? await this.answers(subjects.metrics(this.bus.region)) : [];
+    // Our own process answers with the others; without a bus it still has something to say.
+    return mergeMetrics(pages.length > 0 ? pages : [await this.own.text()]);
   }
 
   private answers(subject: string): Promise<string[]> {

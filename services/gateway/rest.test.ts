@@ -10,6 +10,7 @@ import type { EndpointRecord, VersionRecord } from '../../contracts/registry.js'
 import { type ConsulServer, startConsul } from '../../deploy/local/consul.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { boot, type Running } from '../mesh/boot.js';
+import { Dispatcher } from '../mesh/dispatch.js';
 import type { Log, LogFields } from '../mesh/log.js';
 import { RouteView } from '../mesh/route-view.js';
 import { FakeEngine } from '../mesh/testing/fake-engine.js';
@@ -325,7 +326,7 @@ test('a caller that goes away is forgotten, and the log says 499', async () => {
   const asked = fetch(`${url}/v2/models/echo/infer`, {
     method: 'POST',
     body: '{}',
-    headers: { 'Content-Type': 'application/json', 'Massif-Request-Id': 'gone-1' },
+    headers: { 'Content-Type': 'application/json', 'Massif-Request-Id': 'gone-1', 'Massif-Timeout': '60000' },
     signal: gone.signal,
   });
   asked.catch(() => undefined);
@@ -333,6 +334,7 @@ test('a caller that goes away is forgotten, and the log says 499', async () => {
   gone.abort();
   await expect(asked).rejects.toThrow();
   expect((await accessLine('gone-1')).fields).toMatchObject({ status: 499, endpoint: 'echo' });
+  await waitUntil('nobody waits for the engine any more', () => gateway.app.get(Dispatcher).inFlight === 0);
 });
 
 test('metrics of all processes of the region stand on one page', async () => {
@@ -346,6 +348,7 @@ test('metrics of all processes of the region stand on one page', async () => {
       ['instance="gateway-east-1"', 'door="rest"', more].every((it) => line.includes(it)),
     );
   expect(mine('endpoint="echo",version="1.0"')).toBe(true);
+  expect(page).toMatch(/massif_attempt_seconds_count\{[^}]*shard="shard-1"/);
   // What callers invent becomes no label.
   expect(mine('endpoint="nothing"')).toBe(false);
   expect(page.split('# TYPE massif_request_seconds histogram').length).toBe(2);

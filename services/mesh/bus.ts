@@ -109,7 +109,8 @@ class NatsBus implements Bus {
   }
 
   kv(bucket: string, { create, domain }: KvAsk = {}): Promise<KV> {
-    return this.open(`kv ${domain ?? ''} ${bucket}`, async () => {
+    // Who would make it must not share the failure of somebody who only looked for it.
+    return this.open(`kv ${domain ?? ''} ${bucket}${create === undefined ? '' : ' to be made'}`, async () => {
       const options = { timeout: JETSTREAM_TIMEOUT_MS, ...(domain === undefined ? {} : { domain }) };
       if (create === undefined) await this.mustExist(`KV_${bucket}`, domain);
       // Kvm.open would not read the stream's configuration, and on a mirror its gets would silently find nothing.
@@ -121,7 +122,7 @@ class NatsBus implements Bus {
     bucket: string,
     { create }: { readonly create?: Partial<ObjectStoreOptions> } = {},
   ): Promise<ObjectStore> {
-    return this.open(`object ${bucket}`, async () => {
+    return this.open(`object ${bucket}${create === undefined ? '' : ' to be made'}`, async () => {
       const stores = new Objm(this.js);
       if (create !== undefined) return stores.create(bucket, { ...create });
       await this.mustExist(`OBJ_${bucket}`, undefined);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Penalty } from './penalty.js';
-import { SUSPECT_PENALTY_MS } from './route.js';
+import { SUSPECT_PENALTY_MS } from './tier.js';
 
 test('one failure makes no suspect, three in a row do', () => {
   const penalty = new Penalty();

@@ -5,7 +5,7 @@ import type { ReplicaReport } from '../../contracts/heartbeat.js';
 import type { Breaker, Breakers, Settle } from './breaker.js';
 import { PeakEwma } from './ewma.js';
 import { Penalty } from './penalty.js';
-import type { ReplicaView } from './route.js';
+import type { ReplicaView } from './tier.js';
 
 /**
  * `refused`: answered, and the request was to blame. `full`: at capacity. `timedOut`: no answer in the time of an attempt.

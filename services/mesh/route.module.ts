@@ -51,7 +51,7 @@ function openView(
   openMirror(bus, config.homeRegion, buckets.catalog, clock).catch((error: unknown) =>
     log.warn('catalog.mirror.failed', errorFields(error)),
   );
-  const view = new RouteView({ buses: [bus], clock, random, log });
+  const view = new RouteView({ buses: [bus], homeRegion: config.homeRegion, clock, random, log });
   view.isAlive = shardLiveness(discovery, config.regions, stop.signal);
   return view;
 }

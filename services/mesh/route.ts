@@ -5,9 +5,12 @@ import { type Digest, shortDigest } from '../../contracts/names.js';
 import { type EndpointRecord, type Variant, WEIGHT_TOTAL } from '../../contracts/registry.js';
 import { bucketOf, variantOf } from './bucket.js';
 import { murmur3 } from './murmur3.js';
-import { cheaper, powerOfTwo } from './power-of-two.js';
+import { powerOfTwo } from './power-of-two.js';
 import type { Random } from './random.js';
 import { rendezvous } from './rendezvous.js';
+import { bestTier, drawTwo, type ReplicaView, SCAN_MAX, TIERS } from './tier.js';
+
+export { type ReplicaView, TIERS, tierOf } from './tier.js';
 
 export interface RouteRequest {
   readonly endpoint: string;
@@ -17,26 +20,6 @@ export interface RouteRequest {
   readonly version?: string | undefined;
   /** Replicas tried already. */
   readonly exclude?: ReadonlySet<string> | undefined;
-}
-
-export interface ReplicaView {
-  readonly id: string;
-  readonly shard: string;
-  readonly region: string;
-  readonly version: Digest;
-  /** It said so last. */
-  readonly ready: boolean;
-  /** It said something lately, and a connection leads to it. */
-  readonly fresh: boolean;
-  readonly inFlight: number;
-  readonly capacity: number;
-  readonly latencyMs: number;
-  /** Its breaker lets nothing through. */
-  readonly blocked: boolean;
-  /** Milliseconds of cost for recent failures. */
-  readonly penalty: number;
-  /** murmur3 of the shard, where somebody took it before. */
-  readonly hash?: number;
 }
 
 export interface RouteTable {
@@ -61,34 +44,7 @@ export type Decision =
       readonly reasons: readonly string[];
     };
 
-/** A few failures in a row without a success between them; see penalty.ts for how it grows and fades. */
-export const SUSPECT_PENALTY_MS = 5_000;
-
-// From here on two random draws are tried before all replicas are looked at.
-const SCAN_MAX = 24;
-const DRAWS_MAX = 8;
-
-/** What stands between a replica and the request, best first. Lower ones are asked only when no higher one exists. */
-export const TIERS = [
-  'eligible',
-  'eligible, in another region',
-  'at capacity or failing lately',
-  'at capacity or failing lately, in another region',
-  'not heard of lately',
-  'not heard of lately, in another region',
-] as const;
-
 const NOTHING: readonly string[] = Object.freeze([]);
-
-/** Index into TIERS, or why the replica cannot be asked at all. */
-export function tierOf(replica: ReplicaView, region: string, exclude?: ReadonlySet<string>): number | string {
-  if (!replica.ready) return 'not ready';
-  if (replica.blocked) return 'breaker blocked';
-  if (exclude?.has(replica.id)) return 'tried already';
-  const away = replica.region === region ? 0 : 1;
-  if (!replica.fresh) return 4 + away;
-  return replica.inFlight >= replica.capacity || replica.penalty >= SUSPECT_PENALTY_MS ? 2 + away : away;
-}
 
 export function route(
   table: RouteTable,
@@ -140,7 +96,7 @@ function pick(
     const drawn = drawTwo(replicas, region, exclude, random);
     if (drawn) return drawn;
   }
-  const [candidates, tier] = best(replicas, region, exclude);
+  const [candidates, tier] = bestTier(replicas, region, exclude);
   say?.(`${candidates.length} of ${replicas.length} replicas are ${TIERS[tier] ?? 'of use'}`);
   if (user === undefined) {
     const chosen = powerOfTwo(candidates, random);
@@ -150,42 +106,6 @@ function pick(
   const seat = rendezvous(user, candidates, hashOf);
   if (seat) say?.(`${seat.id} is the user's first choice that has room`);
   return seat;
-}
-
-/** Two draws among the best tier, without looking at all; undefined when chance finds no two. */
-function drawTwo(
-  replicas: readonly ReplicaView[],
-  region: string,
-  exclude: ReadonlySet<string> | undefined,
-  random: Random,
-): ReplicaView | undefined {
-  let first: ReplicaView | undefined;
-  for (let draw = 0; draw < DRAWS_MAX; draw++) {
-    const drawn = replicas[Math.floor(random() * replicas.length)] as ReplicaView;
-    if (drawn === first || tierOf(drawn, region, exclude) !== 0) continue;
-    if (first) return cheaper(first, drawn);
-    first = drawn;
-  }
-  return undefined;
-}
-
-function best(
-  replicas: readonly ReplicaView[],
-  region: string,
-  exclude: ReadonlySet<string> | undefined,
-): [ReplicaView[], number] {
-  let tier: number = TIERS.length;
-  let found: ReplicaView[] = [];
-  for (const replica of replicas) {
-    const its = tierOf(replica, region, exclude);
-    if (typeof its === 'string' || its > tier) continue;
-    if (its < tier) {
-      tier = its;
-      found = [];
-    }
-    found.push(replica);
-  }
-  return [found, tier];
 }
 
 const hashOf = (replica: ReplicaView): number => replica.hash ?? murmur3(replica.shard);

@@ -1,5 +1,5 @@
 // What Consul says of a shard that has fallen silent, for the RouteView: it may drop a dead one at once instead of asking it last.
-import type { Discovery, ServiceInstance } from './discovery.js';
+import type { Discovery } from './discovery.js';
 
 export const SHARD_SERVICE = 'shard';
 
@@ -9,14 +9,12 @@ export function shardLiveness(
   regions: readonly string[],
   signal: AbortSignal,
 ): (shard: string) => boolean | undefined {
-  let instances: readonly ServiceInstance[] = [];
   const heardFrom = new Set<string>();
   const passing = new Set<string>();
   discovery.watchEverywhere(
     SHARD_SERVICE,
     regions,
-    (now) => {
-      instances = now;
+    (instances) => {
       passing.clear();
       for (const { id, meta, region, passing: passes } of instances) {
         heardFrom.add(region);

@@ -34,7 +34,7 @@ export interface BucketState {
 
 const TIMEOUT_MS = 2_000;
 // Every lost race means that somebody else's write went through; so many in a row are a storm, and the caller may come again.
-const RACES_MAX = 16;
+const RACES_MAX = 64;
 
 export class BucketLog {
   private sequence = 0;

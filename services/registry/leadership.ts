@@ -6,7 +6,7 @@ import type { Leases } from '../mesh/lease.js';
 
 export interface LeadershipParts {
   readonly leases: Pick<Leases, 'acquire' | 'close'>;
-  /** All end with the signal; when one ends by itself, the term is over. */
+  /** All end with the signal; when one fails, the term is over. A duty with nothing to do (no other region) may end early. */
   readonly duties: (epoch: number, signal: AbortSignal) => readonly Promise<void>[];
   readonly clock: Clock;
   readonly log: Log;
@@ -53,7 +53,7 @@ export class Leadership {
     const over = new AbortController();
     const duties = this.parts.duties(lease.epoch, AbortSignal.any([signal, lease.lost, over.signal]));
     try {
-      await Promise.race(duties);
+      await Promise.all(duties);
     } finally {
       over.abort();
       await Promise.allSettled(duties);

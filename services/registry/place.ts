@@ -3,9 +3,9 @@
 // the loss of one shard moves what lay there and nothing else.
 import type { Digest } from '../../contracts/names.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
-import { Holding, type PlacedVersion, type ShardView, type SizeOf } from './holding.js';
 import { murmur3 } from '../mesh/murmur3.js';
 import { score } from '../mesh/rendezvous.js';
+import { Holding, type PlacedVersion, type ShardView, type SizeOf } from './holding.js';
 
 export type Placements = ReadonlyMap<string, readonly PlacedVersion[]>;
 

@@ -10,6 +10,7 @@ import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { type Bus, connectBus } from '../mesh/bus.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { silentLog } from '../mesh/log.js';
+import { seededRandom } from '../mesh/random.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { BucketLog } from './bucket-log.js';
@@ -36,12 +37,14 @@ afterAll(async () => {
 let clock: FakeClock;
 let endpoints: EndpointRecord[];
 let endpointsRevision = 0;
+let crashes = 0;
 /** What Consul says of the east. */
 let listed: (shards: string[]) => void;
 const running: (() => Promise<void>)[] = [];
 beforeEach(async () => {
   await (await bus.js.jetstreamManager()).streams.purge(`KV_${buckets.placement('east')}`);
   clock = new FakeClock();
+  crashes = 0;
   endpoints = [anEndpoint('ocr', { v1: 10_000 })];
 });
 afterEach(async () => {
@@ -70,8 +73,12 @@ async function aPlacer(epoch: number) {
     regions: ['east', 'west'],
     placement,
     state,
-    wanting: async () => ({ endpoints, sizeOf: () => 1_000, revision: endpointsRevision }),
+    wanting: async () => {
+      if (crashes-- > 0) throw new TypeError('a mistake of ours');
+      return { endpoints, sizeOf: () => 1_000, revision: endpointsRevision };
+    },
     clock,
+    random: seededRandom(3),
     log: silentLog,
     unplaced: () => undefined,
   });
@@ -209,4 +216,19 @@ test('a placer of an earlier epoch cannot write once a later one leads, and says
   endpoints = [anEndpoint('ocr', { v2: 10_000 })];
   expect(await (await aPlacer(1)).ended).toMatchObject({ code: 'LEASE_LOST' });
   expect(await placed()).toEqual({ 'shard-east-1': ['v1'] });
+});
+
+test('a look that crashes is tried anew, and one that always crashes ends the term', async () => {
+  crashes = 2;
+  const once = await aPlacer(1);
+  await pass(2_000, 'shard-east-1');
+  await untilPlaced('it has a place after all', { 'shard-east-1': ['v1'] });
+  crashes = Number.POSITIVE_INFINITY;
+  endpoints = [];
+  endpointsRevision++;
+  const ended = waitUntil('the term is over', async () => {
+    await pass(500, 'shard-east-1');
+    return Promise.race([once.ended, Promise.resolve(undefined)]);
+  });
+  expect(await ended).toBeInstanceOf(TypeError);
 });

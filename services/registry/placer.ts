@@ -7,10 +7,12 @@ import { z } from 'zod';
 import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
 import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
+import { Actor } from '../mesh/actor.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Discovery } from '../mesh/discovery.js';
 import { errorFields, type Log } from '../mesh/log.js';
+import type { Random } from '../mesh/random.js';
 import type { BucketLog } from './bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
 import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
@@ -34,6 +36,7 @@ export interface PlacerParts {
   /** Endpoints and sizes, as of now. */
   readonly wanting: () => Promise<Wanting>;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   /** Told after every look. */
   readonly unplaced: (count: number) => void;
@@ -41,6 +44,8 @@ export interface PlacerParts {
 
 // Heartbeats, deployments and Consul wake the placer; this look finds shards that fell silent.
 const LOOK_EVERY_MS = 500;
+// Hundreds of records may have to be written after a loss; a look that takes longer hangs.
+const LOOK_MS_MAX = 30_000;
 
 /** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
 const SignOfLife = Heartbeat.pick({ shard: true, region: true, state: true, device: true }).extend({
@@ -52,7 +57,6 @@ export class Placer {
   private readonly wake: Wake;
   private startedMs = 0;
   private settled = false;
-  private troubled = false;
   private decidedAbout = '';
 
   constructor(private readonly parts: PlacerParts) {
@@ -64,43 +68,65 @@ export class Placer {
     this.wake.nudge();
   }
 
-  /** Places until the signal ends it. Rejects with LEASE_LOST when a later leader has written. */
+  /**
+   * Places until the signal ends it. Rejects with LEASE_LOST when a later leader has written, and with the cause when looking
+   * crashes again and again: then another registry should try.
+   */
   async run(epoch: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.parts;
+    const { clock, random, log } = this.parts;
+    let giveUp: (cause: unknown) => void = () => undefined;
+    const crashed = new Promise<never>((_, reject) => (giveUp = reject));
+    const actor = new Actor<'look', void>({
+      address: 'massif.registry.placer',
+      make: () => {
+        this.decidedAbout = '';
+        return { receive: () => this.look(epoch, signal) };
+      },
+      clock,
+      random,
+      log,
+      escalate: (_, cause) => giveUp(cause),
+    });
     this.startedMs = clock.monotonicMs();
     const stopListening = this.listen(signal);
     try {
-      while (!signal.aborted) {
-        const mark = this.wake.mark();
-        await this.look(epoch, signal);
-        await this.wake.sleep(LOOK_EVERY_MS, mark, signal);
-      }
+      await Promise.race([this.lookAgainAndAgain(actor, signal), crashed]);
     } finally {
       stopListening();
+      await actor.stop();
+    }
+  }
+
+  private async lookAgainAndAgain(actor: Actor<'look', void>, signal: AbortSignal): Promise<void> {
+    let troubled = false;
+    while (!signal.aborted) {
+      const mark = this.wake.mark();
+      try {
+        await actor.ask('look', { timeoutMs: LOOK_MS_MAX });
+        troubled = false;
+      } catch (error) {
+        if (error instanceof Failure && error.code === 'LEASE_LOST') throw error;
+        // Without NATS nothing can be written and nothing is known; what was placed stays.
+        if (!troubled) this.parts.log.warn('placement.waiting', errorFields(error));
+        troubled = true;
+      }
+      await this.wake.sleep(LOOK_EVERY_MS, mark, signal);
     }
   }
 
   private async look(epoch: number, signal: AbortSignal): Promise<void> {
-    const { placement, state, wanting, clock, log, unplaced } = this.parts;
-    try {
-      await this.claim(epoch);
-      if (!this.ready()) return;
-      const { endpoints, sizeOf, revision } = await wanting();
-      const shards = this.census.shards(clock.monotonicMs());
-      this.troubled = false;
-      // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
-      const about = [revision, placement.revision, ...shards.map(aboutShard)].join(' ');
-      if (about === this.decidedAbout) return;
-      const placing = place(endpoints, shards, state.placements(), sizeOf);
-      await this.write(placing, epoch, signal);
-      unplaced(placing.unplaced.length);
-      this.decidedAbout = about;
-    } catch (error) {
-      if (error instanceof Failure && error.code === 'LEASE_LOST') throw error;
-      // Without NATS nothing can be written and nothing is known; what was placed stays.
-      if (!this.troubled) log.warn('placement.waiting', errorFields(error));
-      this.troubled = true;
-    }
+    const { placement, state, wanting, clock, unplaced } = this.parts;
+    await this.claim(epoch);
+    if (!this.ready()) return;
+    const { endpoints, sizeOf, revision } = await wanting();
+    const shards = this.census.shards(clock.monotonicMs());
+    // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
+    const about = [revision, placement.revision, ...shards.map(aboutShard)].join(' ');
+    if (about === this.decidedAbout) return;
+    const placing = place(endpoints, shards, state.placements(), sizeOf);
+    await this.write(placing, epoch, signal);
+    unplaced(placing.unplaced.length);
+    this.decidedAbout = about;
   }
 
   /** From the first record with our epoch on, nobody with an earlier one can write, whatever they decided before. */

@@ -72,7 +72,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
 }
 
 async function openPlacers(mesh: RegistryMesh, catalog: Catalog): Promise<() => Placer> {
-  const { config, bus, discovery, clock, log, metrics } = mesh;
+  const { config, bus, discovery, clock, random, log, metrics } = mesh;
   const state = new PlacementState(log);
   const placement = await BucketLog.open(bus, buckets.placement(config.region), state);
   const unplaced = metrics.gauge('massif_placement_unplaced', {
@@ -87,6 +87,7 @@ async function openPlacers(mesh: RegistryMesh, catalog: Catalog): Promise<() => 
       state,
       wanting: () => catalog.wanting(),
       clock,
+      random,
       log,
       unplaced: (count) => unplaced.set({}, count),
     });

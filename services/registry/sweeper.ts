@@ -5,7 +5,6 @@ import type { Clock } from '../mesh/clock.js';
 import type { Log } from '../mesh/log.js';
 import type { Admission } from './admission.js';
 import type { ArtifactStore, Touched } from './artifact-store.js';
-import type { Catalog } from './admission.js';
 import { referencedBy, sweepable } from './sweep.js';
 
 export interface SweeperParts {

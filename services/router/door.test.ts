@@ -166,10 +166,18 @@ test('an error that no other replica would make good goes home as it is', async 
   expect((a?.received.length ?? 0) + (engines[1]?.received.length ?? 0)).toBe(1);
 });
 
-test('a replica that is gone costs the caller one try, not an error', async () => {
+test('a replica that is gone costs the caller one try, not an error, and is not asked again', async () => {
   const [a, b] = await opened(['a', 'b']);
+  b?.slowBy(20);
+  b?.beat();
+  await waitUntil('the router prefers the other', () => (view.replica(b?.id ?? '')?.latencyMs ?? 0) > 10);
   await a?.vanish();
-  for (let i = 0; i < 10; i++) expect((await ask(subjects.infer('echo'))).answer.replica).toBe(b?.id);
+  const { answer } = await ask(subjects.infer('echo'));
+  expect(answer.replica).toBe(b?.id);
+  expect(b?.received[0]?.get(headers.attempt)).toBe('2');
+  expect(view.replica(a?.id ?? '')?.fresh).toBe(false);
+  await ask(subjects.infer('echo'));
+  expect(b?.received[1]?.get(headers.attempt)).toBeUndefined();
 });
 
 test('a replica that falls silent with requests in hand loses none of them', async () => {

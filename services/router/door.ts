@@ -52,6 +52,7 @@ export class RouterDoor implements Wire {
   private readonly mux: Mux;
   private readonly seconds;
   private readonly dropped;
+  private readonly extra;
   private readonly stopHearing: () => void;
   private subscriptions: Subscription[] = [];
   private stopSweep: (() => void) | undefined;
@@ -74,6 +75,10 @@ export class RouterDoor implements Wire {
     this.seconds = metrics.histogram('massif_request_seconds', {
       help: 'From the arrival of a request at a door to its answer.',
       labels: ['endpoint', 'version', 'door', 'code'],
+    });
+    this.extra = metrics.counter('massif_extra_attempts_total', {
+      help: 'Attempts beyond the first, by what they were for.',
+      labels: ['door', 'kind'],
     });
     this.dropped = metrics.counter('massif_router_dropped_total', {
       help: 'Messages to massif.infer that cannot be answered, by what is wrong with their reply subject.',
@@ -122,6 +127,10 @@ export class RouterDoor implements Wire {
     const { requestId, endpoint, version } = asked;
     this.parts.refusals.refused(reason, { requestId, endpoint, version, attempts });
     this.send(asked.replyTo, reason, requestId, attempts);
+  }
+
+  again(_: Call, kind: 'retry' | 'hedge'): void {
+    this.extra.inc({ door: 'nats', kind });
   }
 
   over({ asked, label, arrivedMs }: Call, http: number): void {

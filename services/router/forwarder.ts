@@ -20,6 +20,8 @@ export interface Wire {
   /** Throws a Failure when it cannot be sent at all. */
   forward(call: Call, replica: string, token: string, leftMs: number): void;
   refuse(call: Call, reason: Failure): void;
+  /** One more attempt than the first. */
+  again(call: Call, kind: 'retry' | 'hedge'): void;
   /** Answered with this status, by whomever. */
   over(call: Call, http: number): void;
 }
@@ -149,7 +151,7 @@ export class Forwarder {
     const extra = call.attempts > 0;
     if (extra && (call.attempts >= attemptsMax || !budget.take())) return this.stay(call);
     const refusal = this.attempt(call, now, extra);
-    if (!refusal) return;
+    if (!refusal) return extra ? this.parts.wire.again(call, 'retry') : undefined;
     if (extra) budget.done();
     if (mayPass(refusal)) this.wait(call, refusal, now);
     else this.giveUp(call, refusal);
@@ -251,6 +253,7 @@ export class Forwarder {
     if (attemptsMax < 2 || !budget.take()) return;
     for (const other of this.attempts.values()) if (other.call === call) call.avoid(other.flight.replica.id);
     if (this.attempt(call, now, true)) budget.done();
+    else this.parts.wire.again(call, 'hedge');
   }
 
   /** Takes the attempt out of the table and ends what is open of it. */

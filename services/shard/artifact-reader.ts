@@ -49,6 +49,7 @@ export class ArtifactReader {
     try {
       return await call(await this.manager);
     } catch (cause) {
+      this.manager = undefined; // a failed opening is not remembered
       throw this.unavailable('cannot be reached', cause);
     }
   }

@@ -34,7 +34,8 @@ export interface PoolEvents {
   readonly changed: () => void;
 }
 
-const DRAIN_MS = 5_000;
+// Replicas that leave have drained already: this is for what came in the meantime.
+const DRAIN_MS = 1_000;
 
 export class EnginePool {
   private readonly engines = new Map<number, PooledEngine>();
@@ -176,7 +177,10 @@ export class EnginePool {
     else clock.after(waitMs, () => this.ensureSpare());
   }
 
+  /** An engine in a run hears nothing: it does not get more time than it needs to drain. */
   private async end(engine: PooledEngine): Promise<void> {
+    const cancel = this.options.clock.after(DRAIN_MS + 500, () => engine.handle.kill());
     await engine.stop(DRAIN_MS);
+    cancel();
   }
 }

@@ -181,6 +181,17 @@ test('recycling moves replicas to a fresh process without a failed call', async 
   await mesh.until(version, 'gone');
 });
 
+test('a host is not held up by a run without end', async () => {
+  const version = signedVersion(slow(), { model: 'endless' });
+  await mesh.serve(version);
+  const pid = mesh.pidOf(version);
+  void mesh.call(version, [trips(1e9)], 60_000).catch(() => undefined);
+  await mesh.stopHost();
+  await waitUntil('the engine has ended', () => !alive(pid));
+  await mesh.startHost();
+  await mesh.place();
+});
+
 test('engines end with their host, and leave nothing', async () => {
   await mesh.serve(signedVersion(mlp(9), { model: 'last' }));
   const pids = (mesh.latest?.engines ?? []).map(({ pid }) => pid);

@@ -35,6 +35,8 @@ export interface ShardParts {
   readonly observed: (pulse: Pulse) => void;
 }
 
+// Below the time in which a process that is told to end must have ended.
+const STOP_MS_MAX = 4_000;
 const LOOK_AT_MEMORY_MS = 5_000;
 const LOOK_AT_CACHE_MS = 60_000;
 
@@ -125,7 +127,9 @@ export class Shard {
   }
 
   async stop(): Promise<void> {
-    await this.drain();
+    // A run cannot be stopped; who waits for its end longer than this would be killed together with us.
+    const late = new Promise<void>((resolve) => this.parts.clock.after(STOP_MS_MAX, resolve));
+    await Promise.race([this.drain(), late]);
     await this.pool.stop();
     this.heartbeats.stop();
   }

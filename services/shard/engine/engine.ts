@@ -18,9 +18,9 @@ process.on('message', (message: HostMessage) => {
   else if (message.kind === 'ping') pong();
   else void answer(message);
 });
-// The host decides when an engine ends; a Ctrl-C at a terminal reaches the whole process group.
+// The host decides when an engine ends, after it has drained; a Ctrl-C at a terminal, or a supervisor, reaches the whole group.
 process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => process.exit(0));
+process.on('SIGTERM', () => undefined);
 
 async function start({ name, natsUrl, threads, notePath }: StartOrder): Promise<void> {
   // Its own connection, so that answers take no detour and the host's loop sees none of them.

@@ -37,8 +37,8 @@ export class ModelSession {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
-        // Warnings of the library about a model's style are no events of ours.
-        logSeverityLevel: 3,
+        // What goes wrong comes back as an error; printed, it would put strangers' names for nodes into our log.
+        logSeverityLevel: 4,
         // Always given: without it the library looks for such files in the working directory.
         externalData: [...external].map(([path, data]) => ({ path, data })),
       });

@@ -7,7 +7,7 @@ const image: TensorSpec = { name: 'x', datatype: 'FP32', shape: [-1, 3, 48, -1],
 
 test('the card names variable sizes by symbol or by place, the batch is one', () => {
   const shape = (warmDims: Record<string, number>) =>
-    warmInputs([image], warmDims, 8, seededRandom(1))[0]?.shape;
+    warmInputs([image], warmDims, { last: 8, inner: 2 }, seededRandom(1))[0]?.shape;
   expect(shape({ w: 320 })).toEqual([1, 3, 48, 320]);
   expect(shape({ 'x:3': 160 })).toEqual([1, 3, 48, 160]);
   expect(shape({ n: 2 })).toEqual([2, 3, 48, 8]);
@@ -33,7 +33,7 @@ test('every datatype gets as many values as its shape has, and indices stay smal
     const [tensor] = warmInputs(
       [{ name: 'x', datatype, shape: [2, 3], dims: ['', ''] }],
       {},
-      1,
+      { last: 1, inner: 1 },
       seededRandom(1),
     );
     expect(tensor?.data).toHaveLength(6);

@@ -4,20 +4,33 @@ import { ARRAYS, type Tensor, type TensorData } from '../../../contracts/tensor.
 import type { TensorSpec } from '../../../contracts/tensor-spec.js';
 import type { Random } from '../../mesh/random.js';
 
-/** Tried in turn for variable dimensions that the card does not name, until a run succeeds. */
-export const DIM_GUESSES = [1, 8, 32, 64, 224] as const;
+/** For variable dimensions that the card does not name. */
+export interface DimGuess {
+  /** The last axis: a length, a width, a count of samples. */
+  readonly last: number;
+  /** Those before it, but for the first, which is a batch nearly always, and a warm-up is of one request. */
+  readonly inner: number;
+}
+
+const SIZES = [1, 8, 32, 64, 224, 512] as const;
+
+/** Tried in turn until a run succeeds. Inner axes are ones more often than not: layers of a state, heights of a line. */
+export const DIM_GUESSES: readonly DimGuess[] = [
+  ...SIZES.map((last) => ({ last, inner: 1 })),
+  ...SIZES.slice(1).map((size) => ({ last: size, inner: size })),
+];
 
 export function warmInputs(
   specs: readonly TensorSpec[],
   warmDims: Readonly<Record<string, number>>,
-  guess: number,
+  guess: DimGuess,
   random: Random,
 ): Tensor[] {
   return specs.map((spec) => {
     const shape = spec.shape.map((size, axis) => {
       if (size !== -1) return size;
-      // A first dimension is a batch nearly always, and a warm-up is of one request.
-      return warmDims[spec.dims[axis] ?? ''] ?? warmDims[`${spec.name}:${axis}`] ?? (axis === 0 ? 1 : guess);
+      const named = warmDims[spec.dims[axis] ?? ''] ?? warmDims[`${spec.name}:${axis}`];
+      return named ?? (axis === 0 ? 1 : axis === spec.shape.length - 1 ? guess.last : guess.inner);
     });
     const count = shape.reduce((product, size) => product * size, 1);
     return { name: spec.name, datatype: spec.datatype, shape, data: values(spec, count, random) };

@@ -79,7 +79,7 @@ async function findSample({ cases, warmDims }: WarmUpPlan, parts: WarmUpParts, r
   const { inputs: specs } = parts.session.declared;
   const guessing = specs.some(({ shape }) => shape.slice(1).includes(-1));
   let problem: unknown;
-  for (const guess of guessing ? DIM_GUESSES : [1]) {
+  for (const guess of guessing ? DIM_GUESSES : DIM_GUESSES.slice(0, 1)) {
     const sample = warmInputs(specs, warmDims, guess, parts.random);
     try {
       await run(sample);
@@ -102,7 +102,7 @@ function vary(sample: readonly Tensor[], { cases, warmDims }: WarmUpPlan, random
   // Values that the publisher gave are kept: invented ones may be no valid input.
   if (cases.length > 0) return [...sample];
   const specs = sample.map(({ name, datatype, shape }) => ({ name, datatype, shape: [...shape], dims: [] }));
-  return warmInputs(specs, warmDims, 1, random);
+  return warmInputs(specs, warmDims, { last: 1, inner: 1 }, random);
 }
 
 async function joinsCleanly(requests: readonly (readonly Tensor[])[], run: Run): Promise<boolean> {

@@ -1,0 +1,87 @@
+// One try of a call through one region's routers: the message, its answer, and what its failure means. routed-caller.ts decides
+// what follows.
+import { headers as natsHeaders, type Msg, NoRespondersError, RequestError } from '@nats-io/transport-node';
+import { type Failure, failure, toFailure } from '../contracts/errors.js';
+import { headers } from '../contracts/headers.js';
+import { type Body, readJsonLength } from '../contracts/infer-body.js';
+import { subjects } from '../contracts/subjects.js';
+import { type Bus, requestFailure } from '../services/mesh/bus.js';
+import { failureIn } from '../services/mesh/error-reply.js';
+import type { Answer, CallOptions } from './caller.js';
+import { checkSize } from './payload-limit.js';
+
+export interface RoutedCall extends CallOptions {
+  readonly endpoint: string;
+  readonly body: Body;
+}
+
+export type Outcome =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  /** `heard` is false when there was nobody to hear it: nothing was begun anywhere. */
+  | { readonly kind: 'failed'; readonly why: Failure; readonly heard: boolean };
+
+/** Never rejects. */
+export async function attemptRouted(
+  bus: Bus,
+  call: RoutedCall,
+  leftMs: number,
+  attempt: number,
+): Promise<Outcome> {
+  const { endpoint, version, body } = call;
+  const subject = version === undefined ? subjects.infer(endpoint) : subjects.inferVersion(endpoint, version);
+  const timeout = Math.max(1, Math.floor(leftMs));
+  const broken = connectionLoss(bus);
+  try {
+    checkSize(body.bytes, bus);
+    const asked = bus.nc.request(subject, body.bytes, {
+      timeout,
+      headers: headersOf(call, timeout, attempt),
+    });
+    return outcomeOf(await Promise.race([asked, broken.happens]));
+  } catch (error) {
+    return { kind: 'failed', why: requestFailure(subject, error), heard: !isNobody(error) };
+  } finally {
+    broken.ignore();
+  }
+}
+
+function headersOf({ requestId, user, priority, body }: RoutedCall, timeoutMs: number, attempt: number) {
+  const sent = natsHeaders();
+  sent.set(headers.requestId, requestId);
+  sent.set(headers.timeoutMs, String(timeoutMs));
+  sent.set(headers.attempt, String(attempt));
+  if (body.jsonLength !== undefined) sent.set(headers.jsonLength, String(body.jsonLength));
+  if (user !== undefined) sent.set(headers.user, user);
+  if (priority !== undefined) sent.set(headers.priority, String(priority));
+  return sent;
+}
+
+function outcomeOf(message: Msg): Outcome {
+  const why = failureIn(message);
+  if (why) return { kind: 'failed', why, heard: true };
+  const header = (name: string): string => message.headers?.get(name) ?? '';
+  try {
+    const jsonLength = readJsonLength(header(headers.jsonLength), message.data.length);
+    const attempts = Number(header(headers.attempts)) || 1;
+    const answer = { bytes: message.data, jsonLength, replica: header(headers.replica), attempts };
+    return { kind: 'answer', answer };
+  } catch (error) {
+    const unreadable = failure('INTERNAL', 'The answer cannot be read.', {}, toFailure(error));
+    return { kind: 'failed', why: unreadable, heard: true };
+  }
+}
+
+const isNobody = (error: unknown): boolean =>
+  error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
+
+/** A request on a connection that breaks would wait out its time. */
+function connectionLoss(bus: Bus): { happens: Promise<never>; ignore: () => void } {
+  let ignore: () => void = () => undefined;
+  const happens = new Promise<never>((_, reject) => {
+    ignore = bus.onStatus((state) => {
+      if (state !== 'connected')
+        reject(failure('UNAVAILABLE', `The connection to region ${bus.region} broke.`));
+    });
+  });
+  return { happens, ignore: () => ignore() };
+}

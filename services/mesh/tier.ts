@@ -1,0 +1,89 @@
+// How good a replica is for a request, in a few tiers: the best tier that has anybody is asked, whatever its load. The route leans
+// on it, and `massif explain` says a replica's tier in words.
+import type { Digest } from '../../contracts/names.js';
+import { cheaper } from './power-of-two.js';
+import type { Random } from './random.js';
+
+export interface ReplicaView {
+  readonly id: string;
+  readonly shard: string;
+  readonly region: string;
+  readonly version: Digest;
+  /** It said so last. */
+  readonly ready: boolean;
+  /** It said something lately, and a connection leads to it. */
+  readonly fresh: boolean;
+  readonly inFlight: number;
+  readonly capacity: number;
+  readonly latencyMs: number;
+  /** Its breaker lets nothing through. */
+  readonly blocked: boolean;
+  /** Milliseconds of cost for recent failures. */
+  readonly penalty: number;
+  /** murmur3 of the shard, where somebody took it before. */
+  readonly hash?: number;
+}
+
+/** A few failures in a row without a success between them; see penalty.ts for how it grows and fades. */
+export const SUSPECT_PENALTY_MS = 5_000;
+
+// From here on two random draws are tried before all replicas are looked at.
+export const SCAN_MAX = 24;
+const DRAWS_MAX = 8;
+
+/** What stands between a replica and the request, best first. Lower ones are asked only when no higher one exists. */
+export const TIERS = [
+  'eligible',
+  'eligible, in another region',
+  'at capacity or failing lately',
+  'at capacity or failing lately, in another region',
+  'not heard of lately',
+  'not heard of lately, in another region',
+] as const;
+
+/** Index into TIERS, or why the replica cannot be asked at all. */
+export function tierOf(replica: ReplicaView, region: string, exclude?: ReadonlySet<string>): number | string {
+  if (!replica.ready) return 'not ready';
+  if (replica.blocked) return 'breaker blocked';
+  if (exclude?.has(replica.id)) return 'tried already';
+  const away = replica.region === region ? 0 : 1;
+  if (!replica.fresh) return 4 + away;
+  return replica.inFlight >= replica.capacity || replica.penalty >= SUSPECT_PENALTY_MS ? 2 + away : away;
+}
+
+/** Two draws among the best tier, without looking at all; undefined when chance finds no two. */
+export function drawTwo(
+  replicas: readonly ReplicaView[],
+  region: string,
+  exclude: ReadonlySet<string> | undefined,
+  random: Random,
+): ReplicaView | undefined {
+  let first: ReplicaView | undefined;
+  for (let draw = 0; draw < DRAWS_MAX; draw++) {
+    const drawn = replicas[Math.floor(random() * replicas.length)] as ReplicaView;
+    if (drawn === first || tierOf(drawn, region, exclude) !== 0) continue;
+    if (first) return cheaper(first, drawn);
+    first = drawn;
+  }
+  return undefined;
+}
+
+/** The replicas of the best tier that has any, and which it is. */
+export function bestTier(
+  replicas: readonly ReplicaView[],
+  region: string,
+  exclude: ReadonlySet<string> | undefined,
+): [ReplicaView[], number] {
+  let tier: number = TIERS.length;
+  let found: ReplicaView[] = [];
+  for (const replica of replicas) {
+    const its = tierOf(replica, region, exclude);
+    if (typeof its === 'string' || its > tier) continue;
+    if (its < tier) {
+      tier = its;
+      found = [];
+    }
+    found.push(replica);
+  }
+  return [found, tier];
+}
