@@ -1,5 +1,6 @@
 // One model, the MLP 784-256-10, served four ways on this machine in one interleaved run: raw (a bare NATS responder), direct (client
-// library to engine), router (the NATS front door), moleculer (an action over its NATS transporter). Closed loops of 1 and of 64.
+// library to engine), router (the NATS front door), moleculer (an action over its NATS transporter; `moleculerLean` with base64 instead of
+// an array of numbers). Closed loops of 1 and of 64.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -24,7 +25,7 @@ const FORMS = {
 } as const;
 const DEPTHS = [1, 64] as const;
 
-type Path = 'raw' | 'direct' | 'router' | 'moleculer';
+type Path = 'raw' | 'direct' | 'router' | 'moleculer' | 'moleculerLean';
 type Call = (n: number) => Promise<unknown>;
 
 export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
@@ -68,7 +69,8 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
         const jsonLength = readJsonLength(reply.headers?.get(headers.jsonLength), reply.data.length);
         return decodeInferResponse(reply.data, jsonLength);
       },
-      moleculer: (n) => broker.call('mlp.infer', { x: Buffer.from(bytesOf(input(n))).toString('base64') }),
+      moleculer: (n) => broker.call('mlp.infer', { x: Array.from(input(n)) }),
+      moleculerLean: (n) => broker.call('mlp.lean', { x: Buffer.from(bytesOf(input(n))).toString('base64') }),
     };
     const results = await interleave(calls, FORMS[form]);
     await broker.stop();

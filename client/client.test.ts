@@ -192,6 +192,20 @@ test.each(['direct', 'routed'] as const)(
   },
 );
 
+test.each(['direct', 'routed'] as const)(
+  '%s: closing ends what is under way, and nothing begins after it',
+  async (mode) => {
+    const massif = await client({ mode });
+    await massif.infer('identity', inputs);
+    east.muteRouter();
+    const underWay = massif.infer('identity', inputs, { timeoutMs: 60_000 }).catch((error: unknown) => error);
+    await massif.close();
+    if (mode === 'routed') expect(await underWay).toMatchObject({ code: 'UNAVAILABLE' });
+    else await underWay; // its engine may have been faster
+    await expect(massif.infer('identity', inputs)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  },
+);
+
 test('where no server answers the client says so instead of waiting', async () => {
   await expect(connect({ nats: 'nats://127.0.0.1:1', timeoutMs: 200 })).rejects.toMatchObject({
     code: 'UNAVAILABLE',

@@ -52,6 +52,7 @@ const EXPLAIN_TIMEOUT_MS = 3_000;
 export class MassifClient {
   readonly registry: Registry;
   private readonly catalog: Catalog;
+  private closed = false;
 
   constructor(
     private readonly connections: Connections,
@@ -63,6 +64,7 @@ export class MassifClient {
 
   async infer(endpoint: string, inputs: Inputs, options: InferOptions = {}): Promise<InferResult> {
     const { user, version, timeoutMs, priority, signal, outputs, parameters = {} } = options;
+    if (this.closed) throw failure('UNAVAILABLE', 'This client was closed.');
     const requestId = options.requestId ?? nuid.next();
     const body = encodeInferRequest({
       parameters,
@@ -137,6 +139,7 @@ export class MassifClient {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     this.caller.close();
     await this.connections.close();
   }

@@ -11,7 +11,7 @@ import type { Random } from '../services/mesh/random.js';
 import { RetryBudget } from '../services/mesh/retry-budget.js';
 import type { Answer, Caller, CallOptions } from './caller.js';
 import type { Connections } from './connections.js';
-import { attemptRouted, type Outcome } from './routed-attempt.js';
+import { attemptRouted, type Outcome, type RoutedCall } from './routed-attempt.js';
 
 /** The router retries on its own; silence of this share of the deadline says that it is gone itself. */
 const PATIENCE = 0.25;
@@ -19,6 +19,7 @@ const PATIENCE_MIN_MS = 250;
 
 export class RoutedCaller implements Caller {
   private readonly budget: RetryBudget;
+  private readonly underWay = new Set<AbortController>();
 
   constructor(
     private readonly connections: Connections,
@@ -31,8 +32,28 @@ export class RoutedCaller implements Caller {
   }
 
   async infer(endpoint: string, body: Body, options: CallOptions): Promise<Answer> {
-    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-    const call = { ...options, endpoint, body };
+    const { signal } = options;
+    const giveUp = new AbortController();
+    const gone = (): void => giveUp.abort(signal?.reason);
+    if (signal?.aborted) gone();
+    signal?.addEventListener('abort', gone, { once: true });
+    this.underWay.add(giveUp);
+    try {
+      return await this.call({ ...options, endpoint, body }, giveUp.signal);
+    } finally {
+      this.underWay.delete(giveUp);
+      signal?.removeEventListener('abort', gone);
+    }
+  }
+
+  /** The connections belong to the client. */
+  close(): void {
+    const reason = failure('UNAVAILABLE', 'The client was closed.');
+    for (const call of this.underWay) call.abort(reason);
+  }
+
+  private async call(call: RoutedCall, signal: AbortSignal): Promise<Answer> {
+    const { endpoint, timeoutMs = DEFAULT_TIMEOUT_MS } = call;
     const deadline = deadlineIn(this.clock, timeoutMs);
     const patienceMs = Math.max(PATIENCE_MIN_MS, timeoutMs * PATIENCE);
     const open = new Set<Promise<Outcome>>();
@@ -40,7 +61,7 @@ export class RoutedCaller implements Caller {
     let sent = 0;
     this.budget.request();
     for (let turn = 0; !deadline.expired(); turn++) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       const bus = this.choose(turn);
       const done = bus && this.admit(sent, last?.heard ?? true);
       if (bus && done) {
@@ -63,10 +84,6 @@ export class RoutedCaller implements Caller {
     throw failure('DEADLINE', `No answer of ${endpoint} within ${timeoutMs} ms.`, { endpoint }, last?.why);
   }
 
-  close(): void {
-    // The connections belong to the client.
-  }
-
   private choose(turn: number): Bus | undefined {
     const there = this.connections.connected();
     return there[turn % Math.max(1, there.length)];
@@ -83,20 +100,28 @@ export class RoutedCaller implements Caller {
   }
 
   /** The first of the open attempts to end, or undefined after that much silence. */
-  private async first(
+  private first(
     open: ReadonlySet<Promise<Outcome>>,
     waitMs: number,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<Outcome | undefined> {
-    if (open.size === 0) return undefined;
-    const over = new AbortController();
-    const until = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
-    const silence = this.clock.sleep(Math.max(0, waitMs), until).then(() => undefined);
-    silence.catch(() => undefined); // its end by `over` is nobody's concern
-    try {
-      return await Promise.race([...open, silence]);
-    } finally {
-      over.abort();
-    }
+    if (open.size === 0) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      const tidy = (): void => {
+        cancel();
+        signal.removeEventListener('abort', aborted);
+      };
+      const end = (outcome: Outcome | undefined): void => {
+        tidy();
+        resolve(outcome);
+      };
+      const aborted = (): void => {
+        tidy();
+        reject(signal.reason as Error);
+      };
+      const cancel = this.clock.after(Math.max(0, waitMs), () => end(undefined));
+      signal.addEventListener('abort', aborted, { once: true });
+      void Promise.race(open).then(end); // attempts never reject
+    });
   }
 }

@@ -65,7 +65,7 @@ class KnownHeads {
   }
 
   keep(bytes: Uint8Array, length: number, fault: ErrorCode): JsonObject {
-    const head = bytes.slice(0, length);
+    const head = new Uint8Array(bytes.subarray(0, length)); // slice() of a Buffer copies nothing
     const json = parseObject(head, fault);
     // With an id it will not come again.
     if (length <= KNOWN_HEAD_BYTES_MAX && json['id'] === undefined)

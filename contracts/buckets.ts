@@ -12,6 +12,15 @@ export const buckets = {
   artifacts: (region: string) => `massif_artifacts_${region.replaceAll('-', '_')}`,
   /** Object store, home region: pushes on their way; JetStream itself forgets what nobody finished. */
   uploads: (region: string) => `massif_uploads_${region.replaceAll('-', '_')}`,
+  /** KV, home region: one record a job. */
+  jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
+  /** Object store, home region: data sets by digest; checkpoints and reports by job. */
+  training: (region: string) => `massif_training_${region.replaceAll('-', '_')}`,
+};
+
+/** Work queues of jobs, home region: each kind has one durable consumer. */
+export const streams = {
+  jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
 };
 
 export const UPLOAD_TTL_MS = 10 * 60_000;
@@ -22,4 +31,9 @@ export const keys = {
   alias: (model: string, alias: string) => `alias.${keyPart(model)}.${keyPart(alias)}`,
   endpoint: (endpoint: string) => `endpoint.${keyPart(endpoint)}`,
   placement: (shard: string) => keyPart(shard),
+  job: (id: string) => keyPart(id),
+  /** Names in the object store of training. */
+  dataset: (digest: Digest) => `data.${digest}`,
+  checkpoint: (job: string) => `checkpoint.${job}`,
+  report: (job: string) => `report.${job}`,
 };

@@ -82,6 +82,12 @@ export const ERRORS = {
     grpc: 9,
     fix: 'Export the model again without what the message names.',
   },
+  DATA_REFUSED: {
+    retryable: false,
+    http: 422,
+    grpc: 9,
+    fix: 'Correct the data where the message says, then submit the job again.',
+  },
   RATE_LIMITED: { retryable: true, http: 429, grpc: 8, fix: 'Wait as Retry-After says, then try again.' },
   INTERNAL: {
     retryable: false,

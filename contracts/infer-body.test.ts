@@ -126,6 +126,19 @@ test('a blob may begin at any byte of its buffer', () => {
   }
 });
 
+test('what is read does not hang on the buffer that it came in', () => {
+  for (const copied of [(bytes: Uint8Array) => Buffer.from(bytes), (bytes: Uint8Array) => bytes.slice()]) {
+    const wire = blob([2], 'FP32', 8, new Uint8Array(Float32Array.of(1, 2).buffer));
+    const shifted = copied(Uint8Array.from([...wire.bytes, ...wire.bytes])).subarray(wire.bytes.length);
+    for (let again = 0; again < 2; again++) {
+      expect(decodeInferRequest(shifted, wire.jsonLength).inputs[0]?.data).toEqual(Float32Array.of(1, 2));
+    }
+    shifted.fill(0x20, 0, wire.jsonLength); // the next message lands there
+    refused(() => decodeInferRequest(shifted, wire.jsonLength));
+    expect(decode(wire).inputs[0]?.data).toEqual(Float32Array.of(1, 2));
+  }
+});
+
 test('where a blob is aligned its numbers are not copied', () => {
   const wire = encodeInferRequest(
     request([{ name: 'x', datatype: 'UINT8', shape: [4], data: Uint8Array.of(1, 2, 3, 4) }]),

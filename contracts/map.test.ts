@@ -23,7 +23,8 @@ function subjectsInCode(): string[] {
   return [...body.matchAll(/['`](massif\.[^'`]+)['`]/g)].flatMap(([, template = '']) => {
     const subject = template.replace(/\$\{(?:subjectToken\()?(\w+)\)?\}/g, '<$1>');
     if (!subject.includes('<verb>')) return [subject];
-    return verbs(subject.includes('.registry.') ? 'RegistryVerb' : 'ShardVerb').map((verb) =>
+    const [, family = ''] = subject.split('.');
+    return verbs(`${family[0]?.toUpperCase()}${family.slice(1)}Verb`).map((verb) =>
       subject.replace('<verb>', verb),
     );
   });

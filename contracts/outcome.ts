@@ -1,4 +1,4 @@
-// What an engine tells a router whose requests it answered straight to their callers: one small message per batch.
+// What an engine tells a router whose requests it answered straight to their callers: one small message for each batch or few.
 // The engine groups by the prefix of the reply subject (all before the last dot) and publishes to `<prefix>.outcomes`.
 import { z } from 'zod';
 
@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const Outcome = z.tuple([z.string(), z.int(), z.number()]);
 export type Outcome = z.infer<typeof Outcome>;
 
-/** Outcomes of one batch, with the replica's queue depth after it. */
+/** Outcomes of the last few milliseconds, with the replica's requests in flight after them. */
 export const Outcomes = z.object({
   replica: z.string(),
   inFlight: z.int(),

@@ -17,6 +17,10 @@ export const subjects = {
   shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
   /** Command line, services -> registry. Queue group `registry`. */
   registry: (verb: RegistryVerb) => `massif.registry.${verb}` as const,
+  /** Command line, gateway -> trainer. Queue group `trainer`. */
+  trainer: (verb: TrainerVerb) => `massif.trainer.${verb}` as const,
+  /** Trainer -> the work queue of jobs: the id of one that waits. */
+  jobs: (kind: string) => `massif.jobs.${kind}` as const,
   /** Gateway -> every process of a region: its metrics in Prometheus' text form. */
   metrics: (region: string) => `massif.metrics.${region}` as const,
   /** Operator -> every process: who is there, which build, since when. */
@@ -25,6 +29,8 @@ export const subjects = {
 
 export type RegistryVerb =
   'push' | 'models' | 'show' | 'alias' | 'deploy' | 'undeploy' | 'endpoints' | 'archive' | 'lineage';
+
+export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
 
 export type ShardVerb = 'recycle' | 'drain' | 'inspect';
 
@@ -37,7 +43,12 @@ export const wildcards = {
 };
 
 /** Members of a queue group share the messages; the server prefers members of its own region. */
-export const queues = { router: 'router', registry: 'registry', replica: 'replica' } as const;
+export const queues = {
+  router: 'router',
+  registry: 'registry',
+  trainer: 'trainer',
+  replica: 'replica',
+} as const;
 
 /** An engine publishes only to subjects of this shape, never to any other that a header may name. */
 export const isInbox = (subject: string): boolean => /^_INBOX(_[\w-]+)?(\.[\w-]+){1,4}$/.test(subject);

@@ -1,8 +1,12 @@
-import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Envelope } from '../../contracts/manifest.js';
+import { rootOf, signManifest, verifyManifest } from '../../services/mesh/manifest.js';
+import { privateKeyOf, publicKeyOf } from '../../services/mesh/signing-key.js';
+import { TRUST_FILES } from '../../services/mesh/trust-files.js';
+import { verifyPolicy } from '../../services/mesh/trust-policy.js';
 import { prepareKeys } from './keys.js';
 
 let dir: string;
@@ -13,21 +17,23 @@ afterEach(async () => {
   await rm(join(dir, '..'), { recursive: true, force: true });
 });
 
-test.each(['publisher', 'approver'])('what the %s signs, its public key verifies', async (signer) => {
+const read = (name: string): Promise<string> => readFile(join(dir, name), 'utf8');
+
+test('what the publisher signs, the policy of the trust root admits', async () => {
   await prepareKeys(dir);
-  const [secret, known] = await Promise.all(
-    [`${signer}.pem`, `${signer}.pub.pem`].map(async (name) => readFile(join(dir, name), 'utf8')),
-  );
-  const body = Buffer.from('a manifest');
-  const signature = sign('sha256', body, createPrivateKey(secret ?? ''));
-  expect(verify('sha256', body, createPublicKey(known ?? ''), signature)).toBe(true);
+  const envelope = Envelope.parse(JSON.parse(await read(TRUST_FILES.policy)));
+  const policy = verifyPolicy(envelope, publicKeyOf(await read(TRUST_FILES.rootKey)));
+  const files = [{ name: 'model.onnx', digest: 'a'.repeat(64), bytes: 1 }];
+  const { bundle } = signManifest('mine', files, privateKeyOf(await read('publisher.pem')));
+  const { root } = verifyManifest(bundle, 'mine', { current: () => policy }, Date.now());
+  expect(root).toBe(rootOf(files));
 });
 
 test('a second start finds the same keys, which only this user can read', async () => {
   await prepareKeys(dir);
-  const before = await readFile(join(dir, 'publisher.pem'), 'utf8');
+  const before = await read('publisher.pem');
   await prepareKeys(dir);
-  expect(await readFile(join(dir, 'publisher.pem'), 'utf8')).toBe(before);
+  expect(await read('publisher.pem')).toBe(before);
   expect((await stat(join(dir, 'publisher.pem'))).mode & 0o777).toBe(0o600);
   expect((await stat(dir)).mode & 0o777).toBe(0o700);
 });

@@ -1,7 +1,7 @@
 // The NATS front door: requests to `massif.infer.<endpoint>` come in here, answers go from the engines straight to the callers,
 // and what concerns the router alone (outcomes, retryable failures, nobody there) comes to its own inbox. Not through Nest's
 // dispatch: a context, two promises and a decoder per message would cost more than all that is done here.
-import { type Msg, nuid, type Subscription } from '@nats-io/transport-node';
+import { type Msg, nuid, type PublishOptions, type Subscription } from '@nats-io/transport-node';
 import { ERRORS, type Failure, failure, toFailure } from '../../contracts/errors.js';
 import { EndpointName, Label } from '../../contracts/names.js';
 import { OUTCOMES_TOKEN } from '../../contracts/outcome.js';
@@ -146,15 +146,9 @@ export class RouterDoor implements Wire {
   private accept(message: Msg): void {
     const replyTo = message.reply;
     if (!replyTo) return this.dropped.inc({ why: 'missing' });
-    // Ours and the server's subjects are not for strangers to make us write to.
-    if (/^(massif\.|\$)/.test(replyTo)) return this.dropped.inc({ why: 'internal' });
     let requestId: string | undefined;
     try {
-      if (!isInbox(replyTo))
-        throw failure(
-          'BAD_REQUEST',
-          'The reply subject must be an inbox, as NATS clients make them (_INBOX.>).',
-        );
+      if (!isInbox(replyTo)) return this.refuseReply(replyTo);
       this.checkRoom(message.data.length);
       const target = inferTarget(message.subject);
       this.checkNames(target.endpoint, target.version);
@@ -168,6 +162,13 @@ export class RouterDoor implements Wire {
       this.parts.endpoint.refused(0, reason.message);
       this.send(replyTo, reason, requestId, 0);
     }
+  }
+
+  /** An engine would not write there. Nor do we to subjects of ours or of the server: no stranger makes us. */
+  private refuseReply(replyTo: string): void {
+    if (/^(massif\.|\$)/.test(replyTo)) return this.dropped.inc({ why: 'internal' });
+    const sentence = 'The reply subject must be an inbox, as NATS clients make them (_INBOX.>).';
+    this.send(replyTo, failure('BAD_REQUEST', sentence), undefined, 0);
   }
 
   private checkRoom(bytes: number): void {
@@ -214,17 +215,17 @@ export class RouterDoor implements Wire {
   private relay({ asked }: Call, message: Msg): void {
     const text = headerText(message);
     const lines = text.slice(text.indexOf('\r\n') + 2, -2);
-    this.parts.bus.nc.publish(
-      asked.replyTo,
-      message.data,
-      text === '' ? {} : { headers: headerBlock(lines) },
-    );
+    this.answer(asked.replyTo, message.data, text === '' ? {} : { headers: headerBlock(lines) });
   }
 
   private send(replyTo: string, reason: Failure, requestId: string | undefined, attempts: number): void {
     const { headers, data } = refusalOf(reason, requestId, attempts);
+    this.answer(replyTo, data, { headers });
+  }
+
+  private answer(replyTo: string, data: Uint8Array, options: PublishOptions): void {
     try {
-      this.parts.bus.nc.publish(replyTo, data, { headers });
+      this.parts.bus.nc.publish(replyTo, data, options);
     } catch {
       // The connection is closed: the caller finds out by itself.
     }

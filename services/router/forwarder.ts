@@ -74,7 +74,12 @@ export class Forwarder {
     this.calls++;
     this.bytes += asked.body.length;
     budget.request();
-    this.advance(call, call.arrivedMs);
+    try {
+      this.advance(call, call.arrivedMs);
+    } catch (error) {
+      // A mistake of ours: the call must not stay in the books.
+      this.giveUp(call, toFailure(error));
+    }
   }
 
   /** Engines answer callers themselves and say so here. */

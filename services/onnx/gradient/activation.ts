@@ -5,7 +5,8 @@ import { scaled } from './elementwise.js';
 import type { Asked, GradientRule, GradientRules } from './rule.js';
 
 const number = (asked: Asked, value: number): string => asked.write.float(value, asked.output());
-const isPositive = (asked: Asked, name: string): string => asked.write.op('Greater', [name, number(asked, 0)]);
+const isPositive = (asked: Asked, name: string): string =>
+  asked.write.op('Greater', [name, number(asked, 0)]);
 
 /** dY where x > 0, else what `below` says. */
 const kinked =
@@ -24,9 +25,7 @@ const pRelu: GradientRule = (asked) => {
   const [x, slope] = [asked.input(0), asked.input(1)];
   const below = write.op('Min', [x, number(asked, 0)]);
   return [
-    asked.wants(0)
-      ? write.op('Where', [isPositive(asked, x), dY, write.op('Mul', [dY, slope])])
-      : undefined,
+    asked.wants(0) ? write.op('Where', [isPositive(asked, x), dY, write.op('Mul', [dY, slope])]) : undefined,
     asked.wants(1) ? sumToInput(asked, write.op('Mul', [dY, below]), 1) : undefined,
   ];
 };
@@ -83,10 +82,7 @@ export const activation: GradientRules = {
   LeakyRelu: leakyRelu,
   PRelu: pRelu,
   ThresholdedRelu: (asked) => {
-    const mask = asked.write.op('Greater', [
-      asked.input(0),
-      number(asked, floatOf(asked.node, 'alpha', 1)),
-    ]);
+    const mask = asked.write.op('Greater', [asked.input(0), number(asked, floatOf(asked.node, 'alpha', 1))]);
     return [asked.write.op('Where', [mask, asked.dY, number(asked, 0)])];
   },
   Elu: kinked((asked) => {
@@ -95,9 +91,7 @@ export const activation: GradientRules = {
   }),
   Celu: kinked((asked) => {
     const alpha = floatOf(asked.node, 'alpha', 1);
-    const power = asked.write.op('Exp', [
-      asked.write.op('Mul', [asked.input(0), number(asked, 1 / alpha)]),
-    ]);
+    const power = asked.write.op('Exp', [asked.write.op('Mul', [asked.input(0), number(asked, 1 / alpha)])]);
     return asked.write.op('Mul', [asked.dY, power]);
   }),
   Selu: (asked) => {

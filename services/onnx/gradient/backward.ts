@@ -31,7 +31,8 @@ export function writeGradients(
   for (const [value, gradient] of seeds) contributions.set(value, [gradient]);
   for (const node of order.reverse()) {
     node.output.forEach(settle);
-    if (!node.output.some((name) => gradients.has(name)) || !node.input.some((name) => wanted.has(name))) continue;
+    if (!node.output.some((name) => gradients.has(name)) || !node.input.some((name) => wanted.has(name)))
+      continue;
     if (stopsGradient(node)) continue;
     const parts = ruleFor(node)(new Asked(write, node, gradients, wanted, forms));
     node.input.forEach((name, i) => {

@@ -15,7 +15,8 @@ export function flippedInputGradient(shape: Convolution, w: string, dY: string):
   const { write } = shape.asked;
   const { kernel, dilations, begin, end, strides } = window;
   const isDepthwise = group === channels && group === filters;
-  if (strides.some((stride) => stride !== 1) || (group !== 1 && !isDepthwise) || channels === 1) return undefined;
+  if (strides.some((stride) => stride !== 1) || (group !== 1 && !isDepthwise) || channels === 1)
+    return undefined;
   const reach = kernel.map((size, i) => at(dilations, i) * (size - 1));
   const pads = [begin, end].flatMap((side) => reach.map((far, i) => far - at(side, i)));
   if (pads.some((pad) => pad < 0)) return undefined;
@@ -29,7 +30,8 @@ export function flippedInputGradient(shape: Convolution, w: string, dY: string):
         write.ints(spatial),
         write.ints(spatial.map(() => -1)),
       ]);
-  const swapped = isDepthwise && group !== 1 ? turned : write.op('Transpose', [turned], { perm: [1, 0, ...spatial] });
+  const swapped =
+    isDepthwise && group !== 1 ? turned : write.op('Transpose', [turned], { perm: [1, 0, ...spatial] });
   return write.op('Conv', [dY, swapped], { dilations: [...dilations], pads, group });
 }
 
@@ -38,7 +40,11 @@ export function flippedInputGradient(shape: Convolution, w: string, dY: string):
  * [M, N * positions]: one product for the whole batch. Axes 0 and 1 are exchanged first, so that stacking needs no more
  * than copies.
  */
-export function stackedWeightGradient(shape: Convolution, image: string, gradient: string): string | undefined {
+export function stackedWeightGradient(
+  shape: Convolution,
+  image: string,
+  gradient: string,
+): string | undefined {
   const { window, group, channels, filters } = shape;
   const { write } = shape.asked;
   const { kernel } = window;
@@ -47,7 +53,7 @@ export function stackedWeightGradient(shape: Convolution, image: string, gradien
   const spatial = kernel.map((_, i) => i + 2);
   const exchange = (value: string): string => write.op('Transpose', [value], { perm: [1, 0, ...spatial] });
   // With one channel the exchange moves nothing.
-  const batchSize = write.shape(image)[0];
+  const batchSize = write.shape(shape.asked.input(0))[0];
   const turned =
     channels === 1 && typeof batchSize === 'number'
       ? write.op('Reshape', [image, write.ints([1, batchSize, ...window.input])])
@@ -65,11 +71,16 @@ export function stackedWeightGradient(shape: Convolution, image: string, gradien
 }
 
 /** Every filter sees one channel: for each position of the kernel an elementwise product and its sum. */
-export function depthwiseWeightGradient(shape: Convolution, image: string, gradient: string): string | undefined {
+export function depthwiseWeightGradient(
+  shape: Convolution,
+  image: string,
+  gradient: string,
+): string | undefined {
   const { window, group, channels, filters } = shape;
   const { write } = shape.asked;
   const { kernel } = window;
-  if (group === 1 || group !== channels || group !== filters || taps(kernel).length > MOST_TAPS) return undefined;
+  if (group === 1 || group !== channels || group !== filters || taps(kernel).length > MOST_TAPS)
+    return undefined;
   const spatial = kernel.map((_, i) => i + 2);
   const sums = shifted(shape, padded(shape, image)).map((part) => {
     const sum = write.reduce('Sum', write.op('Mul', [part, gradient]), [0, ...spatial], false);
@@ -92,7 +103,8 @@ function shifted({ window, asked: { write } }: Convolution, image: string): stri
     const starts = tap.map((position, i) => position * at(dilations, i));
     const ends = starts.map((start, i) => start + (at(output, i) - 1) * at(strides, i) + 1);
     const isWhole = starts.every(
-      (start, i) => start === 0 && ends[i] === at(input, i) + at(begin, i) + at(end, i) && at(strides, i) === 1,
+      (start, i) =>
+        start === 0 && ends[i] === at(input, i) + at(begin, i) + at(end, i) && at(strides, i) === 1,
     );
     if (isWhole) return image;
     return write.op('Slice', [

@@ -10,7 +10,8 @@ const rule: GradientRule = (asked) => {
   const x = asked.input(0);
   const mask = write.op('Cast', [asked.demandOutput(1)], { to: write.dataType(x) });
   const ratio = write.numbers(asked.node.input[1])?.[0] ?? RATIO;
-  if (asked.has(1) && write.numbers(asked.input(1)) === undefined) throw asked.refuse('a ratio that is computed');
+  if (asked.has(1) && write.numbers(asked.input(1)) === undefined)
+    throw asked.refuse('a ratio that is computed');
   return [write.op('Mul', [dY, write.op('Mul', [mask, write.float(1 / (1 - ratio), x)])])];
 };
 

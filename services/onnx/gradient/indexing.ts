@@ -24,7 +24,9 @@ const gather: GradientRule = (asked) => {
   const gradient = write.op('Reshape', [dY, flat]);
   const column = write.ints(Array.from({ length: rank }, (_, i) => (i === axis ? -1 : 1)));
   const spread = write.op('Expand', [write.op('Reshape', [indices, column]), write.op('Shape', [gradient])]);
-  return [write.op('ScatterElements', [write.zerosLike(table), spread, gradient], { axis, reduction: 'add' })];
+  return [
+    write.op('ScatterElements', [write.zerosLike(table), spread, gradient], { axis, reduction: 'add' }),
+  ];
 };
 
 function padBack(asked: Asked, axis: number, index: number): string {
@@ -41,9 +43,7 @@ function padBack(asked: Asked, axis: number, index: number): string {
 const gatherElements: GradientRule = (asked) => {
   const axis = intOf(asked.node, 'axis', 0);
   const zeros = asked.write.zerosLike(asked.input(0));
-  return [
-    asked.write.op('ScatterElements', [zeros, asked.input(1), asked.dY], { axis, reduction: 'add' }),
-  ];
+  return [asked.write.op('ScatterElements', [zeros, asked.input(1), asked.dY], { axis, reduction: 'add' })];
 };
 
 const gatherND: GradientRule = (asked) => {
@@ -69,7 +69,9 @@ const scatter =
     if (reduction !== 'none' && reduction !== 'add') throw asked.refuse(`reduction ${reduction}`);
     const axis = opType === 'ScatterElements' ? { axis: intOf(node, 'axis', 0) } : {};
     const cleared = (): string =>
-      reduction === 'add' ? dY : write.op(opType, [dY, asked.input(1), write.zerosLike(asked.input(2))], axis);
+      reduction === 'add'
+        ? dY
+        : write.op(opType, [dY, asked.input(1), write.zerosLike(asked.input(2))], axis);
     return [
       asked.wants(0) ? cleared() : undefined,
       undefined,

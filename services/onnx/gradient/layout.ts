@@ -94,7 +94,8 @@ const slice: GradientRule = (asked) => {
 /** Negative pads cut off; that they may is what makes this its own opposite. */
 const pad: GradientRule = (asked) => {
   const { write } = asked;
-  if (stringOf(asked.node, 'mode', 'constant') !== 'constant') throw asked.refuse('a mode other than constant');
+  if (stringOf(asked.node, 'mode', 'constant') !== 'constant')
+    throw asked.refuse('a mode other than constant');
   const pads = write.numbers(asked.node.input[1]);
   if (pads === undefined) throw asked.refuse('pads that are computed');
   const axes = asked.has(3) ? [asked.input(3)] : [];

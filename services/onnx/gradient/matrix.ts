@@ -75,7 +75,9 @@ function batchedProduct(asked: Asked): (string | undefined)[] {
 
 function swapLast({ write }: Asked, value: string, like: string): string {
   const rank = write.rank(like);
-  const perm = Array.from({ length: rank }, (_, i) => (i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i));
+  const perm = Array.from({ length: rank }, (_, i) =>
+    i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i,
+  );
   return write.op('Transpose', [value], { perm });
 }
 
@@ -91,18 +93,18 @@ const gemm: GradientRule = (asked) => {
       transB: rightTurned,
     });
   const dA = (): string =>
-    transA === 0
-      ? product(dY, asked.input(1), 0, 1 - transB)
-      : product(asked.input(1), dY, transB, 1);
+    transA === 0 ? product(dY, asked.input(1), 0, 1 - transB) : product(asked.input(1), dY, transB, 1);
   const dB = (): string =>
-    transB === 0
-      ? product(asked.input(0), dY, 1 - transA, 0)
-      : product(dY, asked.input(0), 1, transA);
+    transB === 0 ? product(asked.input(0), dY, 1 - transA, 0) : product(dY, asked.input(0), 1, transA);
   const dC = (): string => {
     const sum = sumToInput(asked, dY, 2);
     return beta === 1 ? sum : write.op('Mul', [sum, write.float(beta, asked.output())]);
   };
-  return [asked.wants(0) ? dA() : undefined, asked.wants(1) ? dB() : undefined, asked.wants(2) ? dC() : undefined];
+  return [
+    asked.wants(0) ? dA() : undefined,
+    asked.wants(1) ? dB() : undefined,
+    asked.wants(2) ? dC() : undefined,
+  ];
 };
 
 export const matrix: GradientRules = { MatMul: matMul, Gemm: gemm };

@@ -12,8 +12,7 @@ function poolWindow(asked: Asked): Window {
 /** Windows that neither meet nor leave anything out, nor reach into pads. */
 const isTiling = ({ kernel, strides, dilations, begin, end }: Window): boolean =>
   kernel.every(
-    (size, i) =>
-      size === at(strides, i) && at(dilations, i) === 1 && at(begin, i) === 0 && at(end, i) === 0,
+    (size, i) => size === at(strides, i) && at(dilations, i) === 1 && at(begin, i) === 0 && at(end, i) === 0,
   );
 
 /**
@@ -37,7 +36,10 @@ const maxPool: GradientRule = (asked) => {
   }
   const flat = (value: string): string => write.op('Reshape', [value, write.ints([-1])]);
   const zeros = write.op('Reshape', [write.zerosLike(x), write.ints([-1])]);
-  const scattered = write.op('ScatterElements', [zeros, flat(indices), flat(dY)], { axis: 0, reduction: 'add' });
+  const scattered = write.op('ScatterElements', [zeros, flat(indices), flat(dY)], {
+    axis: 0,
+    reduction: 'add',
+  });
   return [write.reshapeLike(scattered, x)];
 };
 
@@ -60,7 +62,11 @@ const averagePool: GradientRule = (asked) => {
         ),
       ]);
   const channels = write.size(x, 1);
-  const ones = write.floats([channels, 1, ...kernel], new Float32Array(channels * taps(kernel).length).fill(1), x);
+  const ones = write.floats(
+    [channels, 1, ...kernel],
+    new Float32Array(channels * taps(kernel).length).fill(1),
+    x,
+  );
   return [
     write.op('ConvTranspose', [share, ones], {
       group: channels,

@@ -28,7 +28,13 @@ const resize: GradientRule = (asked) => {
   return [gradient];
 };
 
-const TRANSFORMATIONS = new Set(['half_pixel', 'pytorch_half_pixel', 'asymmetric', 'align_corners', 'half_pixel_symmetric']);
+const TRANSFORMATIONS = new Set([
+  'half_pixel',
+  'pytorch_half_pixel',
+  'asymmetric',
+  'align_corners',
+  'half_pixel_symmetric',
+]);
 
 /** The axis goes last, is multiplied, and goes back. */
 function alongAxis({ write }: Asked, value: string, matrix: string, axis: number, rank: number): string {

@@ -81,7 +81,6 @@ const negativeLogLikelihood: GradientRule = (asked) => {
   return [asked.write.op('Neg', [asked.write.op('Mul', [oneHot, rowGradient(asked, weight)])])];
 };
 
-
 export const softmaxes: GradientRules = {
   Softmax: softmax,
   LogSoftmax: logSoftmax,

@@ -16,12 +16,7 @@ export interface Window {
 }
 
 /** `image` is the wide side, `windows` the side with one element per window position. */
-export function windowOf(
-  asked: Asked,
-  image: string,
-  windows: string,
-  kernel: readonly number[],
-): Window {
+export function windowOf(asked: Asked, image: string, windows: string, kernel: readonly number[]): Window {
   const { node, write } = asked;
   const axes = kernel.map((_, i) => i);
   const strides = intsOf(node, 'strides') ?? axes.map(() => 1);

@@ -132,7 +132,9 @@ export class Writer {
   /** How many elements the axes of a value span, as a scalar of its type. */
   count(name: string, axes?: readonly number[]): string {
     const shape = this.shape(name);
-    const spanned = (axes ?? shape.map((_, i) => i)).map((axis) => shape[axis < 0 ? axis + shape.length : axis]);
+    const spanned = (axes ?? shape.map((_, i) => i)).map(
+      (axis) => shape[axis < 0 ? axis + shape.length : axis],
+    );
     if (spanned.every((dim) => typeof dim === 'number'))
       return this.float(
         (spanned as number[]).reduce((a, b) => a * b, 1),
@@ -146,7 +148,11 @@ export class Writer {
   private real(dims: readonly number[], values: ArrayLike<number>, like: string): Tensor {
     const dataType = this.dataType(like);
     assert(dataType === T.FLOAT || dataType === T.DOUBLE, `"${like}" is not real`);
-    return { dataType, dims, data: dataType === T.FLOAT ? Float32Array.from(values) : Float64Array.from(values) };
+    return {
+      dataType,
+      dims,
+      data: dataType === T.FLOAT ? Float32Array.from(values) : Float64Array.from(values),
+    };
   }
 
   private share(key: string, make: () => Tensor): string {

@@ -2,6 +2,7 @@
 import type { NodeProto } from '../proto/onnx_pb.js';
 import { attentionLayers } from './attention.js';
 import { controlFlow } from './control-flow.js';
+import { einsum } from './einsum.js';
 import { elementwise } from './elementwise.js';
 import { indexing } from './indexing.js';
 import { layout } from './layout.js';
@@ -19,6 +20,7 @@ import type { Rule, Rules } from './rule.js';
 const RULES: Rules = {
   ...elementwise,
   ...matrix,
+  ...einsum,
   ...window,
   ...layout,
   ...indexing,

@@ -1,5 +1,5 @@
 // Sends what a replica has to say: results and final errors the short way home to the caller, retryable failures to the router
-// alone, and to each router one message per batch with the outcomes of what it forwarded. Replicas use it, nothing else.
+// alone, and to each router now and then one message with the outcomes of what it forwarded. Replicas use it, nothing else.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Failure, failure } from '../../../contracts/errors.js';
 import { headers } from '../../../contracts/headers.js';
@@ -7,6 +7,7 @@ import type { Body } from '../../../contracts/infer-body.js';
 import { type Outcome, OUTCOMES_TOKEN, type Outcomes } from '../../../contracts/outcome.js';
 import { isInbox } from '../../../contracts/subjects.js';
 import { errorReply } from '../../mesh/error-reply.js';
+import type { Clock } from '../../mesh/clock.js';
 import { headerBlock, headerLine } from '../../mesh/header-block.js';
 
 export interface ReturnAddress {
@@ -19,16 +20,22 @@ export interface ReturnAddress {
 
 const OK = 200;
 const OUTCOMES_MAX = 4_096;
+// A message wakes the router's process, which on a busy machine takes the core from a caller that has its answer already: one
+// every few milliseconds is enough for breakers and load, and far below the shortest attempt time-out (60 ms).
+const OUTCOMES_EVERY_MS = 3;
 /** Room for the headers of an answer inside the server's payload limit. */
 const HEADER_BYTES_MAX = 1_024;
 
 export class Answers {
   private readonly outcomes = new Map<string, Outcome[]>();
   private readonly replicaLine: string;
+  private inFlight = 0;
+  private cancel: (() => void) | undefined;
 
   constructor(
     private readonly nc: NatsConnection,
     private readonly replica: string,
+    private readonly clock: Pick<Clock, 'after'>,
   ) {
     this.replicaLine = headerLine(headers.replica, replica);
   }
@@ -62,16 +69,20 @@ export class Answers {
     if (!alone) this.note(to.sender, error.http, engineUs);
   }
 
-  /** After each batch: everything noted, one message a router. */
-  flush(inFlight: number): void {
-    if (this.outcomes.size === 0) return;
+  /** After each batch: what was noted goes out soon. */
+  settle(inFlight: number): void {
+    this.inFlight = inFlight;
+    if (this.outcomes.size > 0) this.cancel ??= this.clock.after(OUTCOMES_EVERY_MS, () => this.flush());
+  }
+
+  /** Everything noted, one message a router. */
+  flush(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+    const { replica, inFlight } = this;
     for (const [prefix, done] of this.outcomes) {
       for (let from = 0; from < done.length; from += OUTCOMES_MAX) {
-        const message: Outcomes = {
-          replica: this.replica,
-          inFlight,
-          done: done.slice(from, from + OUTCOMES_MAX),
-        };
+        const message: Outcomes = { replica, inFlight, done: done.slice(from, from + OUTCOMES_MAX) };
         this.publish(`${prefix}.${OUTCOMES_TOKEN}`, Buffer.from(JSON.stringify(message)));
       }
     }

@@ -119,7 +119,7 @@ export class Replica implements Turn {
       // The first of a batch waited longest: the honest number for whoever compares replicas.
       this.latencyMs += (this.heldMs(first) - this.latencyMs) * LATENCY_WEIGHT;
     }
-    this.parts.answers.flush(this.inFlight);
+    this.parts.answers.settle(this.inFlight);
     if (this.inFlight === 0) this.emptied?.();
     return this.queue.length > 0;
   }
@@ -131,6 +131,7 @@ export class Replica implements Turn {
     for (const one of this.queue.takeAll()) this.refuse(one, this.leaving());
     // A run cannot be stopped, and its memory must not go away under it.
     if (this.running > 0) await this.empty();
+    this.parts.answers.flush();
     await this.parts.session.release();
   }
 

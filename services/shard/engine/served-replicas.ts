@@ -114,7 +114,7 @@ export class ServedReplicas {
         session,
         loop: this.loop,
         clock: this.parts.clock,
-        answers: new Answers(this.parts.nc, id),
+        answers: new Answers(this.parts.nc, id, this.parts.clock),
         aboutToRun: () => this.parts.note.about(number),
       },
     );

@@ -1,0 +1,86 @@
+// The conversation with the trainer, and the record it keeps of each job in KV. Buckets and keys are in contracts/buckets.ts.
+import { z } from 'zod';
+import { Digest, Label, ModelName } from './names.js';
+import { TrainJob } from './train-job.js';
+import { TrainReport } from './train-report.js';
+
+export const JobId = z.string().regex(/^[a-z0-9-]{8,40}$/);
+
+export const JobState = z.enum([
+  'queued',
+  'preparing',
+  'training',
+  'publishing',
+  'done',
+  'failed',
+  'cancelled',
+]);
+export type JobState = z.infer<typeof JobState>;
+
+export const JobProgress = z.object({
+  epoch: z.int(),
+  epochs: z.int(),
+  step: z.int(),
+  loss: z.number().optional(),
+  validationLoss: z.number().optional(),
+  validationAccuracy: z.number().optional(),
+  /** Estimated from the speed so far. */
+  msLeft: z.number().optional(),
+});
+export type JobProgress = z.infer<typeof JobProgress>;
+
+export const JobRecord = z.object({
+  id: JobId,
+  job: TrainJob,
+  state: JobState,
+  /** How often somebody began or went on with it; grows when a trainer was lost. */
+  attempts: z.int(),
+  /** The process that works on it. */
+  worker: z.string().optional(),
+  cancelAsked: z.boolean(),
+  progress: JobProgress.optional(),
+  /** Steps that are safe: a new attempt goes on from here. */
+  checkpointStep: z.int().optional(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  result: z
+    .object({
+      accuracy: z.number(),
+      measuredOn: z.enum(['test', 'validation']),
+      version: z.object({ model: ModelName, label: Label, digest: Digest }).optional(),
+    })
+    .optional(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type JobRecord = z.infer<typeof JobRecord>;
+
+/** A job in full, or a recipe that the trainer knows, with what should differ. */
+export const SubmitRequest = z.union([
+  z.object({ job: TrainJob }),
+  z.object({
+    recipe: z.string().max(64),
+    model: ModelName.optional(),
+    label: Label.optional(),
+    seed: z.int().min(0).optional(),
+    epochs: z.int().min(1).optional(),
+    aliases: z.array(Label).max(16).default([]),
+    publish: z.boolean().default(true),
+  }),
+]);
+export type SubmitRequest = z.infer<typeof SubmitRequest>;
+export const JobReply = z.object({ record: JobRecord });
+export type JobReply = z.infer<typeof JobReply>;
+
+export const JobQuery = z.object({ id: JobId });
+export type JobQuery = z.infer<typeof JobQuery>;
+
+export const JobsReply = z.object({
+  jobs: z.array(JobRecord),
+  recipes: z.array(z.object({ name: z.string(), summary: z.string() })),
+});
+export type JobsReply = z.infer<typeof JobsReply>;
+
+export const ReportReply = z.object({ report: TrainReport });
+export type ReportReply = z.infer<typeof ReportReply>;
+
+export const QueuedJob = z.object({ id: JobId });
