@@ -106,7 +106,7 @@ function replicaView(shard: number, version: string, random: () => number): Repl
 function timeDecisions(table: RouteTable, count: number, random: () => number, only?: string) {
   const names = Array.from({ length: 4_096 }, () => only ?? `endpoint-${Math.floor(random() * ENDPOINTS)}`);
   const userNames = Array.from({ length: 4_096 }, (_, i) => `user-${i}`);
-  const samples = new Array<number>(count);
+  const samples = Array.from({ length: count }, () => 0);
   let refused = 0;
   for (let i = -20_000; i < count; i++) {
     const user = i % 2 === 0 ? userNames[(i >>> 1) % 4_096] : undefined;

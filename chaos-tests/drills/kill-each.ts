@@ -29,9 +29,9 @@ const PLAIN_LOSS_MAX: Record<(typeof KINDS)[number], number> = {
   engine: 2,
   shard: 4,
   router: 8,
-  gateway: 200,
+  gateway: 100,
   registry: 0,
-  nats: 200,
+  nats: 100,
   consul: 0,
 };
 

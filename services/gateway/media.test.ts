@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { answerEncoding, bodyEncoding } from './media.js';
 
-test('JSON, octets, what curl -d says and no type at all are read', () => {
+test('JSON, octets, what curl -d and fetch say of a string, and no type at all are read', () => {
   for (const type of [
     undefined,
     'application/json',
     'Application/JSON; charset=utf-8',
     'application/octet-stream',
     'application/x-www-form-urlencoded',
+    'text/plain;charset=UTF-8',
   ])
     expect(bodyEncoding(type, undefined)).toBe('identity');
 });
@@ -19,7 +20,7 @@ test('gzip and deflate are read under their usual names', () => {
 });
 
 test.each([
-  ['text/plain', undefined],
+  ['text/html', undefined],
   ['multipart/form-data; boundary=x', undefined],
   ['application/json', 'br'],
   ['application/json', 'gzip, gzip'],

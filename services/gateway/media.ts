@@ -3,8 +3,9 @@ import { failure } from '../../contracts/errors.js';
 
 export type Encoding = 'identity' | 'gzip' | 'deflate';
 
-// The last one is what `curl -d` says of every body; it is read as the JSON that it is, as other servers of the protocol do.
-const READABLE = /^application\/(json|octet-stream|[\w.-]+\+json|x-www-form-urlencoded)$/;
+// `curl -d` calls every body a form, fetch() calls every string plain text: both are read as the JSON that they are, as other
+// servers of the protocol do.
+const READABLE = /^(application\/(json|octet-stream|[\w.-]+\+json|x-www-form-urlencoded)|text\/plain)$/;
 
 /** Throws UNSUPPORTED_ENCODING for a type or an encoding that we do not read; no type at all is taken for JSON. */
 export function bodyEncoding(contentType: string | undefined, contentEncoding: string | undefined): Encoding {

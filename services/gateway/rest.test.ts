@@ -251,7 +251,7 @@ test('every refusal has its status, its code and its sentence', async () => {
   expect(await errorOf(await infer('{}', {}, 'a%2Fb/infer'))).toEqual([404, 'ENDPOINT_UNKNOWN']);
   expect(await errorOf(await infer('{}', {}, `${'x'.repeat(300)}/infer`))).toEqual([404, 'ENDPOINT_UNKNOWN']);
   expect(await errorOf(await infer('{}', {}, 'echo/versions/9/infer'))).toEqual([404, 'VERSION_UNKNOWN']);
-  expect(await errorOf(await infer('{}', { 'Content-Type': 'text/plain' }))).toEqual([
+  expect(await errorOf(await infer('{}', { 'Content-Type': 'text/html' }))).toEqual([
     415,
     'UNSUPPORTED_ENCODING',
   ]);
