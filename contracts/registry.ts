@@ -23,6 +23,17 @@ export const Card = z.object({
   warmDims: z.record(z.string(), z.int().min(1)).default({}),
   /** Runs longer than this are taken for stuck and the engine is replaced. */
   runLimitMs: z.int().min(10).max(600_000).default(30_000),
+  /** Of a version that the trainer made: enough to make it again. */
+  training: z
+    .object({
+      job: z.string().max(64),
+      dataDigest: Digest,
+      seed: z.int(),
+      accuracy: z.number(),
+      measuredOn: z.enum(['test', 'validation']),
+      environment: z.record(z.string().max(64), z.string().max(200)),
+    })
+    .optional(),
 });
 export type Card = z.infer<typeof Card>;
 

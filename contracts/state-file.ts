@@ -10,6 +10,8 @@ export const RegionDoors = z.object({
   /** The region whose registry writes; exactly one has it. */
   home: z.boolean(),
   rest: z.url(),
+  /** Host and port; absent where the gRPC door is closed. */
+  grpc: z.string().optional(),
   nats: z.string().startsWith('nats://'),
   consul: z.url(),
 });

@@ -65,26 +65,42 @@ export const SplitSpec = z.object({
 });
 
 const Width = z.int().min(1).max(4_096);
+const Dropout = z.number().min(0).max(0.9).default(0);
+const Heads = z.int().min(1).max(16).default(2);
+const Recurrent = {
+  embedding: Width.default(32),
+  hidden: Width.default(32),
+  bothWays: z.boolean().default(true),
+};
+/** Filters of the first layer; the others follow. */
+const Base = z.int().min(2).max(256).default(8);
+
 export const Network = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('linear') }),
-  z.object({ kind: z.literal('mlp'), hidden: z.array(Width).min(1).max(8) }),
+  z.object({ kind: z.literal('mlp'), hidden: z.array(Width).min(1).max(8), dropout: Dropout }),
   z.object({
     kind: z.literal('cnn'),
     /** Of each 3 x 3 convolution; each is followed by a pooling by two. */
     channels: z.array(Width).min(1).max(4),
     hidden: z.array(Width).max(4).default([64]),
+    dropout: Dropout,
   }),
-  z.object({ kind: z.literal('lstm'), embedding: Width.default(32), hidden: Width.default(32) }),
+  z.object({ kind: z.literal('alexnet'), base: Base }),
+  z.object({ kind: z.literal('vgg'), base: Base }),
+  z.object({ kind: z.literal('googlenet'), base: Base }),
+  z.object({ kind: z.literal('lstm'), ...Recurrent }),
+  z.object({ kind: z.literal('gru'), ...Recurrent }),
   z.object({
     kind: z.literal('transformer'),
     width: Width.default(32),
-    heads: z.int().min(1).max(16).default(2),
+    heads: Heads,
     layers: z.int().min(1).max(8).default(1),
+    dropout: Dropout,
   }),
   z.object({
     kind: z.literal('decoder'),
     width: Width.default(64),
-    heads: z.int().min(1).max(16).default(2),
+    heads: Heads,
     layers: z.int().min(1).max(8).default(2),
   }),
 ]);

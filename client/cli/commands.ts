@@ -6,11 +6,13 @@ import { doctor } from '../commands/doctor.js';
 import { endpoints } from '../commands/endpoints.js';
 import { explain } from '../commands/explain.js';
 import { infer } from '../commands/infer.js';
+import { jobs } from '../commands/jobs.js';
 import { lineage } from '../commands/lineage.js';
 import { models } from '../commands/models.js';
 import { push } from '../commands/push.js';
 import { status } from '../commands/status.js';
 import { top } from '../commands/top.js';
+import { train } from '../commands/train.js';
 import { undeploy } from '../commands/undeploy.js';
 import type { Command } from './command.js';
 
@@ -25,6 +27,8 @@ export const COMMANDS: readonly Command[] = [
   undeploy,
   models,
   push,
+  train,
+  jobs,
   alias,
   archive,
   lineage,

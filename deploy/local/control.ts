@@ -1,5 +1,6 @@
 // The control process, one in the mesh: what is written down and decided, away from the path of requests.
 import { start } from '../../services/mesh/start.js';
 import { registryService } from '../../services/registry/registry.module.js';
+import { trainerService } from '../../services/trainer/trainer.module.js';
 
-await start({ services: [registryService] });
+await start({ services: [registryService, trainerService] });

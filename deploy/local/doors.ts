@@ -13,12 +13,16 @@ export function describeMesh(state: MeshState): string {
 
 function describeRegion(region: RegionDoors): string {
   const examples = 'deploy/examples';
+  const grpcurl = 'grpcurl -plaintext -proto services/gateway/grpc/proto/open_inference_grpc.proto';
   const from = region.home ? '' : ` --region ${region.name}`;
   return [
     '',
     `${region.name}${region.home ? ' (home)' : ''}`,
     `  command line  npx massif infer ocr --image ${examples}/line.png${from}`,
     `  REST          curl -s ${region.rest}/v2/models/vad/infer -d @${examples}/vad.request.json`,
+    ...(region.grpc === undefined
+      ? []
+      : [`  gRPC          ${grpcurl} ${region.grpc} inference.GRPCInferenceService/ServerReady`]),
     `  NATS          nats --server ${region.nats} request massif.infer.vad "$(cat ${examples}/vad.request.json)"`,
     `  client        node ${examples}/client.mjs ${region.nats}`,
     `  Consul        ${region.consul}/v1/catalog/services`,

@@ -52,13 +52,16 @@ export class Keeper {
       undertaker: undertakerPid(),
       startedAt: this.#startedAt,
       keys: mesh?.topology.keys ?? '',
-      regions: (mesh?.topology.regions ?? []).map(({ name, home, restUrl, natsUrl, consulUrl }) => ({
-        name,
-        home,
-        rest: restUrl,
-        nats: natsUrl,
-        consul: consulUrl,
-      })),
+      regions: (mesh?.topology.regions ?? []).map(
+        ({ name, home, restUrl, grpcTarget, natsUrl, consulUrl }) => ({
+          name,
+          home,
+          rest: restUrl,
+          grpc: grpcTarget,
+          nats: natsUrl,
+          consul: consulUrl,
+        }),
+      ),
       processes: (mesh?.supervisor.list() ?? []).map(({ name, kind, pid, state }) => ({
         name,
         kind,

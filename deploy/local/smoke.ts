@@ -20,6 +20,7 @@ import {
 } from '../../contracts/infer-body.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { subjects } from '../../contracts/subjects.js';
+import { grpcDoor } from './smoke-grpc.js';
 import { root } from './root.mjs';
 import type { RegionDoors } from '../../contracts/state-file.js';
 import type { MeshState } from './state.mjs';
@@ -67,9 +68,11 @@ async function smokeRegion(region: RegionDoors, expected: Expected): Promise<Smo
     return readLabels(new TextDecoder().decode(await client.file(version, RESOURCES.labels)));
   };
   const nc = await connectNats({ servers: region.nats });
+  const grpc = region.grpc === undefined ? undefined : grpcDoor(region.grpc, TIMEOUT_MS);
   const doors: Record<string, Door> = {
     NATS: (endpoint) => viaBody((body) => askNats(nc, endpoint, body)),
     REST: (endpoint) => viaBody((body) => askRest(region.rest, endpoint, body)),
+    ...(grpc && { gRPC: grpc.door }),
     client: (endpoint) => async (inputs) => (await client.infer(endpoint, inputs)).outputs,
   };
   const lines: SmokeLine[] = [];
@@ -81,6 +84,7 @@ async function smokeRegion(region: RegionDoors, expected: Expected): Promise<Smo
     add(`${name}, vad`, intervalsText(expected.vad.speech), await found);
   }
   await nc.close();
+  grpc?.close();
   const command = (...args: string[]) =>
     said(() => runCommand(['infer', ...args, '--region', region.name, '--json']));
   const read = await command('ocr', '--image', samplePath(expected.ocr.image));

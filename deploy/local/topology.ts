@@ -19,6 +19,8 @@ export interface RegionPlan {
   readonly home: boolean;
   readonly ports: RegionPorts;
   readonly restUrl: string;
+  /** Host and port, as gRPC clients take it. */
+  readonly grpcTarget: string;
   readonly natsUrl: string;
   readonly consulUrl: string;
   readonly natsDir: string;
@@ -57,8 +59,12 @@ export function planMesh(options: TopologyOptions): Topology {
     MASSIF_KEYS: join(dir, 'keys'),
   });
   const service = (kind: string, entry: string, region: RegionPlan, name: string): ServicePlan => {
-    const door = kind === 'edge' || kind === 'gateway' ? { MASSIF_REST_PORT: String(region.ports.rest) } : {};
-    return { name, kind, entry, env: { ...env(region, name), ...door } };
+    const { rest, grpc } = region.ports;
+    const doors =
+      kind === 'edge' || kind === 'gateway'
+        ? { MASSIF_REST_PORT: String(rest), MASSIF_GRPC_PORT: String(grpc) }
+        : {};
+    return { name, kind, entry, env: { ...env(region, name), ...doors } };
   };
   const control = (region: RegionPlan): ServicePlan =>
     options.apart
@@ -94,6 +100,7 @@ function planRegion(name: string, index: number, base: number, dir: string): Reg
     home: index === 0,
     ports,
     restUrl: `http://127.0.0.1:${ports.rest}`,
+    grpcTarget: `127.0.0.1:${ports.grpc}`,
     natsUrl: `nats://127.0.0.1:${ports.nats}`,
     consulUrl: `http://127.0.0.1:${ports.consul}`,
     natsDir: join(dir, 'data', name, 'nats'),

@@ -5,11 +5,12 @@ import type { IncomingMessage } from 'node:http';
 import { nuid } from '@nats-io/transport-node';
 import { headers } from '../../contracts/headers.js';
 import type { Clock } from '../mesh/clock.js';
-import type { Log } from '../mesh/log.js';
+import type { Log, LogFields } from '../mesh/log.js';
 import { isRequestId } from '../mesh/request-head.js';
 import type { Metrics } from '../mesh/telemetry.js';
 
 const CALLER_WENT_AWAY = 499;
+const EVENTS = { rest: 'http.request', grpc: 'grpc.request' } as const;
 
 /** What the handlers know of a request so far. */
 export interface Access {
@@ -47,16 +48,22 @@ export class AccessLog {
   /** For the onRequest hook: from here on every answer carries the request id. */
   begin(request: FastifyRequest, reply: FastifyReply): Access {
     const given = request.headers[headers.requestId.toLowerCase()];
-    const requestId = typeof given === 'string' && isRequestId(given) ? given : nuid.next();
     const gone = new AbortController();
-    const access: Access = { requestId, arrivedMs: this.clock.monotonicMs(), gone: gone.signal };
+    const access = this.arrive(typeof given === 'string' ? given : undefined, gone.signal);
     this.open.set(request.raw, access);
-    reply.header(headers.requestId, requestId);
+    reply.header(headers.requestId, access.requestId);
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) gone.abort();
-      this.write(access, request, reply.raw.writableFinished ? reply.raw.statusCode : CALLER_WENT_AWAY);
+      const status = reply.raw.writableFinished ? reply.raw.statusCode : CALLER_WENT_AWAY;
+      this.depart(access, 'rest', status, { method: request.method, path: request.url.slice(0, 300) });
     });
     return access;
+  }
+
+  /** A request at a door that itself sees the end of it: `depart`. */
+  arrive(given: string | undefined, gone: AbortSignal): Access {
+    const requestId = given !== undefined && isRequestId(given) ? given : nuid.next();
+    return { requestId, arrivedMs: this.clock.monotonicMs(), gone };
   }
 
   of(request: FastifyRequest): Access {
@@ -65,7 +72,8 @@ export class AccessLog {
     return access;
   }
 
-  private write(access: Access, request: FastifyRequest, status: number): void {
+  /** `status` as HTTP counts, at every door: so one query covers all. */
+  depart(access: Access, door: keyof typeof EVENTS, status: number, asking: LogFields = {}): void {
     const { requestId, endpoint, asked, version = asked, replica, attempts, code, known } = access;
     const ms = this.clock.monotonicMs() - access.arrivedMs;
     if (endpoint !== undefined)
@@ -73,7 +81,7 @@ export class AccessLog {
         {
           endpoint: known ? endpoint : '',
           version: access.version ?? '',
-          door: 'rest',
+          door,
           code: String(status),
         },
         ms / 1e3,
@@ -82,8 +90,7 @@ export class AccessLog {
     if (endpoint === undefined && status < 400) return;
     const line = {
       requestId,
-      method: request.method,
-      path: request.url.slice(0, 300),
+      ...asking,
       endpoint,
       version,
       replica,
@@ -92,7 +99,7 @@ export class AccessLog {
       attempts,
       ms: Math.round(ms * 1e3) / 1e3,
     };
-    if (status >= 500) this.log.warn('http.request', line);
-    else this.log.info('http.request', line);
+    if (status >= 500) this.log.warn(EVENTS[door], line);
+    else this.log.info(EVENTS[door], line);
   }
 }

@@ -1,4 +1,4 @@
-// Bounds what the REST door holds at once, in requests and in bytes of their bodies. Full is an answer (503 with Retry-After).
+// Bounds what the doors hold at once, in requests and in bytes of their bodies. Full is an answer (503 with Retry-After).
 import { failure } from '../../contracts/errors.js';
 
 export interface AdmissionLimits {

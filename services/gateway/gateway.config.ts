@@ -1,4 +1,4 @@
-// What an operator may set for the REST door. Read once, while the module is made, before the port opens.
+// What an operator may set for the gateway's doors. Read once, while the module is made, before the port opens.
 import { z } from 'zod';
 import { type Environment, readEnv } from '../mesh/service-config.js';
 
@@ -9,6 +9,8 @@ export interface GatewayConfig {
   readonly inFlightMax: number;
   /** The same in bytes of bodies, so that a few hundred large ones do not fill the memory. */
   readonly heldMaxBytes: number;
+  /** Undefined: the gRPC door stays closed. */
+  readonly grpcPort: number | undefined;
 }
 
 const MIB = 1_048_576;
@@ -23,6 +25,12 @@ const GatewayEnvironment = z.object({
   MASSIF_REST_BODY_MAX_BYTES: wholeFrom(1_024).default(8 * MIB),
   MASSIF_REST_IN_FLIGHT_MAX: wholeFrom(1).default(1_024),
   MASSIF_REST_HELD_MAX_BYTES: wholeFrom(1_024).default(256 * MIB),
+  MASSIF_GRPC_PORT: z.coerce
+    .number('must be a port between 0 and 65535')
+    .int('must be a port between 0 and 65535')
+    .min(0, 'must be a port between 0 and 65535')
+    .max(65_535, 'must be a port between 0 and 65535')
+    .optional(),
 });
 
 export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
@@ -31,6 +39,7 @@ export function readGatewayConfig(env: Environment = process.env): GatewayConfig
     bodyMaxBytes: read.MASSIF_REST_BODY_MAX_BYTES,
     inFlightMax: read.MASSIF_REST_IN_FLIGHT_MAX,
     heldMaxBytes: read.MASSIF_REST_HELD_MAX_BYTES,
+    grpcPort: read.MASSIF_GRPC_PORT,
   });
 }
 

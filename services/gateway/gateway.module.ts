@@ -1,4 +1,4 @@
-// The gateway: the Open Inference Protocol over REST. A request meets, in this order: access log and request id, room (shed),
+// The gateway: the Open Inference Protocol over REST and gRPC. A request meets, in this order: access log and request id, room (shed),
 // body with its limits, headers and deadline, then the dispatcher, which calls the engines directly (route, breaker, retries).
 import { Module } from '@nestjs/common';
 import type { ServiceDefinition } from '../mesh/boot.js';
@@ -9,13 +9,15 @@ import type { Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import { RouteModule } from '../mesh/route.module.js';
 import { RouteView } from '../mesh/route-view.js';
+import type { MeshConfig } from '../mesh/service-config.js';
 import type { Metrics } from '../mesh/telemetry.js';
-import { BUS, CLOCK, LOG, METRICS, RANDOM } from '../mesh/tokens.js';
+import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { AccessLog } from './access-log.js';
 import { Admission } from './admission.js';
 import { attemptCounter } from './attempt-counter.js';
-import { bodyLimit, readGatewayConfig } from './gateway.config.js';
 import { Directory } from './directory.js';
+import { bodyLimit, type GatewayConfig, readGatewayConfig } from './gateway.config.js';
+import { GrpcDoor } from './grpc/grpc-door.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
 import { InferCalls } from './infer-calls.js';
 import { InferController } from './infer.controller.js';
@@ -25,6 +27,10 @@ import { OperationsController } from './operations.controller.js';
 import { restDoor } from './rest.js';
 import { ServerController } from './server.controller.js';
 import { VersionRecords } from './version-records.js';
+
+const GATEWAY_CONFIG = Symbol('GatewayConfig');
+/** How many bytes a body may have now. */
+const BODY_LIMIT = Symbol('BodyLimit');
 
 @Module({
   imports: [RouteModule],
@@ -42,19 +48,70 @@ import { VersionRecords } from './version-records.js';
       useFactory: (clock: Clock, log: Log, metrics: Metrics) => new AccessLog(clock, log, metrics),
     },
     HttpFailureFilter,
+    { provide: GATEWAY_CONFIG, useFactory: () => readGatewayConfig() },
+    {
+      provide: Admission,
+      inject: [GATEWAY_CONFIG],
+      useFactory: (config: GatewayConfig) => new Admission(config),
+    },
+    {
+      provide: BODY_LIMIT,
+      inject: [GATEWAY_CONFIG, BUS],
+      useFactory: (config: GatewayConfig, bus: Bus) => () =>
+        bodyLimit(config.bodyMaxBytes, bus.nc.info?.max_payload),
+    },
     {
       provide: InferCalls,
-      inject: [Dispatcher, RouteView, AccessLog, BUS, CLOCK],
-      useFactory: (dispatcher: Dispatcher, view: RouteView, access: AccessLog, bus: Bus, clock: Clock) => {
-        const config = readGatewayConfig();
-        const limitBytes = () => bodyLimit(config.bodyMaxBytes, bus.nc.info?.max_payload);
-        return new InferCalls(dispatcher, view, access, new Admission(config), limitBytes, clock);
-      },
+      inject: [Dispatcher, RouteView, AccessLog, Admission, BODY_LIMIT, CLOCK],
+      useFactory: (...parts: ConstructorParameters<typeof InferCalls>) => new InferCalls(...parts),
     },
     {
       provide: Directory,
       inject: [RouteView, BUS],
       useFactory: (view: RouteView, bus: Bus) => new Directory(view, new VersionRecords(bus)),
+    },
+    {
+      provide: GrpcDoor,
+      inject: [
+        GATEWAY_CONFIG,
+        MESH_CONFIG,
+        Dispatcher,
+        RouteView,
+        AccessLog,
+        Admission,
+        BODY_LIMIT,
+        CLOCK,
+        LOG,
+        Directory,
+        BUS,
+      ],
+      useFactory: (
+        { grpcPort: port, inFlightMax: callsMax }: GatewayConfig,
+        { restHost: host = '127.0.0.1' }: MeshConfig,
+        dispatcher: Dispatcher,
+        view: RouteView,
+        access: AccessLog,
+        admission: Admission,
+        limitBytes: () => number,
+        clock: Clock,
+        log: Log,
+        directory: Directory,
+        bus: Bus,
+      ) =>
+        new GrpcDoor({
+          port,
+          callsMax,
+          host,
+          dispatcher,
+          view,
+          access,
+          admission,
+          limitBytes,
+          clock,
+          log,
+          directory,
+          bus,
+        }),
     },
     {
       provide: MetricsCollector,
@@ -68,6 +125,6 @@ export class GatewayModule {}
 export const gatewayService: ServiceDefinition = {
   name: 'gateway',
   module: GatewayModule,
-  description: 'The Open Inference Protocol over REST.',
+  description: 'The Open Inference Protocol over REST and gRPC.',
   http: restDoor,
 };

@@ -11,9 +11,7 @@ export interface MetricOptions {
 }
 
 /** From a tiny model's half millisecond to the default deadline. */
-const LATENCY_BUCKETS_S = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
+const LATENCY_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 // Labels may come from callers (endpoint names): beyond this many combinations of one metric the rest is counted as `other`.
 const LABEL_SETS_MAX = 1_000;

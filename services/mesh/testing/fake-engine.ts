@@ -1,6 +1,7 @@
 // A replica that speaks the engine's side of the bus without a model: it answers its run subject with what it was sent, and says
-// in heartbeats that it is there. Turn it: slowBy, failWith, muteAnswers, vanish.
+// in heartbeats that it is there. Turn it: slowBy, failWith, answerWith, muteAnswers, vanish.
 import { connect, headers as natsHeaders, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Body } from '../../../contracts/body-tensors.js';
 import { type ErrorCode, ERRORS, failure } from '../../../contracts/errors.js';
 import { headers } from '../../../contracts/headers.js';
 import type { Heartbeat, ReplicaState } from '../../../contracts/heartbeat.js';
@@ -28,6 +29,7 @@ export class FakeEngine {
   private delayMs = 0;
   private failing: ErrorCode | undefined;
   private mute = false;
+  private made: ((bytes: Uint8Array, jsonLength: number | undefined) => Body) | undefined;
   private capacity = 1_000;
   private readonly timers = new Set<NodeJS.Timeout>();
 
@@ -60,6 +62,11 @@ export class FakeEngine {
   /** Undefined: well again. */
   failWith(code: ErrorCode | undefined): void {
     this.failing = code;
+  }
+
+  /** What it says instead of what it was sent. */
+  answerWith(made: (bytes: Uint8Array, jsonLength: number | undefined) => Body): void {
+    this.made = made;
   }
 
   /** Takes requests and says nothing, as a frozen process does. */
@@ -148,7 +155,12 @@ export class FakeEngine {
         const value = given.get(key);
         if (value !== undefined) written.set(key, value);
       }
-    const data = reply?.data ?? message.data;
+    const length = given.get(headers.jsonLength);
+    const made = reply
+      ? undefined
+      : this.made?.(message.data, length === undefined ? undefined : Number(length));
+    if (made?.jsonLength !== undefined) written.set(headers.jsonLength, String(made.jsonLength));
+    const data = reply?.data ?? made?.bytes ?? message.data;
     const caller = given.get(headers.reply);
     // Behind a router the answer takes the short way home, and only what another replica may make good stays with the router.
     if (caller === undefined || (this.failing && ERRORS[this.failing].retryable)) {

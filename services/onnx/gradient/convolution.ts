@@ -2,18 +2,14 @@
 // The input's gradient is a ConvTranspose with the same window; the weight's is one Conv of the input with the gradient
 // as kernel, strides and dilations exchanged (Dumoulin and Visin, 2016). convolution-forms.ts has faster forms.
 import { intOf, intsOf, stringOf } from '../attributes.js';
-import { depthwiseWeightGradient, flippedInputGradient, stackedWeightGradient } from './convolution-forms.js';
+import {
+  type Convolution,
+  depthwiseWeightGradient,
+  flippedInputGradient,
+  stackedWeightGradient,
+} from './convolution-forms.js';
 import type { Asked, GradientRule, GradientRules } from './rule.js';
-import { at, unreached, windowOf, type Window } from './window.js';
-
-/** A convolution as both its directions see it: of `image` [N, C, ...] with `weight` [M, C/g, ...]. */
-export interface Convolution {
-  readonly asked: Asked;
-  readonly window: Window;
-  readonly group: number;
-  readonly channels: number;
-  readonly filters: number;
-}
+import { at, unreached, windowOf } from './window.js';
 
 const conv: GradientRule = (asked) => {
   const { write, dY } = asked;

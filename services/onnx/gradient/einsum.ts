@@ -8,7 +8,7 @@ const rule: GradientRule = (asked) => {
     if (!asked.wants(i)) return undefined;
     const others = terms.filter((_, j) => j !== i);
     const known = new Set([result, ...others].join(''));
-    if ([...term].some((letter) => !known.has(letter)))
+    if (Array.from(term).some((letter) => !known.has(letter)))
       throw asked.refuse('an index that is summed within one operand alone');
     const operands = [asked.dY, ...asked.inputs.filter((_, j) => j !== i)];
     return asked.write.op('Einsum', operands, { equation: `${[result, ...others].join(',')}->${term}` });
@@ -26,7 +26,7 @@ function parse(asked: Asked): { terms: string[]; result: string } {
 
 /** Without an arrow the result has the letters that stand once, in alphabetical order. */
 function implicit(letters: string): string {
-  return [...letters]
+  return Array.from(letters)
     .filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter))
     .sort()
     .join('');

@@ -3,7 +3,7 @@
 import assert from 'node:assert';
 import type { AttributeValues } from '../attributes.js';
 import type { Graph } from '../graph.js';
-import { TensorProto_DataType as T, type NodeProto } from '../proto/onnx_pb.js';
+import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { clip, refusal } from '../refusal.js';
 import { inferShapes, type Inferred, type InferOptions } from '../shape.js';
 import { int64, numberValues, type Tensor } from '../tensor.js';
@@ -35,10 +35,10 @@ export class Writer {
     return this.graph.add(opType, inputs, values, count).output;
   }
 
-  /** Whether the value has a gradient at all: of all types, real numbers alone have. */
+  /** Whether the value can have a gradient: of all types, real numbers alone can. Unknown ones count, to be refused by name. */
   isReal(name: string): boolean {
     const type = this.types.get(name)?.dataType;
-    return type === T.FLOAT || type === T.DOUBLE;
+    return type === undefined || type === T.FLOAT || type === T.DOUBLE;
   }
 
   dataType(name: string): T {
@@ -169,5 +169,3 @@ export class Writer {
     });
   }
 }
-
-export const isNode = (node: NodeProto, ...types: readonly string[]): boolean => types.includes(node.opType);

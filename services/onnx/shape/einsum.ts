@@ -15,14 +15,14 @@ const rule: Rule = (question) => {
   left.split(',').forEach((term, i) => {
     const shape = inputs[i]?.shape ?? [];
     if (shape.length !== term.length) throw mismatch(question, `${shape.length} axes for the term ${term}`);
-    [...term].forEach((letter, axis) => {
+    Array.from(term).forEach((letter, axis) => {
       const known = sizes.get(letter);
       if (known === undefined || known === 1) sizes.set(letter, shape[axis] ?? 1);
     });
   });
-  const letters = [...left].filter((letter) => letter !== ',');
+  const letters = Array.from(left).filter((letter) => letter !== ',');
   const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
-  const result = right === undefined ? once.sort() : [...right];
+  const result = right === undefined ? once.sort() : Array.from(right);
   return [
     typed(
       first.dataType,

@@ -32,7 +32,7 @@ export interface Update {
   /** Share of the parameter that decays per unit of rate; 0 for vectors. */
   readonly decay: number;
   /** Makes a state that starts at zero and is `next(before)` afterwards, and returns what comes after. */
-  remember(name: string, next: (before: string) => string): string;
+  readonly remember: (name: string, next: (before: string) => string) => string;
 }
 
 export type Stepper = (update: Update) => string;

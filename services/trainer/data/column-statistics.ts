@@ -25,7 +25,8 @@ export class RunningStatistics {
   private readonly draw: () => number;
 
   constructor(seed: number) {
-    this.draw = seeded(seed).uniform;
+    const random = seeded(seed);
+    this.draw = () => random.uniform();
   }
 
   add(value: number): void {

@@ -23,6 +23,8 @@ export interface TableRequest {
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
   readonly duplicates: 'drop' | 'keep';
   readonly outliers: 'clip' | 'keep';
+  /** Categories keep the codes that they have there. */
+  readonly like?: Features | undefined;
 }
 
 type TableColumn = Extract<Features, { kind: 'table' }>['columns'][number];
@@ -34,7 +36,9 @@ export async function prepareTable(
 ): Promise<Prepared> {
   const survey = await surveyTable(source, request);
   const { plan } = survey;
-  const used = plan.columns.flatMap((use, at) => (use.kind === 'ignored' ? [] : [{ ...use, at }]));
+  const used = plan.columns.flatMap((use, at) =>
+    use.kind === 'ignored' ? [] : [{ ...likeBefore(use, request.like), at }],
+  );
   const text = used.find(({ kind }) => kind === 'text');
   if (text !== undefined)
     throw dataRefusal(
@@ -72,6 +76,11 @@ export async function prepareTable(
     cleaning: rows.cleaning(),
     notes: [...plan.notes, ...outliers],
   });
+}
+
+function likeBefore(use: ColumnUse, like: Features | undefined): ColumnUse {
+  const before = like?.kind === 'table' ? like.columns.find(({ name }) => name === use.name) : undefined;
+  return before?.kind === 'category' && use.kind === 'category' ? { ...use, values: before.values } : use;
 }
 
 function valueOf(kind: ColumnKind, cell: Cell, codes: ReadonlyMap<string, number> | undefined): number {

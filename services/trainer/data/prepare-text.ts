@@ -3,7 +3,7 @@
 import { isMissing, textIn } from './column-profile.js';
 import { dataRefusal, rowOf } from './data-refusal.js';
 import { KeptRows, surveyTable, type TableRequest } from './prepare-table.js';
-import { PartWriters, type Prepared } from './prepared.js';
+import { type Features, PartWriters, type Prepared } from './prepared.js';
 import type { Part, SplitRule } from './split.js';
 import type { TableSource } from './table-source.js';
 import { learnTokens, Tokenizer, type TokenRule, wordsOf } from './tokens.js';
@@ -12,6 +12,8 @@ export interface TextRequest extends Pick<TableRequest, 'target' | 'split' | 'gr
   /** The column that holds the text. */
   readonly text: string;
   readonly tokens: TokenRule;
+  /** Tokens keep the numbers that they have there. */
+  readonly like?: Features | undefined;
 }
 
 /** Counting stops to learn new words here; by then the frequent ones are known. */
@@ -36,7 +38,10 @@ export async function prepareText(
         if (learning.place(row)?.part === 'train')
           count(counts, textIn(row.cells[textAt] ?? null), request.tokens);
   }
-  const tokenizer = new Tokenizer(request.tokens, learnTokens(counts, request.tokens));
+  const tokenizer = new Tokenizer(
+    request.tokens,
+    tokensLike(request.like) ?? learnTokens(counts, request.tokens),
+  );
   const rows = new KeptRows(request, survey);
   const { method, vocabulary, length } = request.tokens;
   const writers = new PartWriters(folder, { element: 'int32', shape: [length], targetSize: 1 });
@@ -57,6 +62,9 @@ export async function prepareText(
   });
 }
 
+const tokensLike = (like: Features | undefined): readonly string[] | undefined =>
+  like?.kind === 'tokens' ? like.tokens : undefined;
+
 function count(counts: Map<string, number>, text: string, { method, length }: TokenRule): void {
   for (const token of method === 'characters' ? text.slice(0, length) : wordsOf(text.slice(0, 40 * length))) {
     const known = counts.get(token);
@@ -68,7 +76,12 @@ function count(counts: Map<string, number>, text: string, { method, length }: To
 export function prepareRunningText(
   name: string,
   text: string,
-  { length, split, vocabulary }: { length: number; split: SplitRule; vocabulary: number },
+  {
+    length,
+    split,
+    vocabulary,
+    like,
+  }: { length: number; split: SplitRule; vocabulary: number; like?: Features | undefined },
   folder: string,
 ): Prepared {
   const windows = Math.floor((text.length - 1) / length);
@@ -81,7 +94,7 @@ export function prepareRunningText(
   const counts = new Map<string, number>();
   for (const char of text) counts.set(char, (counts.get(char) ?? 0) + 1);
   const rule: TokenRule = { method: 'characters', vocabulary: Math.min(vocabulary, counts.size + 1), length };
-  const tokenizer = new Tokenizer(rule, learnTokens(counts, rule));
+  const tokenizer = new Tokenizer(rule, tokensLike(like) ?? learnTokens(counts, rule));
   const writers = new PartWriters(folder, { element: 'int32', shape: [length], targetSize: length });
   for (let window = 0; window < windows; window++) {
     const from = window * length;

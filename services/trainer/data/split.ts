@@ -71,10 +71,10 @@ export const seedOf = (...numbers: readonly number[]): number => fingerprint(num
 
 /** Fisher and Yates. */
 export function permutation(size: number, seed: number): Uint32Array {
-  const { uniform } = seeded(seed);
+  const random = seeded(seed);
   const order = Uint32Array.from({ length: size }, (_, i) => i);
   for (let i = size - 1; i > 0; i--) {
-    const j = Math.floor(uniform() * (i + 1));
+    const j = Math.floor(random.uniform() * (i + 1));
     const kept = order[i] ?? 0;
     order[i] = order[j] ?? 0;
     order[j] = kept;

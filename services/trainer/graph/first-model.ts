@@ -1,24 +1,156 @@
-// The model as it is before the first step: features, network, probabilities. The same seed gives the same bytes.
+// The model as it is before the first step: features, then one of the library's networks, then probabilities. The same seed gives
+// the same bytes. Training runs begin with it.
+import assert from 'node:assert';
 import type { Network } from '../../../contracts/train-job.js';
 import { GraphBuilder } from '../../onnx/builder.js';
 import { Graph } from '../../onnx/graph.js';
+import { merge } from '../../onnx/merge.js';
+import { alexNetLike, convolutional, googLeNetLike, vggLike } from '../../onnx/models/convolutional.js';
+import { decoder } from '../../onnx/models/decoder.js';
+import { encoder } from '../../onnx/models/encoder.js';
+import { multilayer } from '../../onnx/models/mlp.js';
+import { sequenceClassifier } from '../../onnx/models/recurrent.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
 import { seeded } from '../../onnx/seeded.js';
+import { float32 } from '../../onnx/tensor.js';
+import { dataRefusal } from '../data/data-refusal.js';
 import type { Prepared } from '../data/prepared.js';
-import { featureNodes } from './feature-nodes.js';
-import { networkNodes } from './network-nodes.js';
+import { FEATURES, featureGraph } from './feature-graph.js';
 
-/** The name of every trained model's output: one probability a class. */
+/** The name of every trained model's output: one probability a class; [batch, length, classes] where a text is continued. */
 export const OUTPUT = 'probabilities';
 
+interface Sizes {
+  readonly shape: readonly number[];
+  readonly classes: number;
+  readonly vocabulary: number;
+  readonly seed: number;
+}
+
+/** Throws DATA_REFUSED where network and data do not fit. */
 export function firstModel(prepared: Prepared, network: Network, seed: number): Graph {
-  const g = new GraphBuilder({ opset: 21, name: 'trained' });
-  const features = featureNodes(g, prepared);
-  const vocabulary = prepared.features.kind === 'tokens' ? prepared.features.vocabulary : undefined;
-  const classes = prepared.targetSize > 1 ? (vocabulary ?? 1) : prepared.classes.length;
-  const scores = networkNodes({ g, random: seeded(seed), classes, vocabulary }, features, network);
-  g.op('Softmax', [scores], { axis: -1 }, { outputs: [OUTPUT] });
-  const shape = prepared.targetSize > 1 ? ['batch', prepared.targetSize, classes] : ['batch', classes];
-  g.output(OUTPUT, T.FLOAT, shape);
-  return Graph.read(g.bytes());
+  const { features, targetSize, classes } = prepared;
+  const kinds = fitting(prepared);
+  if (!kinds.includes(network.kind))
+    throw dataRefusal(`the network ${network.kind}`, `such data are learned by ${kinds.join(', ')}.`);
+  const first = featureGraph(
+    prepared,
+    network.kind === 'linear' || network.kind === 'mlp' ? 'rows' : 'pictures',
+  );
+  const vocabulary = features.kind === 'tokens' ? features.vocabulary : 0;
+  const sizes = {
+    shape: first.shape,
+    classes: targetSize > 1 ? vocabulary : classes.length,
+    vocabulary,
+    seed,
+  };
+  const second = Graph.read(
+    features.kind === 'tokens' ? textNetwork(network, sizes) : valueNetwork(network, sizes),
+  );
+  return withUsedOutputs(first.graph, second);
+}
+
+function fitting({ features, targetSize, shape }: Prepared): readonly Network['kind'][] {
+  if (targetSize > 1) return ['decoder'];
+  if (features.kind === 'tokens') return ['linear', 'lstm', 'gru', 'transformer'];
+  return shape.length === 3 ? ['linear', 'mlp', 'cnn', 'alexnet', 'vgg', 'googlenet'] : ['linear', 'mlp'];
+}
+
+function valueNetwork(network: Network, { shape, classes, seed }: Sizes): Uint8Array {
+  const [channels = 1, height = 1, width = 1] = shape;
+  const image = { channels, height, width, classes, seed };
+  switch (network.kind) {
+    case 'cnn':
+      return convolutional({
+        ...image,
+        blocks: network.channels.flatMap((filters) => [{ filters, kernel: 3 }, 'pool' as const]),
+        hidden: network.hidden,
+        dropout: network.dropout,
+      });
+    case 'alexnet':
+      return alexNetLike({ ...image, base: network.base });
+    case 'vgg':
+      return vggLike({ ...image, base: network.base });
+    case 'googlenet':
+      return googLeNetLike({ ...image, base: network.base });
+    case 'linear':
+    case 'mlp': {
+      const { hidden, dropout } = network.kind === 'mlp' ? network : { hidden: [], dropout: 0 };
+      return multilayer({
+        inputs: shape.reduce((all, size) => all * size, 1),
+        hidden,
+        dropout,
+        classes,
+        seed,
+      });
+    }
+    case 'lstm':
+    case 'gru':
+    case 'transformer':
+    case 'decoder':
+      assert.fail('a network of tokens is not asked for values');
+  }
+}
+
+function textNetwork(network: Network, { shape, classes, vocabulary, seed }: Sizes): Uint8Array {
+  const [length = 1] = shape;
+  switch (network.kind) {
+    case 'lstm':
+    case 'gru': {
+      const { embedding: width, hidden, bothWays } = network;
+      const cell = network.kind === 'gru' ? 'GRU' : 'LSTM';
+      return sequenceClassifier({ cell, vocabulary, width, hidden, bothWays, classes, seed });
+    }
+    case 'transformer': {
+      const { width, heads, layers, dropout } = network;
+      return encoder({ vocabulary, steps: length, width, heads, layers, dropout, classes, seed });
+    }
+    case 'decoder': {
+      const { width, heads, layers } = network;
+      return decoder({ vocabulary, context: length, width, heads, layers, seed });
+    }
+    case 'linear':
+      return bagOfTokens(vocabulary, length, classes, seed);
+    case 'mlp':
+    case 'cnn':
+    case 'alexnet':
+    case 'vgg':
+    case 'googlenet':
+      assert.fail('a network of values is not asked for texts');
+  }
+}
+
+/** A row of class scores for each token, and their sum over the text: a linear model of token counts. */
+function bagOfTokens(vocabulary: number, length: number, classes: number, seed: number): Uint8Array {
+  const g = new GraphBuilder({ opset: 17, name: 'bag of tokens' });
+  const ids = g.input(FEATURES.ids, T.INT64, ['batch', length]);
+  const mask = g.input(FEATURES.mask, T.FLOAT, ['batch', length]);
+  const rows = seeded(seed).normals(vocabulary * classes, 0.01);
+  const scores = g.op('Gather', [g.constant('tokens.weight', float32([vocabulary, classes], rows)), ids]);
+  const seen = g.op('Mul', [scores, g.op('Unsqueeze', [mask, g.ints([2])])]);
+  const sum = g.op('ReduceSum', [seen, g.ints([1])], { keepdims: 0 });
+  const bias = g.constant('tokens.bias', float32([classes], new Float32Array(classes)));
+  g.op('Softmax', [g.op('Add', [sum, bias])], { axis: -1 }, { outputs: [OUTPUT] });
+  g.output(OUTPUT, T.FLOAT, ['batch', classes]);
+  return g.bytes();
+}
+
+/** Networks call their input x, image, or ids and mask; a decoder ends in scores. */
+function withUsedOutputs(features: Graph, network: Graph): Graph {
+  const taken = new Set(network.inputs.map(({ name }) => name));
+  const join = Object.fromEntries(
+    features.outputs.flatMap(({ name }): [string, string][] => {
+      const to = name === FEATURES.values ? (taken.has('image') ? 'image' : 'x') : name;
+      return taken.has(to) ? [[name, to]] : [];
+    }),
+  );
+  if (features.proto.output.length > 1)
+    features.proto.output = features.proto.output.filter(({ name }) => name in join);
+  const merged = merge(features, network, { join });
+  const [last] = merged.outputs;
+  if (last !== undefined && last.name !== OUTPUT) {
+    merged.add('Softmax', [last.name], { axis: -1 }, [OUTPUT]);
+    merged.proto.output = [{ ...last, name: OUTPUT }];
+  }
+  return merged;
 }

@@ -2,9 +2,9 @@
 // image jobs that want it; a resumed job draws what the undisturbed one would have drawn.
 import { seeded } from '../../onnx/seeded.js';
 
-const SHIFT_PIXELS = 1.5;
-const TURN_RADIANS = 0.18;
-const SCALE = 0.12;
+const SHIFT_PIXELS = 1;
+const TURN_RADIANS = 0.15;
+const SCALE = 0.1;
 
 /** `pixels` holds `count` pictures of [channels, height, width]; what comes from outside is 0. Bilinear. */
 export function augmented(

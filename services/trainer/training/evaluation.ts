@@ -7,7 +7,7 @@ import { floatValues } from '../../onnx/tensor.js';
 import type { StateSlot } from '../../onnx/training/training-graph.js';
 import { valueInfo } from '../../onnx/value-info.js';
 import type { ExampleFile } from '../data/example-file.js';
-import { INPUT } from '../graph/feature-nodes.js';
+import { INPUT } from '../graph/feature-graph.js';
 import { OUTPUT } from '../graph/first-model.js';
 import { inputTensor } from './feed.js';
 import { Measured } from './measure.js';

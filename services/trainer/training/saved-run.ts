@@ -10,6 +10,8 @@ const Head = z.object({
   format: z.literal('massif-run-1'),
   /** Which job on which data with which network: a checkpoint of another one is refused. */
   fingerprint: z.string(),
+  /** What a search chose, as its job wrote it. */
+  note: z.string(),
   epoch: z.int(),
   /** Batches of this epoch that are done. */
   batch: z.int(),
@@ -65,7 +67,7 @@ export function readRun(bytes: Uint8Array, fingerprint: string): RunPosition {
   for (const { of, name, dims } of head.tensors) {
     const size = 4 * elementCount(dims);
     if (at + size > bytes.length) throw refuse('ends early');
-    const values = new Float32Array(bytes.slice(at, at + size).buffer);
+    const values = new Float32Array(new Uint8Array(bytes.subarray(at, at + size)).buffer);
     found[of][name] = float32(dims, values);
     at += size;
   }

@@ -13,7 +13,7 @@ import { openTraining, type TrainingSession } from '../../onnx/training/training
 import { ExampleFile } from '../data/example-file.js';
 import { partFile, type Prepared } from '../data/prepared.js';
 import { permutation, seedOf } from '../data/split.js';
-import { INPUT } from '../graph/feature-nodes.js';
+import { INPUT } from '../graph/feature-graph.js';
 import { augmented } from './augment.js';
 import { Evaluation } from './evaluation.js';
 import { inputTensor, targetTensor } from './feed.js';
@@ -32,10 +32,12 @@ export interface RunOptions {
   readonly clock: Clock;
   /** Names job, data and network. */
   readonly fingerprint: string;
-  readonly from?: RunPosition;
+  readonly from?: RunPosition | undefined;
+  /** Kept in every checkpoint. */
+  readonly note?: string;
 }
 
-/** 'better' and 'same' are epochs; the rest are ends. */
+/** After 'better' and 'same' it goes on; the rest are ends. */
 export type EpochEnd = 'better' | 'same' | 'no better for long' | 'all epochs done' | 'diverged';
 
 export class TrainingRun implements AsyncDisposable {
@@ -52,6 +54,7 @@ export class TrainingRun implements AsyncDisposable {
   private constructor(
     private readonly options: RunOptions,
     private readonly session: TrainingSession,
+    readonly parameterCount: number,
     private readonly evaluation: Evaluation,
     private readonly examples: ExampleFile,
     private readonly held: ExampleFile,
@@ -77,7 +80,10 @@ export class TrainingRun implements AsyncDisposable {
     const session = await openTraining(graph, { threads });
     const evaluation = await Evaluation.open(model, graph.state, threads);
     const open = (part: 'train' | 'validation') => new ExampleFile(partFile(folder, part), prepared);
-    return new TrainingRun(options, session, evaluation, open('train'), open('validation'));
+    const parameterCount = graph.state
+      .filter(({ parameter }) => parameter !== undefined)
+      .reduce((sum, { initial }) => sum + initial.data.length, 0);
+    return new TrainingRun(options, session, parameterCount, evaluation, open('train'), open('validation'));
   }
 
   get steps(): number {
@@ -156,6 +162,7 @@ export class TrainingRun implements AsyncDisposable {
     const { stepCount, state } = this.session.checkpoint();
     return {
       fingerprint: this.options.fingerprint,
+      note: this.options.note ?? '',
       epoch,
       batch,
       stepCount,

@@ -78,6 +78,17 @@ const poolings: GradientCase[] = [
     pool(operator, 'one axis', [2, 2, 7], { kernel_shape: [3], strides: [2] }),
     { ...pool(operator, 'open batch', [2, 2, 4, 4], { kernel_shape: [2, 2], strides: [2, 2] }), symbolic: 1 },
   ]),
+  {
+    ...plainCase('Relu', 'below a pool', apart([1, 2, 4, 6])),
+    build: (g, [x = '']) => g.op('MaxPool', [g.op('Relu', [x])], { kernel_shape: [2, 2], strides: [2, 2] }),
+  },
+  {
+    ...plainCase('Relu', 'below a pool and beside it', apart([1, 2, 4, 4])),
+    build: (g, [x = '']) => {
+      const y = g.op('Relu', [x]);
+      return [g.op('MaxPool', [y], { kernel_shape: [2, 2], strides: [2, 2] }), g.op('Mul', [y, y])];
+    },
+  },
   pool('AveragePool', 'pads counted', [1, 2, 5, 5], {
     kernel_shape: [3, 3],
     strides: [2, 2],

@@ -1,0 +1,207 @@
+// `massif train FILE|--recipe NAME`: uploads data, submits a job, follows it, and with --deploy serves what came of it.
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { failure } from '../../contracts/errors.js';
+import { shortDigest } from '../../contracts/names.js';
+import { Network, TrainJob } from '../../contracts/train-job.js';
+import type { JobRecord } from '../../contracts/trainer.js';
+import {
+  type Command,
+  type Invocation,
+  text,
+  texts,
+  UsageError,
+  type Values,
+  wholeNumber,
+} from '../cli/command.js';
+import { TrainerClient } from '../trainer.js';
+import { progressLine, resultText } from '../training-text.js';
+
+const FOLLOW_MS = 500;
+
+export const train: Command = {
+  name: 'train',
+  usage:
+    'train FILE|--recipe NAME|--job FILE [--name MODEL] [--target COLUMN] [--network JSON] [--deploy] [--detach]',
+  summary: 'trains a model from data and publishes it as a signed version',
+  help: `  FILE                a table: .csv or .jsonl (may end in .gz); with --labels pictures in IDX; .txt for running text
+  --recipe NAME       a job that is known: massif jobs lists them
+  --job FILE          a job in full, JSON
+  --name MODEL        the model that it becomes a version of
+  --target COLUMN     what is to be learned
+  --text COLUMN       learn from this column as text
+  --group COLUMN      rows with the same value stay in one part
+  --labels FILE       of pictures in IDX
+  --network JSON      such as '{"kind":"mlp","hidden":[32]}'
+  --parent MODEL      go on from a version of this model; --frozen NAME keeps weights that begin so
+  --search SECONDS    try networks, rates and batch sizes for so long
+  --epochs N, --seed N, --label LABEL, --alias ALIAS
+  --deploy            serve it when it is done
+  --detach            do not wait`,
+  options: {
+    recipe: { type: 'string' },
+    job: { type: 'string' },
+    name: { type: 'string' },
+    target: { type: 'string' },
+    text: { type: 'string' },
+    group: { type: 'string' },
+    labels: { type: 'string' },
+    network: { type: 'string' },
+    parent: { type: 'string' },
+    frozen: { type: 'string', multiple: true },
+    search: { type: 'string' },
+    epochs: { type: 'string' },
+    seed: { type: 'string' },
+    label: { type: 'string' },
+    alias: { type: 'string', multiple: true },
+    deploy: { type: 'boolean' },
+    detach: { type: 'boolean' },
+  },
+  async run(invocation: Invocation) {
+    const { values, out, connections } = invocation;
+    const trainer = new TrainerClient(await connections());
+    const submitted = await submit(trainer, invocation);
+    if (values['detach'] === true)
+      return out.show(submitted, () => `${submitted.id} is ${submitted.state}: massif jobs ${submitted.id}`);
+    const record = await follow(trainer, submitted, invocation);
+    if (record.state !== 'done') {
+      out.show(
+        record,
+        () => `${record.id} is ${record.state}${record.error ? `: ${record.error.message}` : ''}`,
+      );
+      return 1;
+    }
+    const version = record.result?.version;
+    if (values['deploy'] === true && version !== undefined) {
+      const { registry } = await invocation.client('routed');
+      const variants = [{ version: version.digest, weight: 10_000 }];
+      await registry.deploy({ endpoint: version.model, model: version.model, variants });
+    }
+    const report = await trainer.report(record.id);
+    out.show({ record, report }, () =>
+      [
+        resultText(record, report),
+        ...(version === undefined
+          ? []
+          : [`published as ${version.model} ${version.label}, ${shortDigest(version.digest)}`]),
+        ...(values['deploy'] === true && version !== undefined ? [`served as ${version.model}`] : []),
+      ].join('\n'),
+    );
+    return 0;
+  },
+};
+
+async function submit(trainer: TrainerClient, { args, values }: Invocation): Promise<JobRecord> {
+  const [path, job, recipe] = [args[0], text(values, 'job'), text(values, 'recipe')];
+  if ([path, job, recipe].filter((one) => one !== undefined).length !== 1)
+    throw new UsageError('one of FILE, --recipe NAME and --job FILE says what is learned');
+  const [label, model] = [text(values, 'label'), text(values, 'name')];
+  const [epochs, seed] = [wholeNumber(values, 'epochs'), wholeNumber(values, 'seed')];
+  if (recipe !== undefined)
+    return trainer.submit({
+      recipe,
+      aliases: texts(values, 'alias'),
+      ...(model === undefined ? {} : { model }),
+      ...(label === undefined ? {} : { label }),
+      ...(epochs === undefined ? {} : { epochs }),
+      ...(seed === undefined ? {} : { seed }),
+    });
+  if (job !== undefined) return trainer.submit({ job: parsed(job, await readJson(job)) });
+  if (model === undefined) throw new UsageError('--name says which model it becomes a version of');
+  return trainer.submit({ job: await jobOf(trainer, path ?? '', model, values) });
+}
+
+async function jobOf(trainer: TrainerClient, path: string, model: string, values: Values): Promise<TrainJob> {
+  const [target, column, group, labels] = ['target', 'text', 'group', 'labels'].map((name) =>
+    text(values, name),
+  );
+  const kind = extname(path.replace(/\.gz$/, ''));
+  const table = kind === '.csv' || kind === '.jsonl';
+  if (table && target === undefined) throw new UsageError('--target says which column is to be learned');
+  const file = await trainer.upload(path);
+  const columns = {
+    target,
+    ...(column === undefined ? {} : { text: column }),
+    ...(group === undefined ? {} : { group }),
+  };
+  const data =
+    labels !== undefined
+      ? { format: 'idx', images: file, labels: await trainer.upload(labels) }
+      : table
+        ? { format: kind.slice(1), file, ...columns }
+        : { format: 'text', file };
+  const [network, parent, seconds] = [
+    text(values, 'network'),
+    text(values, 'parent'),
+    wholeNumber(values, 'search'),
+  ];
+  const [epochs, seed, label] = [
+    wholeNumber(values, 'epochs'),
+    wholeNumber(values, 'seed'),
+    text(values, 'label'),
+  ];
+  return parsed('the job', {
+    model,
+    data,
+    network: network === undefined ? usualNetwork(data.format, column) : Network.parse(JSON.parse(network)),
+    training: { ...(epochs === undefined ? {} : { epochs }), ...(seed === undefined ? {} : { seed }) },
+    aliases: texts(values, 'alias'),
+    ...(label === undefined ? {} : { label }),
+    ...(parent === undefined ? {} : { parent: { model: parent, frozen: texts(values, 'frozen') } }),
+    ...(seconds === undefined
+      ? {}
+      : {
+          search: {
+            budgetMs: seconds * 1_000,
+            networks: [{ kind: 'linear' }],
+            rates: [0.0003, 0.003, 0.01],
+            batches: [16],
+          },
+        }),
+  });
+}
+
+function usualNetwork(format: string, column: string | undefined): Network {
+  if (format === 'text') return Network.parse({ kind: 'decoder' });
+  if (column !== undefined) return Network.parse({ kind: 'transformer' });
+  return Network.parse(
+    format === 'idx' ? { kind: 'cnn', channels: [16, 32] } : { kind: 'mlp', hidden: [32] },
+  );
+}
+
+function parsed(what: string, value: unknown): TrainJob {
+  const job = TrainJob.safeParse(value);
+  if (job.success) return job.data;
+  const [issue] = job.error.issues;
+  throw failure(
+    'BAD_REQUEST',
+    `${what} is no training job: ${issue?.path.join('.')}: ${issue?.message}.`,
+    {},
+    job.error,
+  );
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw failure('BAD_REQUEST', `The file ${path} is not readable JSON.`, {}, error);
+  }
+}
+
+async function follow(
+  trainer: TrainerClient,
+  first: JobRecord,
+  { out, clock, signal }: Invocation,
+): Promise<JobRecord> {
+  let record = first;
+  out.note(`${record.id}: Ctrl-C leaves it running, massif jobs cancel ${record.id} ends it`);
+  for (let said = ''; ['queued', 'preparing', 'training', 'publishing'].includes(record.state);) {
+    const line = progressLine(record);
+    if (line !== said) out.note(line);
+    said = line;
+    await clock.sleep(FOLLOW_MS, signal);
+    record = await trainer.show(record.id);
+  }
+  return record;
+}

@@ -1,0 +1,56 @@
+// How a training job reads for people: where it is, and what came of it. Pure; the commands `train` and `jobs` print it.
+import type { TrainReport } from '../contracts/train-report.js';
+import type { JobRecord } from '../contracts/trainer.js';
+import { table } from './cli/table.js';
+
+const percent = (share: number | undefined): string =>
+  share === undefined ? '-' : `${(100 * share).toFixed(1)} %`;
+/** A table of a thousand classes is no reading. */
+const CLASSES_SHOWN = 30;
+
+export function progressLine({ id, state, progress, error, attempts }: JobRecord): string {
+  const again = attempts > 1 ? `, attempt ${attempts}` : '';
+  if (error !== undefined) return `${id} ${state}: ${error.message}`;
+  if (progress === undefined) return `${id} ${state}${again}`;
+  const { epoch, epochs, loss, validationAccuracy, msLeft } = progress;
+  const parts = [
+    `epoch ${epoch} of ${epochs}`,
+    ...(loss === undefined ? [] : [`loss ${loss.toPrecision(3)}`]),
+    ...(validationAccuracy === undefined ? [] : [`validation ${percent(validationAccuracy)}`]),
+    ...(msLeft === undefined || state !== 'training' ? [] : [`${Math.ceil(msLeft / 1_000)} s left`]),
+  ];
+  return `${id} ${state}${again}: ${parts.join(', ')}`;
+}
+
+export function resultText(record: JobRecord, report: TrainReport): string {
+  const { validation, examples, trials, notes } = report;
+  const classes = validation.classes
+    .slice(0, CLASSES_SHOWN)
+    .map(({ name, precision, recall, examples: count }) => [
+      name,
+      percent(precision),
+      percent(recall),
+      count,
+    ]);
+  return [
+    `${record.id}: accuracy ${percent(validation.accuracy)} on ${validation.examples} examples of the ${report.measuredOn} part, calibration error ${percent(validation.calibrationError)}`,
+    `${report.parameterCount} parameters, ${report.history.length} epochs on ${examples.train} examples in ${(report.trainedMs / 1_000).toFixed(1)} s, seed ${report.seed}`,
+    table(['class', 'precision', 'recall', 'examples'], classes),
+    ...(trials.length === 0
+      ? []
+      : [
+          table(
+            ['tried', 'epochs', 'parameters', 'validation', 'test', 'ended'],
+            trials.map((t) => [
+              t.name,
+              t.epochs,
+              t.parameterCount,
+              percent(t.validationAccuracy),
+              percent(t.testAccuracy),
+              t.why ?? t.ended,
+            ]),
+          ),
+        ]),
+    ...notes,
+  ].join('\n');
+}

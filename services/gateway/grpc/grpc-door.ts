@@ -1,0 +1,46 @@
+// The gRPC door of the gateway: open where MASSIF_GRPC_PORT says so, from the start of the process to its end.
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import type { Bus } from '../../mesh/bus.js';
+import type { Directory } from '../directory.js';
+import type { GrpcCallsParts } from './grpc-calls.js';
+import type { GrpcServer } from './grpc-server.js';
+
+export interface GrpcDoorOptions extends GrpcCallsParts {
+  readonly directory: Directory;
+  readonly bus: Bus;
+  readonly host: string;
+  /** Undefined: closed. */
+  readonly port: number | undefined;
+  readonly callsMax: number;
+}
+
+export class GrpcDoor implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly closing = new AbortController();
+  private server: GrpcServer | undefined;
+
+  constructor(private readonly options: GrpcDoorOptions) {}
+
+  get port(): number | undefined {
+    return this.server?.port;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { port, host, bus, callsMax, clock, admission, limitBytes } = this.options;
+    if (port === undefined) return;
+    const [{ listen }, { GrpcCalls }, { inferenceService }, { healthService }] = await Promise.all([
+      import('./grpc-server.js'),
+      import('./grpc-calls.js'),
+      import('./inference-service.js'),
+      import('./health-service.js'),
+    ]);
+    this.server = await listen({ host, port, messageMaxBytes: limitBytes(), callsMax, admission, clock }, [
+      ...inferenceService(this.options.directory, new GrpcCalls(this.options), bus),
+      ...healthService(bus, this.closing.signal),
+    ]);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.closing.abort();
+    await this.server?.close();
+  }
+}

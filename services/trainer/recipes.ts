@@ -1,0 +1,104 @@
+// Jobs that run as they are: `massif train --recipe iris`. Their data come from npm packages, their settings from measurements
+// (bench/recipes.ts). Submitting asks.
+import { failure } from '../../contracts/errors.js';
+import { TrainJob } from '../../contracts/train-job.js';
+import type { z } from 'zod';
+
+export interface Recipe {
+  readonly name: string;
+  readonly summary: string;
+  readonly job: z.input<typeof TrainJob>;
+}
+
+const MAILS = { format: 'package', name: 'spam' } as const;
+
+const MAILS_TRAINING = {
+  epochs: 8,
+  batch: 64,
+  patience: 3,
+  clipNorm: 1,
+  optimiser: 'adamw',
+  weightDecay: 0.05,
+} as const;
+
+export const RECIPES: readonly Recipe[] = [
+  {
+    name: 'iris',
+    summary: 'three kinds of flowers from four lengths, a small network',
+    job: {
+      model: 'iris',
+      description: 'Kind of iris from sepal length, sepal width, petal length and petal width in cm.',
+      licence: 'MIT',
+      data: { format: 'package', name: 'iris' },
+      split: { validation: 0.05, test: 0.2 },
+      network: { kind: 'mlp', hidden: [32] },
+      training: { epochs: 60, batch: 16, rate: 0.02, patience: 60, weightDecay: 0.3, optimiser: 'adamw' },
+    },
+  },
+  {
+    name: 'digits',
+    summary: 'handwritten digits of 28 x 28 pixels, a convolutional network',
+    job: {
+      model: 'digits',
+      description: 'Handwritten digit from 28 x 28 pixels, 0 to 255, white on black.',
+      licence: 'MIT',
+      data: { format: 'package', name: 'digits' },
+      split: { validation: 0.03, test: 0.1 },
+      network: { kind: 'cnn', channels: [16, 32], hidden: [64] },
+      training: { epochs: 18, batch: 64, rate: 0.003, patience: 18, augment: true },
+    },
+  },
+  {
+    name: 'spam-lstm',
+    summary: 'spam or ham from subject and body, an LSTM against a linear baseline',
+    job: {
+      model: 'spam-lstm',
+      description: 'Spam or ham from the first words of a mail.',
+      licence: 'public domain data',
+      data: MAILS,
+      tokens: { method: 'words', vocabulary: 8_192, length: 64 },
+      network: { kind: 'lstm', embedding: 32, hidden: 32 },
+      baseline: { kind: 'linear' },
+      training: { ...MAILS_TRAINING, rate: 0.002 },
+    },
+  },
+  {
+    name: 'spam-transformer',
+    summary: 'spam or ham from subject and body, a small transformer against a linear baseline',
+    job: {
+      model: 'spam-transformer',
+      description: 'Spam or ham from the first words of a mail.',
+      licence: 'public domain data',
+      data: MAILS,
+      tokens: { method: 'words', vocabulary: 8_192, length: 96 },
+      // Wider ones learn the training mails by heart and fall behind the baseline.
+      network: { kind: 'transformer', width: 16, heads: 2, layers: 1, dropout: 0.3 },
+      baseline: { kind: 'linear' },
+      training: { ...MAILS_TRAINING, batch: 32, rate: 0.003, weightDecay: 0.02 },
+    },
+  },
+  {
+    name: 'characters',
+    summary: 'which character follows, a small decoder on running text',
+    job: {
+      model: 'characters',
+      description: 'Probabilities of the next character at every place of 64.',
+      licence: 'public domain data',
+      data: { format: 'package', name: 'mails' },
+      split: { test: 0.1 },
+      tokens: { method: 'characters', vocabulary: 96, length: 64 },
+      network: { kind: 'decoder', width: 64, heads: 2, layers: 2 },
+      training: { epochs: 8, batch: 32, rate: 0.003, patience: 8, clipNorm: 1 },
+    },
+  },
+];
+
+/** Throws BAD_REQUEST naming those that there are. */
+export function recipeJob(name: string): z.input<typeof TrainJob> {
+  const recipe = RECIPES.find((one) => one.name === name);
+  if (recipe !== undefined) return structuredClone(recipe.job);
+  throw failure(
+    'BAD_REQUEST',
+    `There is no recipe "${name}"; there are ${RECIPES.map((one) => one.name).join(', ')}.`,
+  );
+}

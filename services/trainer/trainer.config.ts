@@ -1,0 +1,39 @@
+// What an operator may set for a trainer. Read once, while the module is made.
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { type Environment, readEnv } from '../mesh/service-config.js';
+
+export interface TrainerConfig {
+  /** The program of a worker process. */
+  readonly workerEntry: string;
+  /** Threads of one step. The same number gives the same bits. */
+  readonly threads: number;
+  /** Folders of pictures lie below it; absent: none are read. */
+  readonly datasetsDir: string | undefined;
+  /** A job that nobody reported on for so long goes to another trainer. */
+  readonly ackWaitMs: number;
+}
+
+const whole = (least: number) =>
+  z.coerce
+    .number(`must be a whole number of at least ${least}`)
+    .int(`must be a whole number of at least ${least}`)
+    .min(least, `must be a whole number of at least ${least}`);
+
+const TrainerEnvironment = z.object({
+  MASSIF_TRAINER_WORKER: z.string().optional(),
+  MASSIF_TRAINER_THREADS: whole(1).optional(),
+  MASSIF_TRAINER_DATASETS: z.string().optional(),
+  MASSIF_TRAINER_ACK_WAIT_MS: whole(500).default(10_000),
+});
+
+export function readTrainerConfig(env: Environment = process.env): TrainerConfig {
+  const read = readEnv(TrainerEnvironment, env);
+  return Object.freeze({
+    workerEntry: read.MASSIF_TRAINER_WORKER ?? fileURLToPath(new URL('./worker/worker.js', import.meta.url)),
+    threads: read.MASSIF_TRAINER_THREADS ?? Math.min(2, availableParallelism()),
+    datasetsDir: read.MASSIF_TRAINER_DATASETS,
+    ackWaitMs: read.MASSIF_TRAINER_ACK_WAIT_MS,
+  });
+}

@@ -1,0 +1,90 @@
+// The object store of training: data sets by digest, checkpoints and reports by job. Files come and go as streams; what is named by
+// its digest is checked on the way in. The job's actor uses it.
+import type { ObjectStore } from '@nats-io/obj';
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { buckets, keys } from '../../contracts/buckets.js';
+import { failure } from '../../contracts/errors.js';
+import { TrainReport } from '../../contracts/train-report.js';
+import type { Bus } from '../mesh/bus.js';
+
+export class TrainingStore {
+  private constructor(
+    private readonly store: ObjectStore,
+    private readonly artifacts: ObjectStore,
+  ) {}
+
+  static async open(bus: Bus, region: string): Promise<TrainingStore> {
+    const store = await bus.object(buckets.training(region), { create: {} });
+    return new TrainingStore(store, await bus.object(buckets.artifacts(region), { create: {} }));
+  }
+
+  async hasDataset(digest: string): Promise<boolean> {
+    return (await this.store.info(keys.dataset(digest))) !== null;
+  }
+
+  /** To the path, unless it is there. Throws DATA_REFUSED when it is nowhere, or not what its name says. */
+  async fetchDataset(digest: string, path: string): Promise<void> {
+    if (!existsSync(path) && !(await fetchTo(this.store, keys.dataset(digest), path, digest)))
+      throw failure('DATA_REFUSED', `The data set ${digest.slice(0, 12)} was never uploaded.`, { digest });
+  }
+
+  async fetchArtifact(digest: string, path: string): Promise<void> {
+    if (!existsSync(path) && !(await fetchTo(this.artifacts, digest, path, digest)))
+      throw failure('UNAVAILABLE', `The artifact ${digest.slice(0, 12)} is not in this region.`, { digest });
+  }
+
+  async saveCheckpoint(job: string, path: string): Promise<void> {
+    const stream = Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>;
+    await this.store.put({ name: keys.checkpoint(job) }, stream);
+  }
+
+  async fetchCheckpoint(job: string, path: string): Promise<boolean> {
+    return existsSync(path) || fetchTo(this.store, keys.checkpoint(job), path, undefined);
+  }
+
+  async dropCheckpoint(job: string): Promise<void> {
+    if ((await this.store.info(keys.checkpoint(job))) !== null) await this.store.delete(keys.checkpoint(job));
+  }
+
+  async saveReport(job: string, report: TrainReport): Promise<void> {
+    await this.store.putBlob({ name: keys.report(job) }, new TextEncoder().encode(JSON.stringify(report)));
+  }
+
+  async report(job: string): Promise<TrainReport> {
+    const bytes = await this.store.getBlob(keys.report(job));
+    if (bytes === null) throw failure('NOT_FOUND', `The job ${job} has no report yet.`, { job });
+    return TrainReport.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  }
+}
+
+/** False when there is no such object. */
+async function fetchTo(
+  store: ObjectStore,
+  name: string,
+  path: string,
+  digest: string | undefined,
+): Promise<boolean> {
+  const found = await store.get(name);
+  if (found === null) return false;
+  const hash = createHash('sha256');
+  const part = `${path}.part`;
+  const hashed = async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  await pipeline(Readable.fromWeb(found.data as never), hashed, createWriteStream(part));
+  const error = await found.error;
+  if (error) throw failure('UNAVAILABLE', `The object ${name} came in damaged.`, { name }, error);
+  if (digest !== undefined && hash.digest('hex') !== digest) {
+    await rm(part, { force: true });
+    throw failure('DATA_REFUSED', `The object ${name} is not what its digest says.`, { digest });
+  }
+  await rename(part, path);
+  return true;
+}

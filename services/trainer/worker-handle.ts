@@ -1,0 +1,33 @@
+// A worker process as the trainer sees it: forked for one job, heard, killed. It reports what happened and decides nothing.
+import { type ChildProcess, fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import type { WorkerMessage } from './worker/messages.js';
+
+export interface WorkerEvents {
+  readonly said: (message: WorkerMessage) => void;
+}
+
+export class WorkerHandle {
+  readonly pid: number;
+  /** How it ended; never rejects. */
+  readonly ended: Promise<string>;
+  private readonly child: ChildProcess;
+
+  /** `entry` is the compiled worker/worker.js. */
+  constructor(entry: string, folder: string, events: WorkerEvents) {
+    this.child = fork(entry, [folder], { cwd: folder, execArgv: [], serialization: 'json' });
+    this.pid = this.child.pid ?? 0;
+    // What is served on this machine comes first.
+    if (this.pid !== 0) setPriority(this.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    this.child.on('message', (message: WorkerMessage) => events.said(message));
+    this.ended = new Promise((resolve) => {
+      this.child.once('error', (error) => resolve(`could not be forked: ${error.message}`));
+      this.child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+  }
+
+  /** SIGKILL: a run hears nothing else. */
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+}
