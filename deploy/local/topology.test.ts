@@ -13,10 +13,11 @@ test('one control process at home, an edge and a shard in each region', () => {
   ]);
 });
 
-test('taken apart, registry, routers and gateways are processes of their own', () => {
+test('taken apart, every service is a process of its own', () => {
   const { services } = planMesh({ ...at, apart: true, shardsPerRegion: 2 });
   expect(services.map((service) => service.name)).toEqual([
     'registry',
+    'trainer',
     'router-east',
     'gateway-east',
     'router-west',

@@ -10,7 +10,7 @@ export interface TopologyOptions {
   /** Everything the mesh writes: data, logs, keys. */
   readonly dir: string;
   readonly shardsPerRegion?: number;
-  /** Registry, router and gateway as processes of their own instead of one control and one edge process. */
+  /** Every service as a process of its own instead of one control and one edge process. */
   readonly apart?: boolean;
 }
 
@@ -66,10 +66,10 @@ export function planMesh(options: TopologyOptions): Topology {
         : {};
     return { name, kind, entry, env: { ...env(region, name), ...doors } };
   };
-  const control = (region: RegionPlan): ServicePlan =>
+  const control = (region: RegionPlan): ServicePlan[] =>
     options.apart
-      ? service('registry', 'dist/services/registry/main.js', region, 'registry')
-      : service('control', 'dist/deploy/local/control.js', region, 'control');
+      ? ['registry', 'trainer'].map((kind) => service(kind, `dist/services/${kind}/main.js`, region, kind))
+      : [service('control', 'dist/deploy/local/control.js', region, 'control')];
   const edges = (region: RegionPlan): ServicePlan[] =>
     options.apart
       ? ['router', 'gateway'].map((kind) =>
@@ -86,7 +86,7 @@ export function planMesh(options: TopologyOptions): Topology {
     logs: join(dir, 'logs'),
     regions,
     services: [
-      ...regions.filter((region) => region.home).map(control),
+      ...regions.filter((region) => region.home).flatMap(control),
       ...regions.flatMap(edges),
       ...regions.flatMap(shards),
     ],

@@ -30,6 +30,7 @@ export interface ActorParts {
   readonly datasetsDir: string | undefined;
   readonly workerEntry: string;
   readonly threads: number;
+  readonly niceness: number;
   readonly log: Log;
 }
 
@@ -177,7 +178,8 @@ export class JobActor {
           .finally(() => (saving = false));
       } else this.write(message).catch((error: unknown) => this.lost(error));
     };
-    this.worker = new WorkerHandle(this.parts.workerEntry, folder, { said });
+    const { workerEntry, niceness } = this.parts;
+    this.worker = new WorkerHandle(workerEntry, folder, niceness, { said });
     const how = await this.worker.ended;
     await saved;
     await this.writing;

@@ -11,6 +11,8 @@ export interface TrainerConfig {
   readonly threads: number;
   /** Folders of pictures lie below it; absent: none are read. */
   readonly datasetsDir: string | undefined;
+  /** Of the worker process, 0 to 19: what is served on the same machine comes first. */
+  readonly niceness: number;
   /** A job that nobody reported on for so long goes to another trainer. */
   readonly ackWaitMs: number;
 }
@@ -25,6 +27,7 @@ const TrainerEnvironment = z.object({
   MASSIF_TRAINER_WORKER: z.string().optional(),
   MASSIF_TRAINER_THREADS: whole(1).optional(),
   MASSIF_TRAINER_DATASETS: z.string().optional(),
+  MASSIF_TRAINER_NICENESS: whole(0).max(19, 'must be at most 19').default(10),
   MASSIF_TRAINER_ACK_WAIT_MS: whole(500).default(10_000),
 });
 
@@ -34,6 +37,7 @@ export function readTrainerConfig(env: Environment = process.env): TrainerConfig
     workerEntry: read.MASSIF_TRAINER_WORKER ?? fileURLToPath(new URL('./worker/worker.js', import.meta.url)),
     threads: read.MASSIF_TRAINER_THREADS ?? Math.min(2, availableParallelism()),
     datasetsDir: read.MASSIF_TRAINER_DATASETS,
+    niceness: read.MASSIF_TRAINER_NICENESS,
     ackWaitMs: read.MASSIF_TRAINER_ACK_WAIT_MS,
   });
 }

@@ -1,6 +1,6 @@
 // A worker process as the trainer sees it: forked for one job, heard, killed. It reports what happened and decides nothing.
 import { type ChildProcess, fork } from 'node:child_process';
-import { constants, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import type { WorkerMessage } from './worker/messages.js';
 
 export interface WorkerEvents {
@@ -14,11 +14,10 @@ export class WorkerHandle {
   private readonly child: ChildProcess;
 
   /** `entry` is the compiled worker/worker.js. */
-  constructor(entry: string, folder: string, events: WorkerEvents) {
+  constructor(entry: string, folder: string, niceness: number, events: WorkerEvents) {
     this.child = fork(entry, [folder], { cwd: folder, execArgv: [], serialization: 'json' });
     this.pid = this.child.pid ?? 0;
-    // What is served on this machine comes first.
-    if (this.pid !== 0) setPriority(this.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    if (this.pid !== 0) setPriority(this.pid, niceness);
     this.child.on('message', (message: WorkerMessage) => events.said(message));
     this.ended = new Promise((resolve) => {
       this.child.once('error', (error) => resolve(`could not be forked: ${error.message}`));

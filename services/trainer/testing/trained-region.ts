@@ -86,6 +86,8 @@ export async function startTrainedRegion(registryService: ServiceDefinition): Pr
           MASSIF_DATA: join(dir, name),
           MASSIF_TRAINER_ACK_WAIT_MS: '1500',
           MASSIF_TRAINER_THREADS: '1',
+          // Tests of other files run beside this one and must not starve it.
+          MASSIF_TRAINER_NICENESS: '0',
         },
       });
       children.set(name, child);
