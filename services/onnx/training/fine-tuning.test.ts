@@ -12,8 +12,7 @@ const ADAM = { kind: 'adam' } as const;
 test('a classifier from a file, weights in Constant nodes, learns a batch and exports what it learned', async () => {
   const forward = Graph.read(ocrClassifier());
   const input = forward.inputs[0]?.name ?? '';
-  const names = ['DynamicDimension.0', 'DynamicDimension.1', '?'];
-  const bind = Object.fromEntries(names.map((name) => [name, 2]));
+  const bind = Object.fromEntries([2, 48, 192].map((size, i) => [`p2o.DynamicDimension.${i}`, size]));
   const training = trainingGraph(forward, {
     loss: { kind: 'crossEntropy' },
     optimiser: ADAM,

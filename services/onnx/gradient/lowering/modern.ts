@@ -4,6 +4,7 @@ import { findAttribute, floatOf, floatsOf, intOf, intsOf, setAttribute } from '.
 import type { Graph } from '../../graph.js';
 import type { NodeProto } from '../../proto/onnx_pb.js';
 import { float32, int64, type Tensor } from '../../tensor.js';
+import { variant } from '../../variant.js';
 
 const OPSET = 21;
 
@@ -24,9 +25,10 @@ export function modernise(graph: Graph): void {
       if (from < since) graph.edit(node, () => change(graph, node));
     }
   }
-  for (const one of graph.model.opsetImport) {
-    if (one.domain === '' || one.domain === 'ai.onnx') one.version = BigInt(OPSET);
-  }
+  // New entries: a copy of a graph shares them with the original, which stays what it is.
+  graph.model.opsetImport = graph.model.opsetImport.map((one) =>
+    one.domain === '' || one.domain === 'ai.onnx' ? variant(one, { version: BigInt(OPSET) }) : one,
+  );
   if (graph.model.irVersion < 10n) graph.model.irVersion = 10n;
 }
 
