@@ -13,7 +13,7 @@ export const headers = {
   timeoutMs: 'Massif-Timeout',
   /** Opaque key of sticky routing. */
   user: 'Massif-User',
-  /** 0 default, 1 highest. */
+  /** 1 highest, larger is lower, 0 or absent: PRIORITY_DEFAULT. Engines order and displace by it what waits for a run. */
   priority: 'Massif-Priority',
   /** On answers: which replica ran it, and the region it runs in. */
   replica: 'Massif-Replica',

@@ -9,11 +9,13 @@ export const subjects = {
     `massif.infer.${subjectToken(endpoint)}.${subjectToken(label)}` as const,
   /** Router or client -> engine: the same bytes, to one replica. */
   run: (replica: string) => `massif.run.${replica}` as const,
+  /** Router or client -> engine: forget the request whose answers go to this message's reply subject. No body, no answer. */
+  cancel: (replica: string) => `massif.cancel.${replica}` as const,
   /** Caller -> router: what would happen to such a request, and why. */
   explain: (endpoint: string) => `massif.explain.${subjectToken(endpoint)}` as const,
   /** Shard -> everybody: what it serves and how loaded it is. */
   heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
-  /** Operator -> shard host: load, unload, recycle, drain. */
+  /** Operators, gateways -> shard host: recycle, drain; inspect and statistics. */
   shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
   /** Command line, services -> registry. Queue group `registry`. */
   registry: (verb: RegistryVerb) => `massif.registry.${verb}` as const,
@@ -32,7 +34,7 @@ export type RegistryVerb =
 
 export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
 
-export type ShardVerb = 'recycle' | 'drain' | 'inspect';
+export type ShardVerb = 'recycle' | 'drain' | 'inspect' | 'statistics';
 
 /** Subscriptions to whole families of subjects. */
 export const wildcards = {
