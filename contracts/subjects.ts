@@ -19,6 +19,10 @@ export const subjects = {
   shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
   /** Command line, services -> registry. Queue group `registry`. */
   registry: (verb: RegistryVerb) => `massif.registry.${verb}` as const,
+  /** Command line, gateway -> registry: the release of an endpoint's next version. Queue group `registry`. */
+  release: (verb: ReleaseVerb) => `massif.release.${verb}` as const,
+  /** Registry -> everybody: what was decided of a release. */
+  releaseEvents: () => 'massif.events.release' as const,
   /** Command line, gateway -> trainer. Queue group `trainer`. */
   trainer: (verb: TrainerVerb) => `massif.trainer.${verb}` as const,
   /** Trainer -> the work queue of jobs: the id of one that waits. */
@@ -31,6 +35,8 @@ export const subjects = {
 
 export type RegistryVerb =
   'push' | 'models' | 'show' | 'alias' | 'deploy' | 'undeploy' | 'endpoints' | 'archive' | 'lineage';
+
+export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'promote' | 'abort' | 'history';
 
 export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
 
