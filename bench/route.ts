@@ -2,7 +2,8 @@
 // shard goes. Pure computation, no server.
 import { DEFAULT_TIMEOUT_MS } from '../contracts/headers.js';
 import { replicaId } from '../contracts/names.js';
-import { type EndpointRecord, WEIGHT_TOTAL } from '../contracts/registry.js';
+import type { EndpointRecord } from '../contracts/registry.js';
+import { WEIGHT_TOTAL } from '../contracts/traffic.js';
 import { bucketOf, variantOf } from '../services/mesh/bucket.js';
 import { murmur3 } from '../services/mesh/murmur3.js';
 import { seededRandom } from '../services/mesh/random.js';

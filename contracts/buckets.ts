@@ -6,6 +6,8 @@ export const buckets = {
   catalog: (region: string) => `massif_catalog_${region.replaceAll('-', '_')}`,
   /** KV, home region, mirrored: one record a shard. */
   placement: (region: string) => `massif_placement_${region.replaceAll('-', '_')}`,
+  /** KV, every region its own: signed orders of safety, which do not wait for the home region. */
+  overrides: (region: string) => `massif_overrides_${region.replaceAll('-', '_')}`,
   /** KV, home region: fencing epochs of leases. */
   leases: (region: string) => `massif_leases_${region.replaceAll('-', '_')}`,
   /** Object store, every region: resources by digest. */
@@ -31,6 +33,10 @@ export const keys = {
   alias: (model: string, alias: string) => `alias.${keyPart(model)}.${keyPart(alias)}`,
   endpoint: (endpoint: string) => `endpoint.${keyPart(endpoint)}`,
   placement: (shard: string) => keyPart(shard),
+  /** An order by what it is about, so that a newer one takes the older one's place. */
+  armOrder: (endpoint: string, arm: string) => `arm.${keyPart(endpoint)}.${keyPart(arm)}`,
+  versionOrder: (version: Digest) => `version.${version}`,
+  trust: () => 'trust',
   job: (id: string) => keyPart(id),
   /** Names in the object store of training. */
   dataset: (digest: Digest) => `data.${digest}`,

@@ -27,6 +27,12 @@ export const ERRORS = {
     grpc: 7,
     fix: 'Sign the version with a key that the trust policy names: massif push --key <file>.',
   },
+  WITHHELD: {
+    retryable: false,
+    http: 403,
+    grpc: 9,
+    fix: 'An order keeps it from being served: massif override list says which and why; ask for another version.',
+  },
   NOT_ALLOWED: { retryable: false, http: 403, grpc: 7, fix: 'Ask an operator for the role that this needs.' },
   ENDPOINT_UNKNOWN: {
     retryable: false,

@@ -4,6 +4,9 @@ import { z } from 'zod';
 export const ExplainRequest = z.object({
   user: z.string().optional(),
   version: z.string().optional(),
+  tenant: z.string().optional(),
+  /** Header values that rules go by; names in lower case. */
+  headers: z.record(z.string().max(64), z.string().max(256)).optional(),
 });
 export type ExplainRequest = z.infer<typeof ExplainRequest>;
 
@@ -22,7 +25,14 @@ export const Explanation = z.object({
   region: z.string(),
   version: z.string().optional(),
   label: z.string().optional(),
+  arm: z.string().optional(),
+  /** Of the endpoint's weights and arms. */
+  epoch: z.int().optional(),
+  /** The rule that named the arm. */
+  rule: z.string().optional(),
   bucket: z.int().optional(),
+  /** The arm that would get a copy, and of how many in 10,000. */
+  shadow: z.object({ arm: z.string(), share: z.int() }).optional(),
   replica: z.string().optional(),
   /** The code a caller would get, when nothing can be chosen. */
   refusal: z.string().optional(),

@@ -13,6 +13,10 @@ export const headers = {
   timeoutMs: 'Massif-Timeout',
   /** Opaque key of sticky routing. */
   user: 'Massif-User',
+  /** Whose call it is, until keys say so: rules of an endpoint may go by it. */
+  tenant: 'Massif-Tenant',
+  /** The arm a copy was sent for: it must leave no trace in caches, sequences or the books of idempotency. */
+  shadow: 'Massif-Shadow',
   /** 1 highest, larger is lower, 0 or absent: PRIORITY_DEFAULT. Engines order and displace by it what waits for a run. */
   priority: 'Massif-Priority',
   /** On answers: which replica ran it, and the region it runs in. */

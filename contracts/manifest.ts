@@ -71,5 +71,19 @@ export const TrustPolicy = z.strictObject({
       revokedAt: z.iso.datetime().optional(),
     }),
   ),
+  /** Who may give orders (contracts/override.ts), with Ed25519 keys. */
+  operators: z
+    .array(
+      z.strictObject({
+        fingerprint: z.string(),
+        publicKeyPem: z.string(),
+        person: z.string(),
+        notBefore: z.iso.datetime(),
+        notAfter: z.iso.datetime(),
+        revokedAt: z.iso.datetime().optional(),
+      }),
+    )
+    .max(1_000)
+    .optional(),
 });
 export type TrustPolicy = z.infer<typeof TrustPolicy>;

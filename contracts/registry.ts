@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Digest, EndpointName, Label, ModelName } from './names.js';
 import { Bundle } from './manifest.js';
 import { TensorSpec } from './tensor-spec.js';
+import { ArmName, BucketTable, Experiment, Rule, Shadow, WEIGHT_TOTAL, WithoutUser } from './traffic.js';
 
 export const Resource = z.object({ name: z.string(), digest: Digest, bytes: z.int().min(0) });
 export type Resource = z.infer<typeof Resource>;
@@ -63,11 +64,16 @@ export type VersionRecord = z.infer<typeof VersionRecord>;
 export const AliasRecord = z.object({ model: ModelName, alias: Label, version: Digest });
 export type AliasRecord = z.infer<typeof AliasRecord>;
 
-/** Weights are parts of 10,000, so that one user in ten thousand can be moved. */
-export const WEIGHT_TOTAL = 10_000;
-
-export const Variant = z.object({ version: Digest, label: Label, weight: z.int().min(0).max(WEIGHT_TOTAL) });
+export const Variant = z.object({
+  version: Digest,
+  label: Label,
+  weight: z.int().min(0).max(WEIGHT_TOTAL),
+  /** Unique in the endpoint; the label when not given. */
+  arm: ArmName.optional(),
+});
 export type Variant = z.infer<typeof Variant>;
+
+export const armOf = ({ arm, label }: Pick<Variant, 'arm' | 'label'>): string => arm ?? label;
 
 export const EndpointRecord = z.object({
   name: EndpointName,
@@ -78,7 +84,22 @@ export const EndpointRecord = z.object({
     .max(16)
     .refine((variants) => variants.reduce((sum, v) => sum + v.weight, 0) === WEIGHT_TOTAL, {
       message: `weights must add up to ${WEIGHT_TOTAL}`,
+    })
+    .refine((variants) => new Set(variants.map(armOf)).size === variants.length, {
+      message: 'each arm has a name of its own',
     }),
+  /** Grows with every change of weights or arms, so that what was counted before is not mixed with what came after; 0 when absent. */
+  epoch: z.int().min(0).optional(),
+  /** Who owns which buckets; absent: the variants in order, from 0 up. */
+  table: BucketTable.refine((runs) => runs.reduce((sum, [count]) => sum + count, 0) === WEIGHT_TOTAL, {
+    message: `the table has ${WEIGHT_TOTAL} buckets`,
+  }).optional(),
+  /** Tried in order, before the weights. */
+  rules: z.array(Rule).max(64).optional(),
+  experiment: Experiment.optional(),
+  shadow: Shadow.optional(),
+  /** Absent: refused where the user decides, drawn elsewhere. */
+  withoutUser: WithoutUser.optional(),
   /** Hashed with the user to give a bucket; a new salt reshuffles everybody. */
   salt: z.string().min(1).max(64),
   /** `user`: the user decides the variant and a call without one is refused; `request`: a user sticks, others are drawn. */
@@ -140,13 +161,24 @@ export const DeployRequest = z.object({
   model: ModelName,
   /** Versions by digest, label or alias; weights in parts of 10,000. Empty: the default version takes all. */
   variants: z
-    .array(z.object({ version: z.string().max(64), weight: z.int().min(0).max(WEIGHT_TOTAL) }))
+    .array(
+      z.object({
+        version: z.string().max(64),
+        weight: z.int().min(0).max(WEIGHT_TOTAL),
+        arm: ArmName.optional(),
+      }),
+    )
     .max(16)
     .default([]),
   assignment: z.enum(['user', 'request']).default('request'),
   replicasPerRegion: z.int().min(1).max(64).default(1),
   timeoutMs: z.int().min(1).max(600_000).default(10_000),
   hedgeAfterMs: z.int().min(1).optional(),
+  /** These four stay as they are when not given; an empty list or null takes them away. */
+  rules: z.array(Rule).max(64).optional(),
+  experiment: Experiment.nullable().optional(),
+  shadow: Shadow.nullable().optional(),
+  withoutUser: WithoutUser.nullable().optional(),
 });
 export type DeployRequest = z.infer<typeof DeployRequest>;
 export const DeployReply = z.object({ endpoint: EndpointRecord });

@@ -1,5 +1,5 @@
 // `massif deploy ENDPOINT`: which versions an endpoint serves, and to how many of its users each.
-import { WEIGHT_TOTAL } from '../../contracts/registry.js';
+import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 import {
   argument,
   type Command,

@@ -1,7 +1,7 @@
 // Which of 10,000 buckets a user falls into, and which variant owns the bucket. The route asks; a caller who sends the same user
 // sees the same version, wherever the call comes in.
 import type { EndpointRecord, Variant } from '../../contracts/registry.js';
-import { WEIGHT_TOTAL } from '../../contracts/registry.js';
+import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 import { murmur3 } from './murmur3.js';
 
 /** The salt belongs to the endpoint, so a user who is early in one experiment is not early in all. */

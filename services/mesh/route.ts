@@ -2,7 +2,8 @@
 // client's direct calls, `massif explain` and the simulator all ask this one function.
 import type { ErrorCode } from '../../contracts/errors.js';
 import { type Digest, shortDigest } from '../../contracts/names.js';
-import { type EndpointRecord, type Variant, WEIGHT_TOTAL } from '../../contracts/registry.js';
+import { armOf, type EndpointRecord, type Variant } from '../../contracts/registry.js';
+import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 import { bucketOf, variantOf } from './bucket.js';
 import { murmur3 } from './murmur3.js';
 import { powerOfTwo } from './power-of-two.js';
@@ -34,6 +35,9 @@ export type Decision =
       readonly replica: ReplicaView;
       readonly version: Digest;
       readonly label: string;
+      readonly arm: string;
+      /** Of the endpoint's weights and arms: what is counted belongs to one epoch. */
+      readonly epoch: number;
       readonly bucket?: number | undefined;
       readonly reasons: readonly string[];
     }
@@ -80,8 +84,19 @@ export function route(
 
   const replicas = table.replicas(variant.version);
   const replica = pick(replicas, table.region, request, random, say);
-  if (replica)
-    return { kind: 'replica', replica, version: variant.version, label: variant.label, bucket, reasons };
+  if (replica) {
+    const { version, label } = variant;
+    return {
+      kind: 'replica',
+      replica,
+      version,
+      label,
+      arm: armOf(variant),
+      epoch: endpoint.epoch ?? 0,
+      bucket,
+      reasons,
+    };
+  }
   return refused(...whyNone(replicas, endpoint, variant, request.exclude), reasons);
 }
 

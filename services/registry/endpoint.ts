@@ -1,7 +1,7 @@
 // What an endpoint becomes when somebody deploys: weights checked, versions found, salt kept. Pure; the catalog writes the result.
 import { failure } from '../../contracts/errors.js';
 import type { DeployRequest, EndpointRecord, Variant, VersionRecord } from '../../contracts/registry.js';
-import { WEIGHT_TOTAL } from '../../contracts/registry.js';
+import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 
 export interface EndpointInputs {
   /** The endpoint as it is; undefined for a new one. */
