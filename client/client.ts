@@ -1,5 +1,6 @@
 // The client that applications hold: typed arrays in, tensors out, over every region it knows of.
 import { nuid } from '@nats-io/transport-node';
+import { readBodyParameters } from '../contracts/body-parameters.js';
 import { failure } from '../contracts/errors.js';
 import { Explanation } from '../contracts/explain.js';
 import { decodeInferResponse, encodeInferRequest } from '../contracts/infer-body.js';
@@ -65,6 +66,7 @@ export class MassifClient {
   async infer(endpoint: string, inputs: Inputs, options: InferOptions = {}): Promise<InferResult> {
     const { user, version, timeoutMs, priority, signal, outputs, parameters = {} } = options;
     if (this.closed) throw failure('UNAVAILABLE', 'This client was closed.');
+    const said = readBodyParameters(parameters);
     const requestId = options.requestId ?? nuid.next();
     const body = encodeInferRequest({
       parameters,
@@ -76,8 +78,8 @@ export class MassifClient {
       requestId,
       user,
       version,
-      timeoutMs,
-      priority,
+      timeoutMs: timeoutMs ?? said.timeoutMs,
+      priority: priority ?? said.priority,
       signal,
     });
     const response = decodeInferResponse(answer.bytes, answer.jsonLength);

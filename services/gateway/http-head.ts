@@ -10,7 +10,7 @@ const names = {
   jsonLength: headers.jsonLength.toLowerCase(),
 } as const;
 
-export function httpHead(sent: IncomingHttpHeaders, bodyBytes: number): RequestHead {
+export function httpHead(sent: IncomingHttpHeaders, body: Uint8Array): RequestHead {
   const one = (name: string): string | undefined => {
     const value = sent[name];
     // Node joins repeated headers with a comma, which no value of ours may contain: refused as it stands.
@@ -26,6 +26,6 @@ export function httpHead(sent: IncomingHttpHeaders, bodyBytes: number): RequestH
       traceparent: one(headers.traceparent),
       jsonLength: one(names.jsonLength),
     },
-    bodyBytes,
+    body,
   );
 }

@@ -43,7 +43,7 @@ export class InferCalls {
     const leave = this.admission.enter(Math.min(declaredBytes ?? UNDECLARED_BYTES, limitBytes));
     try {
       const bytes = await readBody(request.raw, { encoding, limitBytes, declaredBytes });
-      const head = httpHead(request.headers, bytes.length);
+      const head = httpHead(request.headers, bytes);
       const answer = await this.dispatcher.infer(
         model,
         { bytes, jsonLength: head.jsonLength },

@@ -1,5 +1,6 @@
-// The headers of one inference as both doors understand them: NATS and HTTP read their own way, then this decides what is
-// acceptable and says what is not. Router and gateway lean on it, so that a bad header gets the same answer at either door.
+// What one inference says of itself, in its headers and in its body's `parameters`, as every door understands it: each reads its
+// own way, then this decides what is acceptable and says what is not, so that a bad header gets the same answer everywhere.
+import { peekBodyParameters, type Sequence } from '../../contracts/body-parameters.js';
 import { failure } from '../../contracts/errors.js';
 import { readJsonLength } from '../../contracts/infer-body.js';
 import { TIMEOUT_MS_MAX, headers } from '../../contracts/headers.js';
@@ -21,6 +22,7 @@ export interface RequestHead {
   readonly priority: number;
   readonly traceparent: string | undefined;
   readonly jsonLength: number | undefined;
+  readonly sequence: Sequence | undefined;
 }
 
 const REQUEST_ID = /^[\w.:+/=@-]{1,128}$/;
@@ -29,16 +31,22 @@ const PRIORITY = /^\d{1,3}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const USER_LENGTH_MAX = 256;
 
-/** Throws BAD_REQUEST naming the header, or DEADLINE when the caller's time was used up before we saw it. */
-export function requestHead(raw: RawHead, bodyBytes: number): RequestHead {
+/**
+ * Throws BAD_REQUEST naming the header or parameter, or DEADLINE when the caller's time was used up before we saw it. What both
+ * header and body say is as the header has it, since proxies on the way can set that.
+ */
+export function requestHead(raw: RawHead, body: Uint8Array): RequestHead {
+  const jsonLength = readJsonLength(raw.jsonLength, body.length);
+  const said = peekBodyParameters(body, jsonLength);
   return {
     requestId: raw.requestId ? checkRequestId(raw.requestId) : undefined,
-    timeoutMs: raw.timeoutMs ? readTimeout(raw.timeoutMs) : undefined,
+    timeoutMs: raw.timeoutMs ? readTimeout(raw.timeoutMs) : said.timeoutMs,
     user: raw.user ? checkUser(raw.user) : undefined,
-    priority: raw.priority ? readPriority(raw.priority) : 0,
+    priority: raw.priority ? readPriority(raw.priority) : (said.priority ?? 0),
     // W3C: what does not parse is treated as if it had not been sent.
     traceparent: raw.traceparent && TRACEPARENT.test(raw.traceparent) ? raw.traceparent : undefined,
-    jsonLength: readJsonLength(raw.jsonLength, bodyBytes),
+    jsonLength,
+    sequence: said.sequence,
   };
 }
 

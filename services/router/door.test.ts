@@ -331,3 +331,16 @@ test('a reply inbox of a caller with its own prefix is an inbox', async () => {
   await own.close();
   expect(createInbox()).toMatch(/^_INBOX\./);
 });
+
+test('time and priority in the body count like headers, and a header has the last word', async () => {
+  const [a] = await opened(['a']);
+  const body = '{"parameters":{"timeout":900000,"priority":2},"inputs":[]}';
+  await ask(subjects.infer('echo'), { body });
+  await ask(subjects.infer('echo'), { body, send: { [headers.timeoutMs]: '700', [headers.priority]: '1' } });
+  expect(a?.received.map((seen) => seen.get(headers.priority))).toEqual(['2', '1']);
+  const [first, second] = a?.received.map((seen) => Number(seen.get(headers.timeoutMs))) ?? [];
+  expect(first).toBeLessThanOrEqual(900);
+  expect(first).toBeGreaterThan(0);
+  expect(second).toBeLessThanOrEqual(700);
+  expect(await code(subjects.infer('echo'), { body: '{"parameters":{"timeout":-1}}' })).toBe('BAD_REQUEST');
+});

@@ -9,7 +9,7 @@ export function callerHead(message: Msg): RequestHead {
   const raw: RawHead = {};
   const text = headerText(message);
   if (text !== '') eachHeader(text, (key, value) => assign(raw, key, value));
-  return requestHead(raw, message.data.length);
+  return requestHead(raw, message.data);
 }
 
 function assign(raw: RawHead, key: string, value: string): void {

@@ -93,6 +93,7 @@ class Lab implements Wire {
       priority: 0,
       traceparent: undefined,
       jsonLength: undefined,
+      sequence: undefined,
     };
     this.forwarder.accept({
       endpoint: 'echo',

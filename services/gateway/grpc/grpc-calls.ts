@@ -2,7 +2,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { failure, toFailure } from '../../../contracts/errors.js';
 import { headers, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
-import { decodeInferResponse, encodeInferRequest } from '../../../contracts/infer-body.js';
+import { type Body, decodeInferResponse, encodeInferRequest } from '../../../contracts/infer-body.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { Dispatcher } from '../../mesh/dispatch.js';
 import { errorFields, type Log } from '../../mesh/log.js';
@@ -77,8 +77,8 @@ export class GrpcCalls {
     if (version !== undefined) access.asked = version;
     const leave = admission.enter(bytes);
     try {
-      const head = headOf(call.metadata);
       const body = encodeInferRequest(readRequest(message));
+      const head = headOf(call.metadata, body);
       const limit = this.parts.limitBytes();
       if (body.bytes.length > limit)
         throw failure('TOO_LARGE', `The request has ${body.bytes.length} bytes; the limit is ${limit}.`);
@@ -86,7 +86,7 @@ export class GrpcCalls {
         requestId: access.requestId,
         user: head.user,
         version,
-        timeoutMs: this.timeLeft(call.deadline),
+        timeoutMs: this.timeLeft(call.deadline, head.timeoutMs),
         priority: head.priority,
         traceparent: head.traceparent,
         signal: call.gone,
@@ -103,22 +103,27 @@ export class GrpcCalls {
     }
   }
 
-  /** Undefined: the endpoint's own. */
-  private timeLeft(deadline: number): number | undefined {
-    if (deadline === Infinity) return undefined;
+  /** The deadline of the call, else what metadata or parameters say; undefined: the endpoint's own. */
+  private timeLeft(deadline: number, timeoutMs: number | undefined): number | undefined {
+    if (deadline === Infinity) return timeoutMs;
     const leftMs = deadline - this.parts.clock.now();
     if (leftMs <= 0) throw failure('DEADLINE', 'The time of this call was over before it was begun.');
     return Math.min(leftMs - Math.min(WAY_HOME_MS, leftMs / 10), TIMEOUT_MS_MAX);
   }
 }
 
-function headOf(metadata: Metadata): ReturnType<typeof requestHead> {
+function headOf(
+  metadata: Metadata,
+  { bytes, jsonLength = bytes.length }: Body,
+): ReturnType<typeof requestHead> {
   const raw = {
     user: textOf(metadata, headers.user) ?? textOf(metadata, `${headers.user}-bin`),
+    timeoutMs: textOf(metadata, headers.timeoutMs),
     priority: textOf(metadata, headers.priority),
     traceparent: textOf(metadata, headers.traceparent),
+    jsonLength: String(jsonLength),
   };
-  return requestHead(raw, 0);
+  return requestHead(raw, bytes);
 }
 
 /** Plain values of gRPC are ASCII; a key that ends in -bin carries UTF-8. */
