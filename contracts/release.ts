@@ -3,7 +3,7 @@
 // honoured is refused.
 import { z } from 'zod';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
-import { WEIGHT_TOTAL } from './registry.js';
+import { WEIGHT_TOTAL } from './traffic.js';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
