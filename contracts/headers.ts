@@ -23,6 +23,8 @@ export const headers = {
   replica: 'Massif-Replica',
   /** On answers of a routed or direct call: how many attempts it took. */
   attempts: 'Massif-Attempts',
+  /** `<epoch>.<arm>` of a request that the weights gave to an arm; on its answer too, for feedback. */
+  arm: 'Massif-Arm',
   /** The endpoint on a run subject, whose own name is the replica's. */
   endpoint: 'Massif-Endpoint',
   traceparent: 'traceparent',

@@ -13,6 +13,10 @@ export const subjects = {
   cancel: (replica: string) => `massif.cancel.${replica}` as const,
   /** Caller -> router: what would happen to such a request, and why. */
   explain: (endpoint: string) => `massif.explain.${subjectToken(endpoint)}` as const,
+  /** Router, gateway, client -> whoever judges: how the arms of endpoints fare. */
+  evidence: (region: string) => `massif.evidence.${region}` as const,
+  /** Caller -> router: what became of an answer. Queue group `router`. */
+  feedback: () => 'massif.feedback' as const,
   /** Shard -> everybody: what it serves and how loaded it is. */
   heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
   /** Operators, gateways -> shard host: recycle, drain; inspect and statistics. */
@@ -47,6 +51,7 @@ export const wildcards = {
   infer: () => 'massif.infer.*' as const,
   inferVersion: () => 'massif.infer.*.*' as const,
   explain: () => 'massif.explain.*' as const,
+  evidence: () => 'massif.evidence.*' as const,
   heartbeats: () => 'massif.heartbeat.>' as const,
 };
 
