@@ -7,7 +7,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import expected from '../deploy/examples/expected.json' with { type: 'json' };
 import type { Call } from './call.js';
-import { readLabels } from './ocr/ctc.js';
+import { readLabels } from '../contracts/classification.js';
 import { readLine } from './ocr/read-line.js';
 import { detectSpeech } from './vad/detect-speech.js';
 import { readWav } from './vad/wav.js';

@@ -11,6 +11,7 @@ import {
   readTensors,
   writeTensor,
 } from './body-tensors.js';
+import { classify, readClassCount } from './classification.js';
 import { failure } from './errors.js';
 import type { Json } from './json-integers.js';
 import { quote } from './quote.js';
@@ -106,10 +107,11 @@ export function decodeInferResponse(bytes: Uint8Array, jsonLength: number | unde
   return response;
 }
 
-/** The wanted outputs in the wanted order, each as JSON or binary as the request has it. */
+/** The wanted outputs in the wanted order, each as JSON or binary as the request has it. `labels`: of the model's classes. */
 export function encodeInferResponse(
   response: InferResponse,
   { outputs: wanted, binaryOutput }: Pick<InferRequest, 'outputs' | 'binaryOutput'>,
+  labels?: readonly string[],
 ): Body {
   const blobs: Uint8Array[] = [];
   let anyBinary = false;
@@ -122,7 +124,8 @@ export function encodeInferResponse(
       );
     }
     anyBinary ||= binary;
-    return writeTensor(tensor, binary, blobs);
+    const classes = readClassCount(tensor.name, parameters?.['classification']);
+    return writeTensor(classes === undefined ? tensor : classify(tensor, classes, labels), binary, blobs);
   });
   const fields = [`"model_name":${JSON.stringify(response.modelName)}`];
   if (response.modelVersion !== undefined)
@@ -161,6 +164,7 @@ function readWanted(json: Json | undefined): WantedOutput[] | undefined {
     if (parameters['shared_memory_region'] !== undefined) {
       throw failure('UNSUPPORTED', `Output ${quote(name)} is wanted in shared memory, which is not offered.`);
     }
+    readClassCount(name, parameters['classification']);
     const { binary_data: binary } = parameters;
     if (binary !== undefined && typeof binary !== 'boolean') {
       throw failure(

@@ -178,7 +178,6 @@ export const RELEASE_STATES = [
 export const ReleaseState = z.enum(RELEASE_STATES);
 export type ReleaseState = z.infer<typeof ReleaseState>;
 
-
 // ---- the journal -----------------------------------------------------------------------------------------------------
 
 /** What somebody or something wanted, or what was seen. The machine takes it or refuses it, and that is the decision. */

@@ -14,7 +14,7 @@ import {
 } from '../cli/command.js';
 import { table } from '../cli/table.js';
 import type { InferOptions, MassifClient } from '../mod.js';
-import { readLabels } from '../ocr/ctc.js';
+import { readLabels } from '../../contracts/classification.js';
 import { readLine } from '../ocr/read-line.js';
 import { detectSpeech } from '../vad/detect-speech.js';
 import { readWav, SAMPLE_RATE } from '../vad/wav.js';

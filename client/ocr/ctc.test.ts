@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Tensor } from '../../contracts/tensor.js';
-import { ctcText, readLabels } from './ctc.js';
+import { readLabels } from '../../contracts/classification.js';
+import { ctcText } from './ctc.js';
 
 const steps = (classes: number, ...best: number[]): Tensor => ({
   name: 'y',

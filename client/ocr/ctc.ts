@@ -3,9 +3,6 @@
 import { failure } from '../../contracts/errors.js';
 import type { Tensor } from '../../contracts/tensor.js';
 
-/** `labels.txt`: one character a line. */
-export const readLabels = (text: string): string[] => text.replace(/\r?\n$/, '').split(/\r?\n/);
-
 export function ctcText({ name, shape, data }: Tensor, labels: readonly string[]): string {
   const classes = shape.at(-1) ?? 0;
   if (!(data instanceof Float32Array) || classes < 2) {

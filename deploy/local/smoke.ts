@@ -7,7 +7,7 @@ import { connect as connectNats, headers as natsHeaders } from '@nats-io/transpo
 import type { Call } from '../../client/call.js';
 import { inputTensors } from '../../client/input-tensors.js';
 import { connect } from '../../client/mod.js';
-import { readLabels } from '../../client/ocr/ctc.js';
+import { readLabels } from '../../contracts/classification.js';
 import { readLine } from '../../client/ocr/read-line.js';
 import { detectSpeech } from '../../client/vad/detect-speech.js';
 import { readWav } from '../../client/vad/wav.js';

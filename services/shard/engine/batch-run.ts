@@ -13,6 +13,8 @@ export interface BatchRunParts {
   readonly loop: RunLoop;
   readonly model: string;
   readonly label: string;
+  /** Of the model's classes. */
+  readonly labels?: readonly string[] | undefined;
   readonly aboutToRun: () => void;
   readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
   readonly refused: (one: Ready, error: Failure) => void;
@@ -83,7 +85,7 @@ export class BatchRun {
     };
     if (request.id !== undefined) response.id = request.id;
     try {
-      this.parts.answered(one, encodeInferResponse(response, request));
+      this.parts.answered(one, encodeInferResponse(response, request, this.parts.labels));
     } catch (error) {
       this.parts.refused(one, toFailure(error));
     }

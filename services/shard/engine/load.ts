@@ -1,6 +1,7 @@
 // Turns an order of the host into a session that has proved itself: signature and digests checked once more on the very bytes
 // that are loaded, then session, warm-up and self-test. engine.ts calls it; nothing is announced before it returns.
 import { join } from 'node:path';
+import { readLabels } from '../../../contracts/classification.js';
 import { failure } from '../../../contracts/errors.js';
 import { RESOURCES } from '../../../contracts/manifest.js';
 import type { Clock } from '../../mesh/clock.js';
@@ -23,6 +24,7 @@ export interface LoadParts {
 
 export interface LoadedModel extends WarmUpReport {
   readonly session: ModelSession;
+  readonly labels: readonly string[] | undefined;
 }
 
 export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<LoadedModel> {
@@ -40,7 +42,7 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   try {
     parts.warming();
     const plan = { warmDims: version.card.warmDims, cases, convolutional: order.convolutional };
-    return { session, ...(await warmUp(plan, { session, ...parts })) };
+    return { session, labels: labelsIn(bytes), ...(await warmUp(plan, { session, ...parts })) };
   } catch (error) {
     await session.release();
     throw error;
@@ -55,11 +57,14 @@ function checkSignature({ version, policy }: LoadOrder, nowMs: number): void {
   checkResources(manifest, version.resources);
 }
 
-/** What a run needs, each read once; card and labels stay where they are. */
+function labelsIn(bytes: ReadonlyMap<string, Uint8Array>): readonly string[] | undefined {
+  const labels = bytes.get(RESOURCES.labels);
+  return labels && readLabels(new TextDecoder().decode(labels));
+}
+
+/** What a run needs, each read once; the card stays where it is. */
 async function readResources({ version, artifactsDir }: LoadOrder): Promise<Map<string, Uint8Array>> {
-  const needed = version.resources.filter(
-    ({ name }) => name === RESOURCES.model || name === RESOURCES.selftest || !isKnown(name),
-  );
+  const needed = version.resources.filter(({ name }) => name !== RESOURCES.card);
   const bytes = new Map<string, Uint8Array>();
   for (const resource of needed)
     bytes.set(resource.name, await readVerified(join(artifactsDir, resource.digest), resource));

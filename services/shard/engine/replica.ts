@@ -19,6 +19,7 @@ export interface ReplicaTraits {
   readonly id: string;
   readonly model: string;
   readonly label: string;
+  readonly labels?: readonly string[] | undefined;
   readonly capacity: number;
   readonly batchMax: number;
   /** What one run took at warm-up: the first value of the latency. */
@@ -60,6 +61,7 @@ export class Replica implements Turn {
       aboutToRun,
       model: traits.model,
       label: traits.label,
+      labels: traits.labels,
       answered: (one, body) => {
         this.served++;
         answers.result(one.to, body, this.heldMs(one) * 1_000);

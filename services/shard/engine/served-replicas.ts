@@ -105,11 +105,11 @@ export class ServedReplicas {
     return { runMs, batchMax, capacity: replica.traits.capacity, rssGrowthBytes };
   }
 
-  private replicaOf(order: LoadOrder, { session, runMs, batchMax }: LoadedModel): Replica {
+  private replicaOf(order: LoadOrder, { session, labels, runMs, batchMax }: LoadedModel): Replica {
     const { version, replica: id, number, capacityMax } = order;
     const capacity = decideCapacity(runMs / batchMax, capacityMax);
     return new Replica(
-      { id, model: version.model, label: version.label, runMs, batchMax, capacity },
+      { id, model: version.model, label: version.label, labels, runMs, batchMax, capacity },
       {
         session,
         loop: this.loop,
