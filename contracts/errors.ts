@@ -70,6 +70,18 @@ export const ERRORS = {
     grpc: 10,
     fix: 'Somebody changed it meanwhile: read it again and repeat the change.',
   },
+  SEQUENCE_LOST: {
+    retryable: false,
+    http: 410,
+    grpc: 10,
+    fix: 'Restart the sequence: send its first step again, with sequence_start and a new sequence_id.',
+  },
+  SEQUENCE_ELSEWHERE: {
+    retryable: true,
+    http: 421,
+    grpc: 10,
+    fix: 'This replica does not have the sequence: ask the others, as routers and the client library do.',
+  },
   TOO_LARGE: {
     retryable: false,
     http: 413,

@@ -19,6 +19,15 @@ export const headers = {
   shadow: 'Massif-Shadow',
   /** 1 highest, larger is lower, 0 or absent: PRIORITY_DEFAULT. Engines order and displace by it what waits for a run. */
   priority: 'Massif-Priority',
+  /** The sequence that the request is a step of; the parameters `sequence_id` and so on of the body say the same. */
+  sequence: 'Massif-Sequence',
+  /** 1: its state begins anew; 1: it ends with this step. */
+  sequenceStart: 'Massif-Sequence-Start',
+  sequenceEnd: 'Massif-Sequence-End',
+  /** Between engines: this step was sent on already by one that gave the sequence away. */
+  sequenceHop: 'Massif-Sequence-Hop',
+  /** Between engines: SHA-256 of a body that brings the state of a sequence. */
+  sequenceState: 'Massif-Sequence-State',
   /** On answers: which replica ran it, and the region it runs in. */
   replica: 'Massif-Replica',
   /** On answers of a routed or direct call: how many attempts it took. */

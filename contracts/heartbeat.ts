@@ -9,6 +9,18 @@ export const HEARTBEAT_STALE_MS = 1_750;
 export const ReplicaState = z.enum(['loading', 'warming', 'ready', 'draining', 'failed']);
 export type ReplicaState = z.infer<typeof ReplicaState>;
 
+export const SequenceCounts = z.object({
+  open: z.int().min(0),
+  /** Bytes of the open ones' state. */
+  stateBytes: z.int().min(0),
+  /** Since the host began. Dropped for being idle, or for want of memory. */
+  passivated: z.int().min(0),
+  /** Gone with their engine, or left behind by one that nobody could take over from. */
+  lost: z.int().min(0),
+  handedOver: z.int().min(0),
+});
+export type SequenceCounts = z.infer<typeof SequenceCounts>;
+
 export const ReplicaReport = z.object({
   id: z.string(),
   model: ModelName,
@@ -26,6 +38,8 @@ export const ReplicaReport = z.object({
   failed: z.int().min(0),
   /** Changes whenever another engine process takes the replica over. */
   epoch: z.int().min(0),
+  /** Of a stateful version. */
+  sequences: SequenceCounts.optional(),
   /** Why it failed, when it did. */
   reason: z.string().optional(),
 });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { Digest, EndpointName, Label, ModelName } from './names.js';
 import { Bundle } from './manifest.js';
+import { StateTensor } from './sequence-state.js';
 import { TensorSpec } from './tensor-spec.js';
 import { ArmName, BucketTable, Experiment, Rule, Shadow, WEIGHT_TOTAL, WithoutUser } from './traffic.js';
 
@@ -24,6 +25,10 @@ export const Card = z.object({
   warmDims: z.record(z.string(), z.int().min(1)).default({}),
   /** Runs longer than this are taken for stuck and the engine is replaced. */
   runLimitMs: z.int().min(10).max(600_000).default(30_000),
+  /** Makes the version stateful: within a sequence these inputs stay in the engine from step to step. */
+  state: z.array(StateTensor).min(1).max(64).optional(),
+  /** A sequence without a step for so long is dropped; a minute when not given. */
+  sequenceIdleMs: z.int().min(100).max(3_600_000).optional(),
   /** Of a version that the trainer made: enough to make it again. */
   training: z
     .object({
@@ -109,6 +114,8 @@ export const EndpointRecord = z.object({
   timeoutMs: z.int().min(1).max(600_000),
   /** Second attempt on another replica after this time; absent = no hedging. */
   hedgeAfterMs: z.int().min(1).optional(),
+  /** A version of it keeps the state of sequences: only then do routers look for one in the body. */
+  stateful: z.boolean().optional(),
   updatedAt: z.iso.datetime(),
 });
 export type EndpointRecord = z.infer<typeof EndpointRecord>;

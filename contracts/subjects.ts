@@ -11,6 +11,10 @@ export const subjects = {
   run: (replica: string) => `massif.run.${replica}` as const,
   /** Router or client -> engine: forget the request whose answers go to this message's reply subject. No body, no answer. */
   cancel: (replica: string) => `massif.cancel.${replica}` as const,
+  /** Engine -> engines of the same stateful model: a sequence began, or who takes mine over? */
+  sequences: (model: string) => `massif.sequences.${subjectToken(model)}` as const,
+  /** Engine -> engine: the state of a sequence, or a step of one that was given away. `holder` is a replica in one process. */
+  sequenceHolder: (holder: string) => `massif.sequence.${holder}` as const,
   /** Caller -> router: what would happen to such a request, and why. */
   explain: (endpoint: string) => `massif.explain.${subjectToken(endpoint)}` as const,
   /** Router, gateway, client -> whoever judges: how the arms of endpoints fare. */

@@ -74,3 +74,16 @@ test('metadata has the tensors of the version and the labels of all variants', (
     properties: { model: 'ocr', version: '1.1', digest: digest('b'), licence: 'Apache-2.0', signer: 'ann' },
   });
 });
+
+test('metadata of a stateful version names the inputs that may stay away within a sequence', () => {
+  const version = {
+    inputs: [],
+    outputs: [],
+    card: { licence: 'MIT', state: [{ input: 'h', output: 'hN', initial: 'zeros' }] },
+    signer: { person: 'ann' },
+  } as unknown as VersionRecord;
+  expect(modelMetadata(endpoint, version).properties).toMatchObject({
+    stateful: 'true',
+    sequence_state: 'h (from hN)',
+  });
+});

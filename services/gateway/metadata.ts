@@ -3,6 +3,7 @@
 import { failure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
 import type { EndpointRecord, Variant, VersionRecord } from '../../contracts/registry.js';
+import { stateText } from '../../contracts/sequence-state.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
 
 export const EXTENSIONS = ['binary_tensor_data', 'model_repository'] as const;
@@ -59,9 +60,14 @@ export function modelMetadata(
       digest: version.digest,
       licence: version.card.licence,
       signer: version.signer.person,
+      ...stateProperties(version),
     },
   };
 }
+
+/** Both ways of calling a stateful version are valid: with these inputs, or within a sequence and without them. */
+const stateProperties = ({ card: { state } }: Pick<VersionRecord, 'card'>): Record<string, string> =>
+  state === undefined ? {} : { stateful: 'true', sequence_state: stateText(state) };
 
 const tensorMetadata = ({ name, datatype, shape }: TensorSpec): TensorMetadata => ({ name, datatype, shape });
 

@@ -27,6 +27,16 @@ test('an input that does not say how many dimensions it has is refused by name',
   );
 });
 
+test('a declared state that fits becomes part of the version, one that does not is refused at the push', () => {
+  const card = (output: string) => bytes(JSON.stringify({ state: [{ input: 'state', output }] }));
+  expect(describe(sileroVad(), card('stateN'), []).card.state).toEqual([
+    { input: 'state', output: 'stateN', initial: 'zeros' },
+  ]);
+  expect(() => describe(sileroVad(), card('output'), [])).toThrow(
+    expect.objectContaining({ code: 'MODEL_REFUSED' }),
+  );
+});
+
 test('a card says what it says, and what it does not say has a default', () => {
   expect(readCard(bytes('{"licence":"MIT"}'))).toMatchObject({ licence: 'MIT', trustGroup: 'shared' });
   expect(readCard(undefined)).toMatchObject({ licence: 'unknown', ownEngine: false });

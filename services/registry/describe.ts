@@ -3,6 +3,7 @@
 import { failure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { Card, type VersionRecord } from '../../contracts/registry.js';
+import { checkState } from '../../contracts/sequence-state.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
 import { strictJson } from '../mesh/strict-json.js';
 import { scan } from '../onnx/scan.js';
@@ -30,13 +31,15 @@ export function describe(
     throw failure('MODEL_REFUSED', `The input "${vague.name}" does not say how many dimensions it has.`, {
       input: vague.name,
     });
+  const described = { inputs: signature.inputs.map(specOf), outputs: signature.outputs.map(specOf) };
+  const read = readCard(card);
+  if (read.state) checkState(read.state, described);
   return {
-    inputs: signature.inputs.map(specOf),
-    outputs: signature.outputs.map(specOf),
+    ...described,
     opset: opsets[''] ?? opsets['ai.onnx'] ?? 0,
     irVersion,
     parameterCount,
-    card: readCard(card),
+    card: read,
   };
 }
 

@@ -14,7 +14,12 @@ export interface EndpointInputs {
 }
 
 export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): EndpointRecord {
-  const variants = decideVariants(request, inputs.resolve);
+  let stateful = false;
+  const variants = decideVariants(request, (version) => {
+    const record = inputs.resolve(version);
+    stateful ||= record.card.state !== undefined;
+    return record;
+  });
   return {
     name: request.endpoint,
     model: request.model,
@@ -24,6 +29,7 @@ export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): 
     replicasPerRegion: request.replicasPerRegion,
     timeoutMs: request.timeoutMs,
     ...(request.hedgeAfterMs === undefined ? {} : { hedgeAfterMs: request.hedgeAfterMs }),
+    ...(stateful ? { stateful } : {}),
     updatedAt: new Date(inputs.nowMs).toISOString(),
   };
 }
