@@ -14,6 +14,8 @@ export const buckets = {
   artifacts: (region: string) => `massif_artifacts_${region.replaceAll('-', '_')}`,
   /** Object store, home region: pushes on their way; JetStream itself forgets what nobody finished. */
   uploads: (region: string) => `massif_uploads_${region.replaceAll('-', '_')}`,
+  /** Object store, every region: bodies too large for a message, of callers without our library; forgotten after ten minutes. */
+  bodies: (region: string) => `massif_bodies_${region.replaceAll('-', '_')}`,
   /** KV, home region: one record a job. */
   jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
   /** Object store, home region: data sets by digest; checkpoints and reports by job. */
@@ -26,6 +28,9 @@ export const streams = {
 };
 
 export const UPLOAD_TTL_MS = 10 * 60_000;
+export const BODIES_TTL_MS = 10 * 60_000;
+/** Of all bodies in the bucket of a region together; beyond it the bucket refuses more until some are forgotten. */
+export const BODIES_BYTES_MAX = 2_147_483_648;
 
 export const keys = {
   version: (model: string, digest: Digest) => `version.${keyPart(model)}.${digest}`,

@@ -82,6 +82,24 @@ export const ERRORS = {
     grpc: 10,
     fix: 'This replica does not have the sequence: ask the others, as routers and the client library do.',
   },
+  REQUEST_ID_REUSED: {
+    retryable: false,
+    http: 409,
+    grpc: 6,
+    fix: 'Give each request an id of its own; repeat an id only with the very same body.',
+  },
+  BODY_DAMAGED: {
+    retryable: false,
+    http: 400,
+    grpc: 3,
+    fix: 'Send the bytes that the digest was made of, and do not change them while they are sent.',
+  },
+  BODY_LOST: {
+    retryable: true,
+    http: 503,
+    grpc: 14,
+    fix: 'Whoever held the body went away before all of it had arrived: send the request again.',
+  },
   TOO_LARGE: {
     retryable: false,
     http: 413,

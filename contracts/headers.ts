@@ -42,6 +42,14 @@ export const headers = {
   /** Our code beside the numeric one, so that programs branch on words. */
   errorCode: 'Massif-Error',
   retryAfter: 'Retry-After',
+  /** Where the rest of a body lies that one message does not carry: large-body.ts. */
+  body: 'Massif-Body',
+  /** How the caller can take an answer that one message does not carry: `chunks` or `object`. */
+  acceptBody: 'Massif-Accept-Body',
+  /** On requests from doors: how many seconds old a kept answer may be; from callers: `no`. On answers: `hit` or `miss`. */
+  cache: 'Massif-Cache',
+  /** The request id was chosen by the caller: what it asks runs once, and the answer is kept for a repetition. */
+  once: 'Massif-Once',
 } as const;
 
 /** A call without a deadline of its own gets this one; nothing waits for ever. */

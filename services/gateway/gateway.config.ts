@@ -1,9 +1,10 @@
 // What an operator may set for the gateway's doors. Read once, while the module is made, before the port opens.
 import { z } from 'zod';
+import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
 import { type Environment, readEnv } from '../mesh/service-config.js';
 
 export interface GatewayConfig {
-  /** Of one request, on the wire and inflated. What NATS carries in one message bounds it too. */
+  /** Of one request, on the wire and inflated; what one message does not carry goes in parts. */
   readonly bodyMaxBytes: number;
   /** Requests held at once; the next one is told 503. */
   readonly inFlightMax: number;
@@ -22,7 +23,7 @@ const wholeFrom = (least: number) =>
     .min(least, `must be a whole number of at least ${least}`);
 
 const GatewayEnvironment = z.object({
-  MASSIF_REST_BODY_MAX_BYTES: wholeFrom(1_024).default(8 * MIB),
+  MASSIF_BODY_MAX_BYTES: wholeFrom(1_024).default(BODY_BYTES_MAX),
   MASSIF_REST_IN_FLIGHT_MAX: wholeFrom(1).default(1_024),
   MASSIF_REST_HELD_MAX_BYTES: wholeFrom(1_024).default(256 * MIB),
   MASSIF_GRPC_PORT: z.coerce
@@ -36,16 +37,9 @@ const GatewayEnvironment = z.object({
 export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
   const read = readEnv(GatewayEnvironment, env);
   return Object.freeze({
-    bodyMaxBytes: read.MASSIF_REST_BODY_MAX_BYTES,
+    bodyMaxBytes: read.MASSIF_BODY_MAX_BYTES,
     inFlightMax: read.MASSIF_REST_IN_FLIGHT_MAX,
     heldMaxBytes: read.MASSIF_REST_HELD_MAX_BYTES,
     grpcPort: read.MASSIF_GRPC_PORT,
   });
 }
-
-// What Massif's headers may add to a body; NATS counts both against its payload limit.
-const HEADER_BYTES_MAX = 1_024;
-
-/** What the operator allows, as far as one message of the bus carries it. */
-export const bodyLimit = (bodyMaxBytes: number, maxPayload: number | undefined): number =>
-  Math.min(bodyMaxBytes, (maxPayload ?? Number.POSITIVE_INFINITY) - HEADER_BYTES_MAX);

@@ -16,7 +16,7 @@ import { AccessLog } from './access-log.js';
 import { Admission } from './admission.js';
 import { attemptCounter } from './attempt-counter.js';
 import { Directory } from './directory.js';
-import { bodyLimit, type GatewayConfig, readGatewayConfig } from './gateway.config.js';
+import { type GatewayConfig, readGatewayConfig } from './gateway.config.js';
 import { GrpcDoor } from './grpc/grpc-door.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
 import { InferCalls } from './infer-calls.js';
@@ -29,7 +29,7 @@ import { ServerController } from './server.controller.js';
 import { VersionRecords } from './version-records.js';
 
 const GATEWAY_CONFIG = Symbol('GatewayConfig');
-/** How many bytes a body may have now. */
+/** How many bytes a body may have. */
 const BODY_LIMIT = Symbol('BodyLimit');
 
 @Module({
@@ -38,9 +38,23 @@ const BODY_LIMIT = Symbol('BodyLimit');
   providers: [
     {
       provide: Dispatcher,
-      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS],
-      useFactory: (bus: Bus, view: RouteView, clock: Clock, random: Random, metrics: Metrics) =>
-        new Dispatcher({ buses: [bus], view, clock, random, observer: attemptCounter(metrics) }),
+      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS, GATEWAY_CONFIG],
+      useFactory: (
+        bus: Bus,
+        view: RouteView,
+        clock: Clock,
+        random: Random,
+        metrics: Metrics,
+        { bodyMaxBytes }: GatewayConfig,
+      ) =>
+        new Dispatcher({
+          buses: [bus],
+          view,
+          clock,
+          random,
+          observer: attemptCounter(metrics),
+          bodyMaxBytes,
+        }),
     },
     {
       provide: AccessLog,
@@ -56,9 +70,8 @@ const BODY_LIMIT = Symbol('BodyLimit');
     },
     {
       provide: BODY_LIMIT,
-      inject: [GATEWAY_CONFIG, BUS],
-      useFactory: (config: GatewayConfig, bus: Bus) => () =>
-        bodyLimit(config.bodyMaxBytes, bus.nc.info?.max_payload),
+      inject: [GATEWAY_CONFIG],
+      useFactory: (config: GatewayConfig) => () => config.bodyMaxBytes,
     },
     {
       provide: InferCalls,

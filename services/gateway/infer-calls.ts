@@ -27,7 +27,6 @@ export class InferCalls {
     private readonly view: RouteView,
     private readonly access: AccessLog,
     private readonly admission: Admission,
-    /** It may change with the server that we are connected to. */
     private readonly limitBytes: () => number,
     private readonly clock: Clock,
   ) {}

@@ -4,7 +4,7 @@ import { connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { buckets, keys } from '../../contracts/buckets.js';
 import type { EndpointRecord, VersionRecord } from '../../contracts/registry.js';
 import { type ConsulServer, startConsul } from '../../deploy/local/consul.js';
@@ -18,6 +18,7 @@ import { waitUntil } from '../mesh/testing/wait-until.js';
 import { gatewayService } from './gateway.module.js';
 
 const VERSION = 'a'.repeat(64);
+const BODY_MAX_BYTES = 4_000_000;
 const record = (name: string, more: Partial<EndpointRecord> = {}): EndpointRecord => ({
   name,
   model: 'echo',
@@ -83,6 +84,7 @@ let engine: FakeEngine;
 let url: string;
 
 beforeAll(async () => {
+  vi.stubEnv('MASSIF_BODY_MAX_BYTES', String(BODY_MAX_BYTES));
   dir = await mkdtemp(join(tmpdir(), 'massif-gateway-'));
   nats = await startNats({ dir: join(dir, 'nats'), region: 'east' });
   consul = await startConsul({ dir: join(dir, 'consul'), region: 'east' });
@@ -288,8 +290,8 @@ test('an endpoint without a replica is not ready, with Retry-After', async () =>
 });
 
 test('a body over the limit is told so while it is still being sent', async () => {
-  const limit = gateway.parts.bus.nc.info?.max_payload ?? 0;
-  expect(await errorOf(await post('/v2/models/echo/infer', new Uint8Array(limit)))).toEqual([
+  const limit = BODY_MAX_BYTES;
+  expect(await errorOf(await post('/v2/models/echo/infer', new Uint8Array(limit + 1)))).toEqual([
     413,
     'TOO_LARGE',
   ]);

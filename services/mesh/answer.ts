@@ -8,6 +8,7 @@ import { eachHeader, headerText } from './header-block.js';
 const NO_RESPONDERS = 'NATS/1.0 503';
 // With the line break before them they cannot be found inside another header's value.
 const JSON_LENGTH = `\r\n${headers.jsonLength}:`;
+const BODY = `\r\n${headers.body}:`;
 const REPLICA = `\r\n${headers.replica}:`;
 const STATUS = `\r\n${headers.errorStatus}:`;
 const CODE = `\r\n${headers.errorCode}:`;
@@ -32,6 +33,11 @@ export class Answer {
   get jsonLength(): number | undefined {
     const value = this.value(JSON_LENGTH);
     return value === '' ? undefined : Number(value);
+  }
+
+  /** Where the body lies when this message does not carry all of it; '' otherwise. */
+  get reference(): string {
+    return this.value(BODY);
   }
 
   /** '' when it does not say. */

@@ -2,6 +2,7 @@
 // state machine without timers of its own: the dispatcher turns it, and answers come in through the mux.
 import type { Body } from '../../contracts/body-tensors.js';
 import { type Failure, failure, toFailure } from '../../contracts/errors.js';
+import { readReference } from '../../contracts/large-body.js';
 import { subjects } from '../../contracts/subjects.js';
 import { Answer } from './answer.js';
 import { attemptTimeoutMs } from './attempt-timeout.js';
@@ -10,6 +11,7 @@ import { outOfTime } from './deadline.js';
 import { Attempt } from './dispatch-attempt.js';
 import { attemptHeaders, type SteadyHeaders } from './dispatch-headers.js';
 import type { AttemptKind, DispatchObserver } from './dispatch-observer.js';
+import type { LargeBodies, OutgoingBody } from './large-bodies.js';
 import type { Mux } from './mux.js';
 import type { Random } from './random.js';
 import { type Flight, type FlightEnd, NO_LINK, type ReplicaEntry } from './replica-entry.js';
@@ -20,6 +22,8 @@ import type { RouteView } from './route-view.js';
 export interface CallParts {
   readonly view: RouteView;
   readonly muxes: readonly Mux[];
+  /** Of the same connections in the same order. */
+  readonly bodies: readonly LargeBodies[];
   readonly budget: RetryBudget;
   readonly random: Random;
   readonly nowMs: () => number;
@@ -31,6 +35,8 @@ export interface CallParts {
 
 export interface CallRequest extends SteadyHeaders {
   readonly body: Body;
+  /** Set when one message does not carry the body. */
+  readonly large?: OutgoingBody | undefined;
   readonly user?: string | undefined;
   readonly version?: string | undefined;
   readonly timeoutMs: number;
@@ -50,6 +56,8 @@ export interface DispatchResult {
 const READY_WITHIN_MS = 5_000;
 /** Replicas that may go away with one call in their hands. */
 const LOSSES_MAX = 4;
+/** While parts of its body are being fetched an attempt is alive; after that much silence its time-out counts. */
+const FETCHING_MS = 500;
 const NEVER = Number.POSITIVE_INFINITY;
 const OVERLOAD: ReadonlySet<string> = new Set(['MAILBOX_FULL', 'RATE_LIMITED']);
 
@@ -73,6 +81,7 @@ export class Call {
   private hedgeAt = NEVER;
   private last: Failure | undefined;
   private letGo: (() => void) | undefined;
+  private fetching: AbortController | undefined;
 
   constructor(
     private readonly parts: CallParts,
@@ -91,6 +100,11 @@ export class Call {
     if (now >= this.deadlineAt) return this.outOfTime();
     for (const attempt of this.attempts) {
       if (!attempt.open || now < attempt.timeoutAt) continue;
+      const fetchedUntil = this.fetchedAt(attempt) + FETCHING_MS;
+      if (now < fetchedUntil) {
+        attempt.timeoutAt = fetchedUntil;
+        continue;
+      }
       this.timedOut++;
       this.avoidLink = attempt.flight.link;
       return this.failed(attempt, 'timedOut', noAnswer(attempt, now));
@@ -148,11 +162,18 @@ export class Call {
 
   private send(flight: Flight, kind: AttemptKind, paid: boolean, label: string): void {
     const { replica, startedMs } = flight;
-    const { body } = this.request;
+    const { body, large } = this.request;
     const mux = this.parts.muxes[flight.link] as Mux;
     const leftMs = this.deadlineAt - startedMs;
     const { latencyMs, inFlight } = replica;
-    const timeoutMs = attemptTimeoutMs({ leftMs, latencyMs, inFlight, timedOut: this.timedOut });
+    const bytesToFetch = large ? body.bytes.length : 0;
+    const timeoutMs = attemptTimeoutMs({
+      leftMs,
+      latencyMs,
+      inFlight,
+      timedOut: this.timedOut,
+      bytesToFetch,
+    });
     const attempt: Attempt = new Attempt(flight, kind, paid, label, mux, startedMs + timeoutMs, (message) =>
       this.answered(attempt, new Answer(message)),
     );
@@ -161,9 +182,9 @@ export class Call {
     try {
       mux.send(
         subjects.run(replica.id),
-        body.bytes,
+        large ? large.beginning : body.bytes,
         attempt.token,
-        attemptHeaders(this.request, leftMs, count),
+        attemptHeaders(this.request, leftMs, count, large?.lineOn(this.bodiesOf(attempt))),
       );
       this.schedule();
     } catch (error) {
@@ -175,11 +196,48 @@ export class Call {
     if (this.over) return;
     if (answer.nobody) return this.failed(attempt, 'unreachable', lost(attempt, 'does not answer any more'));
     const trouble = answer.failure;
-    if (!trouble) return this.succeed(attempt, answer);
+    if (!trouble) {
+      if (answer.reference === '') this.succeed(attempt, answer, answer.bytes);
+      else void this.fetch(attempt, answer);
+      return;
+    }
     if (trouble.retryable)
       return this.failed(attempt, OVERLOAD.has(trouble.code) ? 'full' : 'failed', trouble);
     if (attempt.open) this.land(attempt, trouble.code === 'INTERNAL' ? 'failed' : 'refused');
     this.fail(trouble);
+  }
+
+  /** The answer is larger than a message: the engine holds it. An engine that goes away with it has not answered. */
+  private async fetch(attempt: Attempt, answer: Answer): Promise<void> {
+    attempt.timeoutAt = NEVER; // it lives, and the transfer ends by itself
+    this.fetching ??= new AbortController();
+    this.schedule();
+    try {
+      const reference = readReference(answer.reference);
+      if (reference.kind !== 'chunks')
+        throw failure('INTERNAL', 'The answer lies where nobody asked for it.');
+      const bytes = await this.bodiesOf(attempt).fetcher.fetch(reference, answer.bytes, {
+        untilMs: this.deadlineAt,
+        silentMsMax: NEVER,
+        last: true,
+        signal: this.fetching.signal,
+      });
+      if (!this.over) this.succeed(attempt, answer, bytes);
+    } catch (error) {
+      if (this.over) return;
+      const why = toFailure(error);
+      if (why.code === 'DEADLINE') this.outOfTime();
+      else if (why.code === 'BODY_LOST' && attempt.open) this.failed(attempt, 'abandoned', why);
+      else if (why.code !== 'BODY_LOST') this.fail(why);
+    }
+  }
+
+  private bodiesOf({ flight }: Attempt): LargeBodies {
+    return this.parts.bodies[flight.link] as LargeBodies;
+  }
+
+  private fetchedAt(attempt: Attempt): number {
+    return this.request.large?.fetchedAtMs(this.bodiesOf(attempt)) ?? 0;
   }
 
   /** For the replica entry: what was under way there is gone. */
@@ -202,11 +260,11 @@ export class Call {
     else this.tryNext('retry');
   }
 
-  private succeed(attempt: Attempt, answer: Answer): void {
+  private succeed(attempt: Attempt, answer: Answer, bytes: Uint8Array): void {
     if (attempt.open) this.land(attempt, 'succeeded');
     this.finish('OK');
     this.resolve({
-      bytes: answer.bytes,
+      bytes,
       jsonLength: answer.jsonLength,
       replica: answer.replica || attempt.flight.replica.id,
       attempts: this.attempts.length,
@@ -279,6 +337,7 @@ export class Call {
   private finish(code: 'OK' | Failure['code']): void {
     this.over = true;
     this.letGo?.();
+    this.fetching?.abort();
     for (const attempt of this.attempts) {
       if (attempt.open) this.land(attempt, 'abandoned');
       attempt.mux.close(attempt.token);

@@ -2,6 +2,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Body } from '../../contracts/body-tensors.js';
 import { headers } from '../../contracts/headers.js';
+import type { TakesLarge } from '../../contracts/large-body.js';
 import { headerBlock, headerLine } from './header-block.js';
 
 export interface SteadyHeaders {
@@ -12,11 +13,16 @@ export interface SteadyHeaders {
   readonly traceparent?: string | undefined;
 }
 
-export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: number): MsgHdrs {
+const TAKES_CHUNKS = headerLine(headers.acceptBody, 'chunks' satisfies TakesLarge);
+
+/** `bodyLine` says where the body lies that the message does not carry. */
+export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: number, bodyLine = ''): MsgHdrs {
   let lines =
     headerLine(headers.requestId, of.requestId) +
     headerLine(headers.endpoint, of.endpoint) +
-    headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs)));
+    headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) +
+    TAKES_CHUNKS +
+    bodyLine;
   if (of.body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, of.body.jsonLength);
   if (attempt > 1) lines += headerLine(headers.attempt, attempt);
   if (of.priority) lines += headerLine(headers.priority, of.priority);

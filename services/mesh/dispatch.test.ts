@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { buckets, keys } from '../../contracts/buckets.js';
+import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { type Bus, connectBus } from './bus.js';
@@ -113,6 +114,7 @@ test('a call reaches a replica and comes back with its bytes, its replica and on
   const [got] = only.received;
   expect([...(got?.keys() ?? [])].toSorted()).toEqual([
     'Inference-Header-Content-Length',
+    'Massif-Accept-Body',
     'Massif-Endpoint',
     'Massif-Priority',
     'Massif-Request-Id',
@@ -281,11 +283,11 @@ test('an overloaded mesh is not loaded further: beyond the budget MAILBOX_FULL i
   expect(only.received.length).toBeLessThan(1_000 + 400);
 });
 
-test('a body above the payload limit is refused before it is sent', async () => {
+test('a body above the largest that is taken is refused before it is sent', async () => {
   const caller = await dispatcher();
   await engine('shard-a');
   await seen(1);
-  const bytes = new Uint8Array(9 * 1024 * 1024);
+  const bytes = new Uint8Array(BODY_BYTES_MAX + 1);
   await expect(caller.infer('echo', { bytes, jsonLength: 0 }, {})).rejects.toMatchObject({
     code: 'TOO_LARGE',
   });

@@ -4,10 +4,12 @@ import { nuid } from '@nats-io/transport-node';
 import type { Body } from '../../contracts/body-tensors.js';
 import { failure } from '../../contracts/errors.js';
 import { DEFAULT_TIMEOUT_MS } from '../../contracts/headers.js';
+import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
-import { Call, callerGone, type CallParts, type DispatchResult } from './dispatch-call.js';
+import { Call, callerGone, type CallParts, type CallRequest, type DispatchResult } from './dispatch-call.js';
 import type { DispatchObserver } from './dispatch-observer.js';
+import { LargeBodies, messageBytesMax, OutgoingBody } from './large-bodies.js';
 import { Mux } from './mux.js';
 import type { Random } from './random.js';
 import { RetryBudget } from './retry-budget.js';
@@ -24,6 +26,8 @@ export interface DispatcherOptions {
   readonly observer?: DispatchObserver;
   /** True when not given; a control run shows what is lost without. */
   readonly retries?: boolean;
+  /** Of one request and of one answer: BODY_BYTES_MAX when not given. */
+  readonly bodyMaxBytes?: number;
 }
 
 export interface InferOptions {
@@ -53,12 +57,16 @@ export class Dispatcher {
   private idle = 0;
   private readonly idPrefix = `${nuid.next()}.`;
   private ids = 0;
+  private readonly bodyMaxBytes: number;
 
   constructor(private readonly options: DispatcherOptions) {
     const { buses, view, clock, random, observer = {}, retries = true } = options;
+    this.bodyMaxBytes = options.bodyMaxBytes ?? BODY_BYTES_MAX;
+    const limits = { bodyMaxBytes: this.bodyMaxBytes, heldMaxBytes: 2 * this.bodyMaxBytes };
     this.parts = {
       view,
       muxes: buses.map((bus) => new Mux(bus)),
+      bodies: buses.map(({ nc }) => new LargeBodies(nc, clock, limits)),
       budget: new RetryBudget(clock),
       random,
       nowMs: () => clock.monotonicMs(),
@@ -81,8 +89,21 @@ export class Dispatcher {
     const timeoutMs =
       options.timeoutMs ?? this.options.view.endpoint(endpoint)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const { user, version, priority, traceparent } = options;
+    const request = { endpoint, body, user, version, requestId, timeoutMs, priority, traceparent };
+    if (body.bytes.length > this.messageBytesMax()) return this.inferLarge(request, signal);
+    return this.call(request, signal);
+  }
+
+  /** Ends all calls; the connections and the view are their owner's to close. */
+  close(): void {
+    this.stopHearing();
+    this.stopSweep?.();
+    for (const call of this.calls) call.cancel(failure('UNAVAILABLE', 'The dispatcher closes.'));
+    for (const bodies of this.parts.bodies) bodies.close();
+  }
+
+  private call(request: CallRequest, signal: AbortSignal | undefined): Promise<DispatchResult> {
     return new Promise((resolve, reject) => {
-      const request = { endpoint, body, user, version, requestId, timeoutMs, priority, traceparent };
       const call = new Call(this.parts, request, resolve, reject);
       if (call.over) return;
       this.calls.add(call);
@@ -91,11 +112,25 @@ export class Dispatcher {
     });
   }
 
-  /** Ends all calls; the connections and the view are their owner's to close. */
-  close(): void {
-    this.stopHearing();
-    this.stopSweep?.();
-    for (const call of this.calls) call.cancel(failure('UNAVAILABLE', 'The dispatcher closes.'));
+  /** The body stays here and replicas fetch it; the digest is made first, and the time for that counts. */
+  private async inferLarge(request: CallRequest, signal: AbortSignal | undefined): Promise<DispatchResult> {
+    const { body, timeoutMs } = request;
+    const untilMs = this.parts.nowMs() + timeoutMs;
+    const large = await OutgoingBody.of(body, this.bodyMaxBytes, untilMs, signal).catch((error: unknown) => {
+      throw signal?.aborted === true ? callerGone(signal) : error;
+    });
+    try {
+      return await this.call({ ...request, large, timeoutMs: untilMs - this.parts.nowMs() }, signal);
+    } finally {
+      large.close();
+    }
+  }
+
+  /** The least of our connections decides: which one a call takes is not known yet. */
+  private messageBytesMax(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { nc } of this.options.buses) least = Math.min(least, messageBytesMax(nc));
+    return least;
   }
 
   private awaken(): void {

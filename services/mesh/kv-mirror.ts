@@ -3,7 +3,7 @@
 import type { KV, KvOptions } from '@nats-io/kv';
 import { nanos } from '@nats-io/transport-node';
 import type { ObjectStore } from '@nats-io/obj';
-import { buckets, UPLOAD_TTL_MS } from '../../contracts/buckets.js';
+import { BODIES_BYTES_MAX, BODIES_TTL_MS, buckets, UPLOAD_TTL_MS } from '../../contracts/buckets.js';
 import type { Bus } from './bus.js';
 import { type Clock, systemClock } from './clock.js';
 
@@ -31,6 +31,9 @@ export async function openHomeBuckets(
     await bus.kv(buckets.leases(home), { create: KV_CONFIG });
     await bus.object(buckets.uploads(home), { create: { ttl: nanos(UPLOAD_TTL_MS) } });
   }
+  await bus.object(buckets.bodies(bus.region), {
+    create: { ttl: nanos(BODIES_TTL_MS), max_bytes: BODIES_BYTES_MAX },
+  });
   const artifacts = await bus.object(buckets.artifacts(bus.region), { create: {} });
   const [catalog, placement] = await Promise.all([
     openMirror(bus, home, buckets.catalog, clock),

@@ -4,11 +4,9 @@
 import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { failure } from '../../contracts/errors.js';
 import type { Bus } from './bus.js';
+import { messageBytesMax } from './large-bodies.js';
 
 export type OnAnswer = (message: Msg) => void;
-
-/** What headers may add to a body; the server counts both against its payload limit. */
-const HEADER_BYTES_MAX = 1_024;
 
 export class Mux {
   /** `_INBOX.<unique>`, without the dot before the token. */
@@ -51,7 +49,7 @@ export class Mux {
   /** Throws TOO_LARGE for what the server would not take, UNAVAILABLE when the connection is gone. */
   send(subject: string, data: Uint8Array, token: string, headers: MsgHdrs): void {
     const { nc } = this.bus;
-    const limit = (nc.info?.max_payload ?? Infinity) - HEADER_BYTES_MAX;
+    const limit = messageBytesMax(nc);
     if (data.length > limit)
       throw failure('TOO_LARGE', `The body has ${data.length} bytes, the bus carries ${limit}.`, { limit });
     try {

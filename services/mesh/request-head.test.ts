@@ -14,6 +14,9 @@ test('a request without headers has no deadline of its own and default priority'
     traceparent: undefined,
     jsonLength: undefined,
     sequence: undefined,
+    body: undefined,
+    takesLarge: undefined,
+    uncached: false,
   });
 });
 

@@ -4,6 +4,12 @@ import { peekBodyParameters, type Sequence } from '../../contracts/body-paramete
 import { failure } from '../../contracts/errors.js';
 import { readJsonLength } from '../../contracts/infer-body.js';
 import { TIMEOUT_MS_MAX, headers } from '../../contracts/headers.js';
+import {
+  type BodyReference,
+  readReference,
+  readTakesLarge,
+  type TakesLarge,
+} from '../../contracts/large-body.js';
 
 /** As they came; undefined or empty: not sent. */
 export interface RawHead {
@@ -13,6 +19,9 @@ export interface RawHead {
   priority?: string | undefined;
   traceparent?: string | undefined;
   jsonLength?: string | undefined;
+  body?: string | undefined;
+  acceptBody?: string | undefined;
+  cache?: string | undefined;
 }
 
 export interface RequestHead {
@@ -23,6 +32,11 @@ export interface RequestHead {
   readonly traceparent: string | undefined;
   readonly jsonLength: number | undefined;
   readonly sequence: Sequence | undefined;
+  /** Where the body lies, when the message does not carry all of it. */
+  readonly body: BodyReference | undefined;
+  readonly takesLarge: TakesLarge | undefined;
+  /** The caller wants no kept answer. */
+  readonly uncached: boolean;
 }
 
 const REQUEST_ID = /^[\w.:+/=@-]{1,128}$/;
@@ -36,7 +50,10 @@ const USER_LENGTH_MAX = 256;
  * header and body say is as the header has it, since proxies on the way can set that.
  */
 export function requestHead(raw: RawHead, body: Uint8Array): RequestHead {
-  const jsonLength = readJsonLength(raw.jsonLength, body.length);
+  const reference = raw.body ? readReference(raw.body) : undefined;
+  // How long an object is, its store says later.
+  const bodyBytes = reference ? (reference.bytes ?? Number.MAX_SAFE_INTEGER) : body.length;
+  const jsonLength = readJsonLength(raw.jsonLength, bodyBytes);
   const said = peekBodyParameters(body, jsonLength);
   return {
     requestId: raw.requestId ? checkRequestId(raw.requestId) : undefined,
@@ -47,6 +64,9 @@ export function requestHead(raw: RawHead, body: Uint8Array): RequestHead {
     traceparent: raw.traceparent && TRACEPARENT.test(raw.traceparent) ? raw.traceparent : undefined,
     jsonLength,
     sequence: said.sequence,
+    body: reference,
+    takesLarge: raw.acceptBody ? readTakesLarge(raw.acceptBody) : undefined,
+    uncached: raw.cache === 'no',
   };
 }
 

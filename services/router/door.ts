@@ -3,6 +3,7 @@
 // dispatch: a context, two promises and a decoder per message would cost more than all that is done here.
 import { type Msg, nuid, type PublishOptions, type Subscription } from '@nats-io/transport-node';
 import { ERRORS, type Failure, failure, toFailure } from '../../contracts/errors.js';
+import { tooLarge } from '../../contracts/large-body.js';
 import { EndpointName, Label } from '../../contracts/names.js';
 import { OUTCOMES_TOKEN } from '../../contracts/outcome.js';
 import { isInbox, queues, subjects, wildcards } from '../../contracts/subjects.js';
@@ -154,6 +155,7 @@ export class RouterDoor implements Wire {
       this.checkNames(target.endpoint, target.version);
       const head = callerHead(message);
       requestId = head.requestId ?? nuid.next();
+      this.checkSize(head.body?.bytes ?? message.data.length);
       this.keepSweeping();
       this.forwarder.accept({ ...target, head, requestId, replyTo, body: message.data });
     } catch (error) {
@@ -180,6 +182,11 @@ export class RouterDoor implements Wire {
       throw failure('MAILBOX_FULL', `The router holds ${heldBytes} bytes of requests already.`, {
         heldMaxBytes,
       });
+  }
+
+  private checkSize(bytes: number): void {
+    const { bodyMaxBytes } = this.parts.config;
+    if (bytes > bodyMaxBytes) throw tooLarge('body', bytes, bodyMaxBytes);
   }
 
   /** A known endpoint has a good name; any other is looked at before it is quoted. */

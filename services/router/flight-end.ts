@@ -12,5 +12,7 @@ export function endOfOutcome(http: number): FlightEnd {
 
 /** By the code of a failure that another replica may make good. */
 export function endOfFailure(code: ErrorCode): FlightEnd {
+  // The replica fetched a body and whoever held it was gone.
+  if (code === 'BODY_LOST') return 'refused';
   return code === 'MAILBOX_FULL' || code === 'RATE_LIMITED' ? 'full' : 'failed';
 }

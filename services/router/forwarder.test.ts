@@ -94,6 +94,9 @@ class Lab implements Wire {
       traceparent: undefined,
       jsonLength: undefined,
       sequence: undefined,
+      body: undefined,
+      takesLarge: undefined,
+      uncached: false,
     };
     this.forwarder.accept({
       endpoint: 'echo',

@@ -193,7 +193,15 @@ export class Forwarder {
   private send(call: Call, flight: Flight, token: string, now: number, extra: boolean): void {
     const leftMs = call.deadlineMs - now;
     const { id, latencyMs, inFlight } = flight.replica;
-    const lateAtMs = now + attemptTimeoutMs({ leftMs, latencyMs, inFlight, timedOut: call.timedOut });
+    const lateAtMs =
+      now +
+      attemptTimeoutMs({
+        leftMs,
+        latencyMs,
+        inFlight,
+        timedOut: call.timedOut,
+        bytesToFetch: call.asked.head.body?.bytes ?? 0,
+      });
     call.attempts++;
     call.hopes++;
     this.attempts.set(token, { token, call, flight, lateAtMs, extra });

@@ -3,6 +3,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import { failure, toFailure } from '../../../contracts/errors.js';
 import { headers, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
 import { type Body, decodeInferResponse, encodeInferRequest } from '../../../contracts/infer-body.js';
+import { tooLarge } from '../../../contracts/large-body.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { Dispatcher } from '../../mesh/dispatch.js';
 import { errorFields, type Log } from '../../mesh/log.js';
@@ -26,7 +27,6 @@ export interface GrpcCallsParts {
   readonly view: RouteView;
   readonly access: AccessLog;
   readonly admission: Admission;
-  /** It may change with the server that we are connected to. */
   readonly limitBytes: () => number;
   readonly clock: Clock;
   readonly log: Log;
@@ -80,8 +80,7 @@ export class GrpcCalls {
       const body = encodeInferRequest(readRequest(message));
       const head = headOf(call.metadata, body);
       const limit = this.parts.limitBytes();
-      if (body.bytes.length > limit)
-        throw failure('TOO_LARGE', `The request has ${body.bytes.length} bytes; the limit is ${limit}.`);
+      if (body.bytes.length > limit) throw tooLarge('request', body.bytes.length, limit);
       const answer = await dispatcher.infer(message.modelName, body, {
         requestId: access.requestId,
         user: head.user,
