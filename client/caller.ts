@@ -5,6 +5,9 @@ export interface CallOptions {
   readonly requestId: string;
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
+  readonly tenant: string | undefined;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
   /** Label or digest: bypasses the weights, never the gate. */
   readonly version: string | undefined;
   readonly priority: number | undefined;

@@ -18,6 +18,10 @@ import { Registry } from './registry.js';
 export interface InferOptions {
   /** Opaque key of sticky routing: the same user gets the same version. */
   readonly user?: string;
+  /** Whose call it is: rules of an endpoint may go by it. */
+  readonly tenant?: string;
+  /** Values that rules of an endpoint may go by; names in any case. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** A version by label or digest, past the weights. */
   readonly version?: string;
   /** For the whole call, retries included. The endpoint's own when absent. */
@@ -64,7 +68,7 @@ export class MassifClient {
   }
 
   async infer(endpoint: string, inputs: Inputs, options: InferOptions = {}): Promise<InferResult> {
-    const { user, version, timeoutMs, priority, signal, outputs, parameters = {} } = options;
+    const { user, tenant, version, timeoutMs, priority, signal, outputs, parameters = {} } = options;
     if (this.closed) throw failure('UNAVAILABLE', 'This client was closed.');
     const said = readBodyParameters(parameters);
     const requestId = options.requestId ?? nuid.next();
@@ -77,6 +81,8 @@ export class MassifClient {
     const answer = await this.caller.infer(endpoint, body, {
       requestId,
       user,
+      tenant,
+      headers: lowerCased(options.headers),
       version,
       timeoutMs: timeoutMs ?? said.timeoutMs,
       priority: priority ?? said.priority,
@@ -117,12 +123,12 @@ export class MassifClient {
   /** What the nearest router would do with such a call, and why. */
   explain(
     endpoint: string,
-    { user, version }: Pick<InferOptions, 'user' | 'version'> = {},
+    { user, tenant, headers, version }: Pick<InferOptions, 'user' | 'tenant' | 'headers' | 'version'> = {},
   ): Promise<Explanation> {
     return this.connections.request(
       subjects.explain(endpoint),
       Explanation,
-      { user, version },
+      { user, tenant, headers: lowerCased(headers), version },
       EXPLAIN_TIMEOUT_MS,
     );
   }
@@ -150,3 +156,6 @@ export class MassifClient {
     return this.close();
   }
 }
+
+const lowerCased = (headers: InferOptions['headers']): Record<string, string> | undefined =>
+  headers && Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

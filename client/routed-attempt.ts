@@ -45,16 +45,22 @@ export async function attemptRouted(
   }
 }
 
-function headersOf({ requestId, user, priority, body }: RoutedCall, timeoutMs: number, attempt: number) {
+function headersOf(call: RoutedCall, timeoutMs: number, attempt: number) {
+  const { requestId, user, tenant, priority, body } = call;
   const sent = natsHeaders();
   sent.set(headers.requestId, requestId);
   sent.set(headers.timeoutMs, String(timeoutMs));
   sent.set(headers.attempt, String(attempt));
   if (body.jsonLength !== undefined) sent.set(headers.jsonLength, String(body.jsonLength));
+  for (const name in call.headers) if (!isOurs(name)) sent.set(name, call.headers[name] as string);
   if (user !== undefined) sent.set(headers.user, user);
+  if (tenant !== undefined) sent.set(headers.tenant, tenant);
   if (priority !== undefined) sent.set(headers.priority, String(priority));
   return sent;
 }
+
+/** What a caller adds may not change what the mesh says to itself. */
+const isOurs = (name: string): boolean => /^(massif|nats|inference)-|^(traceparent|retry-after)$/.test(name);
 
 function outcomeOf(message: Msg): Outcome {
   const why = failureIn(message);

@@ -1,4 +1,7 @@
 // `massif deploy ENDPOINT`: which versions an endpoint serves, and to how many of its users each.
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { DeployRequest } from '../../contracts/registry.js';
 import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 import {
   argument,
@@ -15,12 +18,15 @@ const PERCENT = WEIGHT_TOTAL / 100;
 
 export const deploy: Command = {
   name: 'deploy',
-  usage: 'deploy ENDPOINT [--model MODEL] [--variant VERSION=PERCENT ...] [--replicas N] [--by-user]',
+  usage:
+    'deploy ENDPOINT [--model MODEL] [--variant VERSION=PERCENT[,ARM] ...] [--replicas N] [--by-user] [--traffic FILE]',
   summary: 'puts versions behind an endpoint, each with its share',
   help: `  --model MODEL              the model; the endpoint's own name when absent
   --variant VERSION=PERCENT  a label, digest or alias and its share, down to 0.01; without any the default version takes all
+                             v1=5,baseline names the arm: two arms may have one version
   --replicas N               replicas in each region (1)
   --by-user                  the user decides the variant; a call without Massif-User is refused
+  --traffic FILE             JSON with any of rules, experiment, shadow, withoutUser (docs/routing.md)
   --timeout MS               for calls that bring no deadline of their own (10000)
   --hedge MS                 ask a second replica after this time; not at all when absent`,
   options: {
@@ -28,6 +34,7 @@ export const deploy: Command = {
     variant: { type: 'string', multiple: true },
     replicas: { type: 'string' },
     'by-user': { type: 'boolean' },
+    traffic: { type: 'string' },
     timeout: { type: 'string' },
     hedge: { type: 'string' },
   },
@@ -36,6 +43,7 @@ export const deploy: Command = {
     const replicasPerRegion = wholeNumber(values, 'replicas');
     const timeoutMs = wholeNumber(values, 'timeout');
     const hedgeAfterMs = wholeNumber(values, 'hedge');
+    const traffic = await readTraffic(text(values, 'traffic'));
     const record = await (
       await client('routed')
     ).registry.deploy({
@@ -43,6 +51,7 @@ export const deploy: Command = {
       model: text(values, 'model') ?? endpoint,
       variants: texts(values, 'variant').map(readVariant),
       assignment: values['by-user'] === true ? 'user' : 'request',
+      ...traffic,
       ...(replicasPerRegion !== undefined && { replicasPerRegion }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
@@ -51,12 +60,23 @@ export const deploy: Command = {
   },
 };
 
-/** `v2=5`, `v2=0.01`; the last `=` parts, for labels may have some of their own. */
-export function readVariant(given: string): { version: string; weight: number } {
-  const match = /^(.+)=(\d{1,3}(?:\.\d{1,2})?)$/.exec(given);
+const Traffic = DeployRequest.pick({ rules: true, experiment: true, shadow: true, withoutUser: true });
+
+async function readTraffic(file: string | undefined): Promise<z.infer<typeof Traffic>> {
+  if (file === undefined) return {};
+  const read = Traffic.strict().safeParse(JSON.parse(await readFile(file, 'utf8')));
+  if (read.success) return read.data;
+  throw new UsageError(`${file}: ${z.prettifyError(read.error)}`);
+}
+
+/** `v2=5`, `v2=0.01`, `v2=5,canary`; the last `=` parts, for labels may have some of their own. */
+export function readVariant(given: string): { version: string; weight: number; arm?: string } {
+  const match = /^(.+)=(\d{1,3}(?:\.\d{1,2})?)(?:,([^\s/]{1,64}))?$/.exec(given);
   const weight = match ? Math.round(Number(match[2]) * PERCENT) : NaN;
   if (!match?.[1] || weight > WEIGHT_TOTAL) {
-    throw new UsageError(`--variant must look like v2=5 or v2=0.01 (percent), got "${given}"`);
+    throw new UsageError(
+      `--variant must look like v2=5, v2=0.01 or v2=5,canary (percent, then an arm), got "${given}"`,
+    );
   }
-  return { version: match[1], weight };
+  return { version: match[1], weight, ...(match[3] !== undefined && { arm: match[3] }) };
 }

@@ -1,6 +1,6 @@
 // `massif endpoints`: what can be called, and which versions answer.
 import { shortDigest } from '../../contracts/names.js';
-import type { EndpointRecord } from '../../contracts/registry.js';
+import { armOf, type EndpointRecord } from '../../contracts/registry.js';
 import type { Command, Invocation } from '../cli/command.js';
 import { percentText, table } from '../cli/table.js';
 
@@ -19,7 +19,9 @@ export function endpointTable(found: readonly EndpointRecord[]): string {
     ['endpoint', 'model', 'version', 'digest', 'share', 'by', 'replicas', 'timeout'],
     found.flatMap((endpoint) =>
       endpoint.variants.map((variant, i) => {
-        const version = [variant.label, shortDigest(variant.version), percentText(variant.weight)];
+        const arm = armOf(variant);
+        const label = arm === variant.label ? arm : `${arm} (${variant.label})`;
+        const version = [label, shortDigest(variant.version), percentText(variant.weight)];
         if (i > 0) return ['', '', ...version];
         const { name, model, assignment, replicasPerRegion, timeoutMs } = endpoint;
         return [name, model, ...version, assignment, `${replicasPerRegion} a region`, `${timeoutMs} ms`];

@@ -2,26 +2,38 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { headers } from '../../contracts/headers.js';
 import { type RequestHead, requestHead } from '../mesh/request-head.js';
+import { pickHeaders } from '../mesh/rule-match.js';
 
 const names = {
   timeoutMs: headers.timeoutMs.toLowerCase(),
   user: headers.user.toLowerCase(),
+  tenant: headers.tenant.toLowerCase(),
   priority: headers.priority.toLowerCase(),
   jsonLength: headers.jsonLength.toLowerCase(),
 } as const;
 
-export function httpHead(sent: IncomingHttpHeaders, body: Uint8Array): RequestHead {
+/** `ruled`: what the endpoint's rules go by; undefined for nearly all of them. */
+export function httpHead(
+  sent: IncomingHttpHeaders,
+  body: Uint8Array,
+  ruled?: ReadonlySet<string>,
+): RequestHead {
   const one = (name: string): string | undefined => {
     const value = sent[name];
     // Node joins repeated headers with a comma, which no value of ours may contain: refused as it stands.
     return Array.isArray(value) ? value.join(', ') : value;
   };
-  const user = one(names.user);
+  // Node reads header bytes as Latin-1, NATS as UTF-8; the same user must fall into the same bucket at both doors.
+  const text = (name: string): string | undefined => {
+    const value = one(name);
+    return value === undefined ? undefined : Buffer.from(value, 'latin1').toString();
+  };
   return requestHead(
     {
       timeoutMs: one(names.timeoutMs),
-      // Node reads header bytes as Latin-1, NATS as UTF-8; the same user must fall into the same bucket at both doors.
-      user: user === undefined ? undefined : Buffer.from(user, 'latin1').toString(),
+      user: text(names.user),
+      tenant: one(names.tenant),
+      ruled: ruled && pickHeaders(ruled, text),
       priority: one(names.priority),
       traceparent: one(headers.traceparent),
       jsonLength: one(names.jsonLength),

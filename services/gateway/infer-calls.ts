@@ -6,6 +6,7 @@ import { EndpointName } from '../../contracts/names.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Dispatcher } from '../mesh/dispatch.js';
 import type { RouteView } from '../mesh/route-view.js';
+import { ruleHeaders } from '../mesh/rule-match.js';
 import type { AccessLog } from './access-log.js';
 import type { Admission } from './admission.js';
 import { readBody } from './body-reader.js';
@@ -42,13 +43,15 @@ export class InferCalls {
     const leave = this.admission.enter(Math.min(declaredBytes ?? UNDECLARED_BYTES, limitBytes));
     try {
       const bytes = await readBody(request.raw, { encoding, limitBytes, declaredBytes });
-      const head = httpHead(request.headers, bytes);
+      const head = httpHead(request.headers, bytes, ruleHeaders(this.view.endpoint(model)));
       const answer = await this.dispatcher.infer(
         model,
         { bytes, jsonLength: head.jsonLength },
         {
           requestId: access.requestId,
           user: head.user,
+          tenant: head.tenant,
+          headers: head.ruled,
           version,
           timeoutMs: this.timeLeft(head.timeoutMs, access.arrivedMs),
           priority: head.priority,

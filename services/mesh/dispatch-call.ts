@@ -38,6 +38,8 @@ export interface CallRequest extends SteadyHeaders {
   /** Set when one message does not carry the body. */
   readonly large?: OutgoingBody | undefined;
   readonly user?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly version?: string | undefined;
   readonly timeoutMs: number;
 }
@@ -136,8 +138,8 @@ export class Call {
 
   private tryNext(kind: AttemptKind): void {
     const { view, budget } = this.parts;
-    const { endpoint, user, version } = this.request;
-    const decision = view.route({ endpoint, user, version, exclude: this.tried });
+    const { endpoint, user, tenant, headers, version } = this.request;
+    const decision = view.route({ endpoint, user, tenant, headers, version, exclude: this.tried });
     if (decision.kind === 'refused') return this.refused(decision);
     const replica = decision.replica as ReplicaEntry;
     const link = view.linkFor(replica, this.avoidLink);

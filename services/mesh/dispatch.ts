@@ -32,6 +32,9 @@ export interface DispatcherOptions {
 
 export interface InferOptions {
   readonly user?: string | undefined;
+  readonly tenant?: string | undefined;
+  /** What rules go by, names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly version?: string | undefined;
   /** Without it the endpoint's own applies. */
   readonly timeoutMs?: number | undefined;
@@ -88,8 +91,9 @@ export class Dispatcher {
     const requestId = options.requestId ?? this.idPrefix + (++this.ids).toString(36);
     const timeoutMs =
       options.timeoutMs ?? this.options.view.endpoint(endpoint)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const { user, version, priority, traceparent } = options;
-    const request = { endpoint, body, user, version, requestId, timeoutMs, priority, traceparent };
+    const { user, tenant, headers, version, priority, traceparent } = options;
+    const who = { user, tenant, headers, version };
+    const request = { endpoint, body, ...who, requestId, timeoutMs, priority, traceparent };
     if (body.bytes.length > this.messageBytesMax()) return this.inferLarge(request, signal);
     return this.call(request, signal);
   }

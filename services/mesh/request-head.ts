@@ -16,6 +16,9 @@ export interface RawHead {
   requestId?: string | undefined;
   timeoutMs?: string | undefined;
   user?: string | undefined;
+  tenant?: string | undefined;
+  /** Those that the endpoint's rules name, in lower case. */
+  ruled?: Readonly<Record<string, string>> | undefined;
   priority?: string | undefined;
   traceparent?: string | undefined;
   jsonLength?: string | undefined;
@@ -28,6 +31,8 @@ export interface RequestHead {
   readonly requestId: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly ruled?: Readonly<Record<string, string>> | undefined;
   readonly priority: number;
   readonly traceparent: string | undefined;
   readonly jsonLength: number | undefined;
@@ -44,6 +49,7 @@ const MILLISECONDS = /^\d{1,15}$/;
 const PRIORITY = /^\d{1,3}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const USER_LENGTH_MAX = 256;
+const TENANT = /^[\w.:@-]{1,64}$/;
 
 /**
  * Throws BAD_REQUEST naming the header or parameter, or DEADLINE when the caller's time was used up before we saw it. What both
@@ -59,6 +65,8 @@ export function requestHead(raw: RawHead, body: Uint8Array): RequestHead {
     requestId: raw.requestId ? checkRequestId(raw.requestId) : undefined,
     timeoutMs: raw.timeoutMs ? readTimeout(raw.timeoutMs) : said.timeoutMs,
     user: raw.user ? checkUser(raw.user) : undefined,
+    tenant: raw.tenant ? checkTenant(raw.tenant) : undefined,
+    ruled: raw.ruled,
     priority: raw.priority ? readPriority(raw.priority) : (said.priority ?? 0),
     // W3C: what does not parse is treated as if it had not been sent.
     traceparent: raw.traceparent && TRACEPARENT.test(raw.traceparent) ? raw.traceparent : undefined,
@@ -89,6 +97,11 @@ function readTimeout(text: string): number {
 function checkUser(user: string): string {
   if (user.length <= USER_LENGTH_MAX) return user;
   throw failure('BAD_REQUEST', `${headers.user} may have ${USER_LENGTH_MAX} characters, got ${user.length}.`);
+}
+
+function checkTenant(tenant: string): string {
+  if (TENANT.test(tenant)) return tenant;
+  throw failure('BAD_REQUEST', `${headers.tenant} must be 1 to 64 letters, digits or . : @ _ -.`);
 }
 
 function readPriority(text: string): number {

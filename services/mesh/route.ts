@@ -1,10 +1,9 @@
 // The decision for one request: endpoint to version, version to replica, with reasons. Pure: no clock, no bus. The router, the
 // client's direct calls, `massif explain` and the simulator all ask this one function.
 import type { ErrorCode } from '../../contracts/errors.js';
-import { type Digest, shortDigest } from '../../contracts/names.js';
+import type { Digest } from '../../contracts/names.js';
 import { armOf, type EndpointRecord, type Variant } from '../../contracts/registry.js';
-import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
-import { bucketOf, variantOf } from './bucket.js';
+import { type ArmRequest, chooseArm, type RoutedEndpoint, type Say } from './arm-choice.js';
 import { murmur3 } from './murmur3.js';
 import { powerOfTwo } from './power-of-two.js';
 import type { Random } from './random.js';
@@ -13,19 +12,15 @@ import { bestTier, drawTwo, type ReplicaView, SCAN_MAX, TIERS } from './tier.js'
 
 export { type ReplicaView, TIERS, tierOf } from './tier.js';
 
-export interface RouteRequest {
+export interface RouteRequest extends ArmRequest {
   readonly endpoint: string;
-  /** The same user sees the same version, and the same replica while it has room. */
-  readonly user?: string | undefined;
-  /** Label or digest (12 digits are enough); bypasses the weights. */
-  readonly version?: string | undefined;
   /** Replicas tried already. */
   readonly exclude?: ReadonlySet<string> | undefined;
 }
 
 export interface RouteTable {
   readonly region: string;
-  endpoint(name: string): EndpointRecord | undefined;
+  endpoint(name: string): RoutedEndpoint | undefined;
   replicas(version: Digest): readonly ReplicaView[];
 }
 
@@ -39,6 +34,8 @@ export type Decision =
       /** Of the endpoint's weights and arms: what is counted belongs to one epoch. */
       readonly epoch: number;
       readonly bucket?: number | undefined;
+      /** The rule that named the arm. */
+      readonly rule?: string | undefined;
       readonly reasons: readonly string[];
     }
   | {
@@ -61,27 +58,9 @@ export function route(
   const endpoint = table.endpoint(request.endpoint);
   if (!endpoint) return refused('ENDPOINT_UNKNOWN', `There is no endpoint ${request.endpoint}.`, reasons);
 
-  let bucket: number | undefined;
-  let variant: Variant | undefined;
-  if (request.version !== undefined) {
-    variant = named(endpoint, request.version);
-    if (!variant) return refused('VERSION_UNKNOWN', unknownVersion(endpoint, request.version), reasons);
-    say?.(`version ${variant.label} was asked for by name, so the weights do not count`);
-  } else if (endpoint.variants.length === 1 && endpoint.assignment === 'request') {
-    variant = endpoint.variants[0] as Variant;
-    say?.(`the endpoint has one version, ${variant.label}`);
-  } else if (request.user !== undefined) {
-    bucket = bucketOf(endpoint.salt, request.user);
-    variant = variantOf(endpoint, bucket);
-    say?.(`the user falls into bucket ${bucket} of ${WEIGHT_TOTAL}, which belongs to ${variant.label}`);
-  } else if (endpoint.assignment === 'user') {
-    return refused('USER_REQUIRED', `Endpoint ${endpoint.name} splits by user.`, reasons);
-  } else {
-    bucket = Math.floor(random() * WEIGHT_TOTAL);
-    variant = variantOf(endpoint, bucket);
-    say?.(`without a user bucket ${bucket} was drawn, which belongs to ${variant.label}`);
-  }
-
+  const choice = chooseArm(endpoint, request, table.region, random, say);
+  if ('code' in choice) return refused(choice.code, choice.message, reasons);
+  const { variant, bucket, rule } = choice;
   const replicas = table.replicas(variant.version);
   const replica = pick(replicas, table.region, request, random, say);
   if (replica) {
@@ -94,6 +73,7 @@ export function route(
       arm: armOf(variant),
       epoch: endpoint.epoch ?? 0,
       bucket,
+      rule,
       reasons,
     };
   }
@@ -105,7 +85,7 @@ function pick(
   region: string,
   { user, exclude }: RouteRequest,
   random: Random,
-  say?: (reason: string) => void,
+  say?: Say,
 ): ReplicaView | undefined {
   if (user === undefined && !say && replicas.length > SCAN_MAX) {
     const drawn = drawTwo(replicas, region, exclude, random);
@@ -124,18 +104,6 @@ function pick(
 }
 
 const hashOf = (replica: ReplicaView): number => replica.hash ?? murmur3(replica.shard);
-
-function named(endpoint: EndpointRecord, version: string): Variant | undefined {
-  return (
-    endpoint.variants.find(({ label }) => label === version) ??
-    (version.length >= 12 ? endpoint.variants.find((v) => v.version.startsWith(version)) : undefined)
-  );
-}
-
-function unknownVersion(endpoint: EndpointRecord, version: string): string {
-  const served = endpoint.variants.map(({ label, version: digest }) => `${label} (${shortDigest(digest)})`);
-  return `Endpoint ${endpoint.name} does not serve ${version}; it serves ${served.join(', ')}.`;
-}
 
 function whyNone(
   replicas: readonly ReplicaView[],

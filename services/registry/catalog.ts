@@ -95,6 +95,7 @@ export class Catalog {
         current,
         resolve: (version) => resolveVersion(entry, version),
         nowMs: clock.now(),
+        others: state.endpoints.values(),
         freshSalt,
       });
       const result = { endpoint };

@@ -16,6 +16,7 @@ const inputs = (current?: EndpointRecord): EndpointInputs => ({
   current,
   resolve: (version) => resolveVersion(entry, version),
   nowMs: 1_700_000_000_000,
+  others: [],
   freshSalt: 'fresh',
 });
 const ask = (variants: { version: string; weight: number }[] = [], more: object = {}) =>
@@ -67,4 +68,56 @@ test('what comes out is a record that every reader accepts', () => {
     inputs(),
   );
   expect(EndpointRecord.parse(record)).toEqual(record);
+});
+
+test('two arms may carry one version when each has a name, and an arm named twice is refused', () => {
+  const arms = [
+    { version: 'v1', weight: 9_000, arm: 'stable' },
+    { version: 'v1', weight: 500, arm: 'baseline' },
+    { version: 'v2', weight: 500, arm: 'canary' },
+  ];
+  const { variants } = decideEndpoint(ask(arms), inputs());
+  expect(variants.map(({ arm }) => arm)).toEqual(['stable', 'baseline', 'canary']);
+  const twice = arms.map((one) => ({ ...one, arm: 'stable' }));
+  expect(() => decideEndpoint(ask(twice), inputs())).toThrow('The arm "stable" is named twice');
+});
+
+test('a change of weights or arms begins a new epoch, any other change does not', () => {
+  const share = (weight: number) => [
+    { version: 'v1', weight: 10_000 - weight },
+    { version: 'v2', weight },
+  ];
+  const first = decideEndpoint(ask(share(100)), inputs());
+  const again = decideEndpoint(ask(share(100), { timeoutMs: 5 }), inputs(first));
+  const grown = decideEndpoint(ask(share(500)), inputs(again));
+  expect([first.epoch, again.epoch, grown.epoch]).toEqual([1, 1, 2]);
+});
+
+test('users of an arm that grew stay there when it shrinks elsewhere: the table remembers who owns what', () => {
+  const deploy = (current: EndpointRecord | undefined, v1: number) =>
+    decideEndpoint(
+      ask([
+        { version: 'v1', weight: v1 },
+        { version: 'v2', weight: 10_000 - v1 },
+      ]),
+      inputs(current),
+    );
+  const back = deploy(deploy(deploy(undefined, 9_000), 8_000), 9_000);
+  expect(back.table).toEqual([
+    [8_000, 'v1'],
+    [1_000, 'v2'],
+    [1_000, 'v1'],
+  ]);
+});
+
+test('rules and shadow stay until they are taken away, and one that names a lost arm is refused', () => {
+  const rules = [{ name: 'testers', match: { users: ['ann'] }, arm: 'v2' }];
+  const shadow = { arm: 'v2', share: 100, tolerance: 1e-3, compare: true };
+  const first = decideEndpoint(ask([], { rules, shadow }), inputs());
+  expect(decideEndpoint(ask(), inputs(first))).toMatchObject({ rules, shadow });
+  const bare = decideEndpoint(ask([], { rules: [], shadow: null }), inputs(first));
+  expect([bare.rules, bare.shadow]).toEqual([undefined, undefined]);
+  expect(() => decideEndpoint(ask([{ version: 'v1', weight: 10_000 }]), inputs(first))).toThrow(
+    'The rule "testers" names the arm "v2"',
+  );
 });

@@ -16,6 +16,7 @@ import { Mux } from '../mesh/mux.js';
 import type { Random } from '../mesh/random.js';
 import { RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
+import { ruleHeaders } from '../mesh/rule-match.js';
 import type { Metrics } from '../mesh/telemetry.js';
 import type { Call } from './call.js';
 import { Forwarder, type Wire } from './forwarder.js';
@@ -153,7 +154,7 @@ export class RouterDoor implements Wire {
       this.checkRoom(message.data.length);
       const target = inferTarget(message.subject);
       this.checkNames(target.endpoint, target.version);
-      const head = callerHead(message);
+      const head = callerHead(message, ruleHeaders(this.parts.view.endpoint(target.endpoint)));
       requestId = head.requestId ?? nuid.next();
       this.checkSize(head.body?.bytes ?? message.data.length);
       this.keepSweeping();

@@ -9,15 +9,18 @@ const CANDIDATES_MAX = 200;
 export function explain(
   view: Pick<RouteView, 'region' | 'endpoint' | 'replicas' | 'route'>,
   endpoint: string,
-  { user, version }: ExplainRequest,
+  { user, version, tenant, headers }: ExplainRequest,
 ): Explanation {
-  const decision = view.route({ endpoint, user, version }, true);
+  const decision = view.route({ endpoint, user, version, tenant, headers }, true);
   const common = { endpoint, region: view.region, reasons: [...decision.reasons] };
   if (decision.kind === 'replica')
     return {
       ...common,
       version: decision.version,
       label: decision.label,
+      arm: decision.arm,
+      epoch: decision.epoch,
+      ...(decision.rule === undefined ? {} : { rule: decision.rule }),
       ...(decision.bucket === undefined ? {} : { bucket: decision.bucket }),
       replica: decision.replica.id,
       candidates: reports(view.replicas(decision.version), view.region),

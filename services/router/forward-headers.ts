@@ -6,10 +6,12 @@ import { writeReference } from '../../contracts/large-body.js';
 import { eachHeader, headerBlock, headerLine, headerText } from '../mesh/header-block.js';
 import { type RawHead, type RequestHead, requestHead } from '../mesh/request-head.js';
 
-export function callerHead(message: Msg): RequestHead {
+/** `ruled`: what the endpoint's rules go by; undefined for nearly all of them. */
+export function callerHead(message: Msg, ruled?: ReadonlySet<string>): RequestHead {
   const raw: RawHead = {};
   const text = headerText(message);
   if (text !== '') eachHeader(text, (key, value) => assign(raw, key, value));
+  if (ruled && text !== '') raw.ruled = valuesOf(text, ruled);
   return requestHead(raw, message.data);
 }
 
@@ -26,6 +28,9 @@ function assign(raw: RawHead, key: string, value: string): void {
       return;
     case headers.user:
       raw.user = value;
+      return;
+    case headers.tenant:
+      raw.tenant = value;
       return;
     case headers.priority:
       raw.priority = value;
@@ -44,6 +49,16 @@ function assign(raw: RawHead, key: string, value: string): void {
       return;
     default:
   }
+}
+
+/** The first value of each name counts, as it does everywhere on NATS. */
+function valuesOf(text: string, names: ReadonlySet<string>): Record<string, string> {
+  const values: Record<string, string> = {};
+  eachHeader(text, (key, value) => {
+    const name = key.toLowerCase();
+    if (names.has(name)) values[name] ??= value;
+  });
+  return values;
 }
 
 /** The lines that are the same in every attempt. */

@@ -167,7 +167,8 @@ export class Forwarder {
     const { view } = this.parts;
     const { endpoint, version, head } = call.asked;
     for (;;) {
-      const decision = view.route({ endpoint, version, user: head.user, exclude: call.tried });
+      const { user, tenant, ruled } = head;
+      const decision = view.route({ endpoint, version, user, tenant, headers: ruled, exclude: call.tried });
       if (decision.kind === 'refused') return failure(decision.code, decision.message);
       const replica = view.replica(decision.replica.id);
       const link = replica ? view.linkFor(replica) : NO_LINK;

@@ -9,6 +9,7 @@ import type { Dispatcher } from '../../mesh/dispatch.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import { requestHead } from '../../mesh/request-head.js';
 import type { RouteView } from '../../mesh/route-view.js';
+import { pickHeaders, ruleHeaders } from '../../mesh/rule-match.js';
 import type { Access, AccessLog } from '../access-log.js';
 import type { Admission } from '../admission.js';
 import { checkName } from '../infer-calls.js';
@@ -78,12 +79,14 @@ export class GrpcCalls {
     const leave = admission.enter(bytes);
     try {
       const body = encodeInferRequest(readRequest(message));
-      const head = headOf(call.metadata, body);
+      const head = headOf(call.metadata, body, ruleHeaders(view.endpoint(message.modelName)));
       const limit = this.parts.limitBytes();
       if (body.bytes.length > limit) throw tooLarge('request', body.bytes.length, limit);
       const answer = await dispatcher.infer(message.modelName, body, {
         requestId: access.requestId,
         user: head.user,
+        tenant: head.tenant,
+        headers: head.ruled,
         version,
         timeoutMs: this.timeLeft(call.deadline, head.timeoutMs),
         priority: head.priority,
@@ -114,9 +117,12 @@ export class GrpcCalls {
 function headOf(
   metadata: Metadata,
   { bytes, jsonLength = bytes.length }: Body,
+  ruled: ReadonlySet<string> | undefined,
 ): ReturnType<typeof requestHead> {
   const raw = {
     user: textOf(metadata, headers.user) ?? textOf(metadata, `${headers.user}-bin`),
+    tenant: textOf(metadata, headers.tenant),
+    ruled: ruled && pickHeaders(ruled, (name) => textOf(metadata, name) ?? textOf(metadata, `${name}-bin`)),
     timeoutMs: textOf(metadata, headers.timeoutMs),
     priority: textOf(metadata, headers.priority),
     traceparent: textOf(metadata, headers.traceparent),
