@@ -32,6 +32,7 @@ test.each<[string, Partial<EndpointRecord>]>([
   ],
   ['Two rules are called "testers"', { rules: [testers, testers] }],
   ['The shadow names the arm "v9"', { shadow: { arm: 'v9', share: 1, tolerance: 0, compare: true } }],
+  ['keeps state', { stateful: true, shadow: { arm: 'v2', share: 1, tolerance: 0, compare: true } }],
   ['What a call without a user gets names the arm "v9"', { withoutUser: { arm: 'v9' } }],
   ['splits by user', { experiment }],
   ["must not be the endpoint's", { assignment: 'user', experiment: { ...experiment, salt: 'salt' } }],

@@ -17,7 +17,11 @@ export function checkTraffic(endpoint: EndpointRecord, others: Iterable<Endpoint
     if (names.has(name)) refuse(`Two rules are called "${name}": give each a name of its own.`);
     names.add(name);
   }
-  if (endpoint.shadow) known(endpoint.shadow.arm, 'The shadow');
+  if (endpoint.shadow) {
+    known(endpoint.shadow.arm, 'The shadow');
+    if (endpoint.stateful)
+      refuse(`"${endpoint.name}" has a version that keeps state: a copy of its requests would disturb it.`);
+  }
   if (typeof endpoint.withoutUser === 'object')
     known(endpoint.withoutUser.arm, 'What a call without a user gets');
   if (!endpoint.experiment) return;
