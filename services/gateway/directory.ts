@@ -12,12 +12,17 @@ import {
   repositoryIndex,
   variantNamed,
 } from './metadata.js';
+import type { Labels } from './labels.js';
+import { type ModelConfig, modelConfig } from './model-config.js';
+import type { StatisticsCollector, StatisticsEntry } from './model-statistics.js';
 import type { VersionRecords } from './version-records.js';
 
 export class Directory {
   constructor(
     private readonly view: RouteView,
     private readonly versions: VersionRecords,
+    private readonly labels: Labels,
+    private readonly counted: StatisticsCollector,
   ) {}
 
   names(): string[] {
@@ -27,7 +32,25 @@ export class Directory {
   async metadata(name: string, version: string | undefined): Promise<ModelMetadata> {
     const endpoint = this.endpoint(name);
     const variant = variantNamed(endpoint, version);
-    return modelMetadata(endpoint, await this.versions.get(endpoint.model, variant.version));
+    const record = await this.versions.get(endpoint.model, variant.version);
+    // Without its labels it still serves who asks.
+    return modelMetadata(endpoint, record, await this.labels.of(record).catch(() => undefined));
+  }
+
+  async config(name: string, version: string | undefined): Promise<ModelConfig> {
+    const endpoint = this.endpoint(name);
+    const variant = variantNamed(endpoint, version);
+    const record = await this.versions.get(endpoint.model, variant.version);
+    const batches = this.view.replicas(variant.version).map(({ batchMax }) => batchMax);
+    return modelConfig(endpoint, record, Math.max(1, ...batches));
+  }
+
+  /** Of one endpoint, or of all. */
+  statistics(
+    name: string | undefined,
+    version: string | undefined,
+  ): Promise<{ model_stats: StatisticsEntry[] }> {
+    return this.counted.of(name === undefined ? this.endpoints() : [this.endpoint(name)], version);
   }
 
   /** True, or the failure that says what is missing. */

@@ -10,6 +10,8 @@ export interface GatewayConfig {
   readonly inFlightMax: number;
   /** The same in bytes of bodies, so that a few hundred large ones do not fill the memory. */
   readonly heldMaxBytes: number;
+  /** Whether callers may load and unload models, as the registry's subjects let them. */
+  readonly modelControl: boolean;
   /** Undefined: the gRPC door stays closed. */
   readonly grpcPort: number | undefined;
 }
@@ -26,6 +28,7 @@ const GatewayEnvironment = z.object({
   MASSIF_BODY_MAX_BYTES: wholeFrom(1_024).default(BODY_BYTES_MAX),
   MASSIF_REST_IN_FLIGHT_MAX: wholeFrom(1).default(1_024),
   MASSIF_REST_HELD_MAX_BYTES: wholeFrom(1_024).default(256 * MIB),
+  MASSIF_MODEL_CONTROL: z.enum(['open', 'closed'], 'must be open or closed').default('open'),
   MASSIF_GRPC_PORT: z.coerce
     .number('must be a port between 0 and 65535')
     .int('must be a port between 0 and 65535')
@@ -40,6 +43,7 @@ export function readGatewayConfig(env: Environment = process.env): GatewayConfig
     bodyMaxBytes: read.MASSIF_BODY_MAX_BYTES,
     inFlightMax: read.MASSIF_REST_IN_FLIGHT_MAX,
     heldMaxBytes: read.MASSIF_REST_HELD_MAX_BYTES,
+    modelControl: read.MASSIF_MODEL_CONTROL === 'open',
     grpcPort: read.MASSIF_GRPC_PORT,
   });
 }

@@ -17,24 +17,34 @@ import { Admission } from './admission.js';
 import { attemptCounter } from './attempt-counter.js';
 import { Directory } from './directory.js';
 import { type GatewayConfig, readGatewayConfig } from './gateway.config.js';
+import { BODY_LIMIT, EXTENSIONS, GATEWAY_CONFIG } from './gateway.tokens.js';
 import { GrpcDoor } from './grpc/grpc-door.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
 import { InferCalls } from './infer-calls.js';
 import { InferController } from './infer.controller.js';
+import { Labels } from './labels.js';
+import { extensions } from './metadata.js';
 import { MetricsCollector } from './metrics-collector.js';
+import { ModelControl } from './model-control.js';
+import { StatisticsCollector } from './model-statistics.js';
 import { ModelsController } from './models.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { RepositoryController } from './repository.controller.js';
 import { restDoor } from './rest.js';
 import { ServerController } from './server.controller.js';
+import { UnsupportedController } from './unsupported.controller.js';
 import { VersionRecords } from './version-records.js';
-
-const GATEWAY_CONFIG = Symbol('GatewayConfig');
-/** How many bytes a body may have. */
-const BODY_LIMIT = Symbol('BodyLimit');
 
 @Module({
   imports: [RouteModule],
-  controllers: [ServerController, ModelsController, InferController, OperationsController],
+  controllers: [
+    ServerController,
+    ModelsController,
+    InferController,
+    RepositoryController,
+    UnsupportedController,
+    OperationsController,
+  ],
   providers: [
     {
       provide: Dispatcher,
@@ -80,8 +90,30 @@ const BODY_LIMIT = Symbol('BodyLimit');
     },
     {
       provide: Directory,
-      inject: [RouteView, BUS],
-      useFactory: (view: RouteView, bus: Bus) => new Directory(view, new VersionRecords(bus)),
+      inject: [RouteView, BUS, CLOCK, LOG],
+      useFactory: (view: RouteView, bus: Bus, clock: Clock, log: Log) =>
+        new Directory(
+          view,
+          new VersionRecords(bus),
+          new Labels(bus, clock),
+          new StatisticsCollector(bus, log, () => view.shardNames()),
+        ),
+    },
+    {
+      provide: ModelControl,
+      inject: [GATEWAY_CONFIG, BUS, RouteView, Directory, CLOCK],
+      useFactory: (
+        { modelControl }: GatewayConfig,
+        bus: Bus,
+        view: RouteView,
+        directory: Directory,
+        clock: Clock,
+      ) => new ModelControl(bus, view, directory, clock, modelControl),
+    },
+    {
+      provide: EXTENSIONS,
+      inject: [GATEWAY_CONFIG],
+      useFactory: ({ modelControl }: GatewayConfig) => extensions(modelControl),
     },
     {
       provide: GrpcDoor,
@@ -96,6 +128,8 @@ const BODY_LIMIT = Symbol('BodyLimit');
         CLOCK,
         LOG,
         Directory,
+        ModelControl,
+        EXTENSIONS,
         BUS,
       ],
       useFactory: (
@@ -109,6 +143,8 @@ const BODY_LIMIT = Symbol('BodyLimit');
         clock: Clock,
         log: Log,
         directory: Directory,
+        control: ModelControl,
+        announced: readonly string[],
         bus: Bus,
       ) =>
         new GrpcDoor({
@@ -123,6 +159,8 @@ const BODY_LIMIT = Symbol('BodyLimit');
           clock,
           log,
           directory,
+          control,
+          extensions: announced,
           bus,
         }),
     },

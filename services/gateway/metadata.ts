@@ -6,7 +6,16 @@ import type { EndpointRecord, Variant, VersionRecord } from '../../contracts/reg
 import { stateText } from '../../contracts/sequence-state.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
 
-export const EXTENSIONS = ['binary_tensor_data', 'model_repository'] as const;
+/** Exactly what is implemented; loading and unloading only where an operator left it open. */
+export const extensions = (modelControl: boolean): string[] => [
+  'binary_tensor_data',
+  'classification',
+  'model_configuration',
+  'parameters',
+  ...(modelControl ? ['model_repository', 'model_repository(unload_dependents)'] : []),
+  'schedule_policy',
+  'statistics',
+];
 
 /** How many replicas of a version there are, and how many could take a request now. */
 export type Replicas = (version: Digest) => { readonly ready: number; readonly known: number };
@@ -47,6 +56,7 @@ const DIGEST_PREFIX_MIN = 12;
 export function modelMetadata(
   endpoint: EndpointRecord,
   version: Omit<VersionRecord, 'bundle'>,
+  labels?: string,
 ): ModelMetadata {
   return {
     name: endpoint.name,
@@ -61,6 +71,7 @@ export function modelMetadata(
       licence: version.card.licence,
       signer: version.signer.person,
       ...stateProperties(version),
+      ...(labels === undefined ? {} : { labels }),
     },
   };
 }

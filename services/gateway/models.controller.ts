@@ -1,4 +1,4 @@
-// What the protocol says of models: the list, their metadata, whether they are ready.
+// What the protocol says of models: the list, their metadata, configuration and statistics, whether they are ready.
 import { Controller, Get, Inject, Param, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { headers } from '../../contracts/headers.js';
@@ -6,6 +6,8 @@ import { Directory } from './directory.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
 import type { ModelPath } from './infer-calls.js';
 import type { ModelMetadata } from './metadata.js';
+import type { ModelConfig } from './model-config.js';
+import type { StatisticsEntry } from './model-statistics.js';
 
 @Controller('v2/models')
 @UseFilters(HttpFailureFilter)
@@ -15,6 +17,16 @@ export class ModelsController {
   @Get()
   list(): { models: string[] } {
     return { models: this.directory.names() };
+  }
+
+  @Get(['stats', ':model/stats', ':model/versions/:version/stats'])
+  statistics(@Param() { model, version }: Partial<ModelPath>): Promise<{ model_stats: StatisticsEntry[] }> {
+    return this.directory.statistics(model, version);
+  }
+
+  @Get([':model/config', ':model/versions/:version/config'])
+  config(@Param() { model, version }: ModelPath): Promise<ModelConfig> {
+    return this.directory.config(model, version);
   }
 
   @Get([':model', ':model/versions/:version'])

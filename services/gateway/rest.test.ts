@@ -7,6 +7,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { buckets, keys } from '../../contracts/buckets.js';
 import type { EndpointRecord, VersionRecord } from '../../contracts/registry.js';
+import { noStatistics, type StatisticsReply } from '../../contracts/statistics.js';
+import { subjects } from '../../contracts/subjects.js';
 import { type ConsulServer, startConsul } from '../../deploy/local/consul.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { boot, type Running } from '../mesh/boot.js';
@@ -16,6 +18,7 @@ import { RouteView } from '../mesh/route-view.js';
 import { FakeEngine } from '../mesh/testing/fake-engine.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { gatewayService } from './gateway.module.js';
+import { extensions } from './metadata.js';
 
 const VERSION = 'a'.repeat(64);
 const BODY_MAX_BYTES = 4_000_000;
@@ -149,7 +152,7 @@ test('live, ready and the server itself answer as the protocol has it', async ()
   for (const path of ['/v2', '/v2/'])
     expect(await (await fetch(url + path)).json()).toMatchObject({
       name: 'massif',
-      extensions: ['binary_tensor_data', 'model_repository'],
+      extensions: extensions(true),
     });
   expect((await fetch(`${url}/v2/health/live`, { method: 'HEAD' })).status).toBe(200);
 });
@@ -363,4 +366,124 @@ test('a user whose name is not ASCII is the same user at both doors', async () =
     'Massif-User': Buffer.from(user).toString('latin1'),
   });
   expect(answer.status).toBe(200);
+});
+
+test('a model has a configuration as Triton writes it', async () => {
+  for (const path of ['echo/config', 'echo/versions/1.0/config'])
+    expect(await (await fetch(`${url}/v2/models/${path}`)).json()).toMatchObject({
+      name: 'echo',
+      platform: 'onnxruntime_onnx',
+      input: [{ name: 'x', data_type: 'TYPE_FP32' }],
+    });
+  expect(await errorOf(await fetch(`${url}/v2/models/echo/versions/9/config`))).toEqual([
+    404,
+    'VERSION_UNKNOWN',
+  ]);
+  expect(await errorOf(await fetch(`${url}/v2/models/nothing/config`))).toEqual([404, 'ENDPOINT_UNKNOWN']);
+});
+
+test('statistics are the sums of what shards tell, and a failure when none does', async () => {
+  expect(await errorOf(await fetch(`${url}/v2/models/echo/stats`))).toEqual([503, 'UNAVAILABLE']);
+  const once = { count: 1, ns: 1_000 };
+  const told: StatisticsReply = {
+    shard: 'shard-1',
+    region: 'east',
+    replicas: [
+      {
+        replica: engine.id,
+        model: 'echo',
+        version: VERSION,
+        statistics: {
+          ...noStatistics,
+          last_inference: 5,
+          inference_count: 64,
+          execution_count: 1,
+          batch_stats: [{ batch_size: 64, compute_input: once, compute_infer: once, compute_output: once }],
+        },
+        scheduling: { expired: 0, hopeless: 0, displaced: 0, full: 0, cancelled: 0 },
+        curve: [],
+      },
+    ],
+  };
+  const { nc } = gateway.parts.bus;
+  const shard = nc.subscribe(subjects.shardControl('shard-1', 'statistics'), {
+    callback: (_, message) => void message.respond(JSON.stringify(told)),
+  });
+  await nc.flush();
+  for (const path of ['echo/stats', 'echo/versions/1.0/stats']) {
+    const { model_stats: entries } = (await (await fetch(`${url}/v2/models/${path}`)).json()) as {
+      model_stats: unknown[];
+    };
+    expect(entries).toEqual([
+      {
+        name: 'echo',
+        version: '1.0',
+        ...told.replicas[0]?.statistics,
+        response_stats: {},
+      },
+    ]);
+  }
+  const all = (await (await fetch(`${url}/v2/models/stats`)).json()) as { model_stats: { name: string }[] };
+  expect(all.model_stats.map(({ name }) => name)).toEqual(['echo', 'empty', 'gpt-3.5']);
+  shard.unsubscribe();
+  await nc.flush();
+});
+
+test('load and unload ask the registry, return when it is so, and refuse what nobody signed', async () => {
+  const { nc } = gateway.parts.bus;
+  const catalog = await gateway.parts.bus.kv(buckets.catalog('east'));
+  const asked: unknown[] = [];
+  const registry = nc.subscribe('massif.registry.*', {
+    callback: (_, message) => {
+      asked.push(message.json());
+      const endpoint = record('late', { updatedAt: '2026-02-01T00:00:00Z' });
+      const written = message.subject.endsWith('.deploy')
+        ? catalog.put(keys.endpoint('late'), JSON.stringify(endpoint))
+        : catalog.delete(keys.endpoint('late'));
+      void written.then(() => message.respond(JSON.stringify({ endpoint })));
+    },
+  });
+  await nc.flush();
+  const control = (verb: string, body = '') => post(`/v2/repository/models/late/${verb}`, body);
+  expect((await control('load')).status).toBe(200);
+  expect((await fetch(`${url}/v2/models/late/ready`)).status).toBe(200);
+  expect((await control('load', '{}')).status).toBe(200);
+  expect((await control('unload', '{"parameters":{"unload_dependents":true}}')).status).toBe(200);
+  expect(await errorOf(await fetch(`${url}/v2/models/late`))).toEqual([404, 'ENDPOINT_UNKNOWN']);
+  expect(asked).toEqual([
+    { endpoint: 'late', model: 'late' },
+    { endpoint: 'late', model: 'echo', assignment: 'request', replicasPerRegion: 1, timeoutMs: 3_000 },
+    { endpoint: 'late' },
+  ]);
+  for (const parameters of [{ config: '{}' }, { config: '{}', 'file:1/model.onnx': 'AA==' }])
+    expect(await errorOf(await control('load', JSON.stringify({ parameters })))).toEqual([
+      501,
+      'UNSUPPORTED',
+    ]);
+  for (const [verb, body] of [
+    ['load', '[]'],
+    ['load', '{"parameters":'],
+    ['unload', '{"parameters":{"unload_dependents":"yes"}}'],
+  ] as const)
+    expect(await errorOf(await control(verb, body))).toEqual([400, 'BAD_REQUEST']);
+  expect(await errorOf(await post('/v2/repository/models/a%20b/load', ''))).toEqual([
+    404,
+    'ENDPOINT_UNKNOWN',
+  ]);
+  expect(asked).toHaveLength(3);
+  registry.unsubscribe();
+  await nc.flush();
+});
+
+test('what other servers offer and this one does not is said to be so', async () => {
+  for (const path of [
+    '/v2/trace/setting',
+    '/v2/models/echo/trace/setting',
+    '/v2/logging',
+    '/v2/systemsharedmemory/status',
+    '/v2/cudasharedmemory/region/a/register',
+  ]) {
+    expect(await errorOf(await fetch(url + path)), path).toEqual([501, 'UNSUPPORTED']);
+    expect(await errorOf(await post(path, '{}')), path).toEqual([501, 'UNSUPPORTED']);
+  }
 });

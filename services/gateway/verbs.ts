@@ -7,10 +7,10 @@ const SEND = ['POST'] as const;
 const PATHS: readonly (readonly [pattern: RegExp, verbs: readonly string[]])[] = [
   [/^\/v2$/, READ],
   [/^\/v2\/health\/(live|ready)$/, READ],
-  [/^\/v2\/models$/, READ],
-  [/^\/v2\/models\/[^/]+(\/versions\/[^/]+)?(\/ready)?$/, READ],
+  [/^\/v2\/models(\/stats)?$/, READ],
+  [/^\/v2\/models\/[^/]+(\/versions\/[^/]+)?(\/(ready|config|stats))?$/, READ],
   [/^\/v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer$/, SEND],
-  [/^\/v2\/repository\/index$/, SEND],
+  [/^\/v2\/repository\/(index|models\/[^/]+\/(load|unload))$/, SEND],
   [/^\/(metrics|healthz)$/, READ],
 ];
 

@@ -26,6 +26,8 @@ export class ReplicaEntry implements ReplicaView {
   /** As of the table's last turn; who waits is woken when it becomes so. */
   wasUsable = false;
   capacity = 1;
+  /** The batch it found to pay. */
+  batchMax = 1;
   penalty = 0;
   epoch = -1;
   private own = 0;
@@ -77,6 +79,7 @@ export class ReplicaEntry implements ReplicaView {
   report(report: ReplicaReport, ready: boolean, nowMs: number): void {
     this.ready = ready;
     this.capacity = report.capacity;
+    this.batchMax = report.batchMax;
     this.epoch = report.epoch;
     this.others = Math.max(0, report.inFlight - this.own);
     this.reportedMs = report.latencyMs;

@@ -1,8 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { create, type DescMethod, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMethod,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
 import type { DescMessage, DescMethodUnary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Client, credentials, Metadata, type ServiceError, status as grpc } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { buckets, keys } from '../../../contracts/buckets.js';
@@ -20,6 +27,7 @@ import { FakeEngine } from '../../mesh/testing/fake-engine.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { Admission } from '../admission.js';
 import { gatewayService } from '../gateway.module.js';
+import { extensions } from '../metadata.js';
 import { GrpcDoor } from './grpc-door.js';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './proto/health_pb.js';
 import {
@@ -27,6 +35,11 @@ import {
   ModelInferRequestSchema,
   type ModelStreamInferResponse,
 } from './proto/open_inference_grpc_pb.js';
+import {
+  ServerReflection,
+  ServerReflectionRequestSchema,
+  type ServerReflectionResponse,
+} from './proto/reflection_pb.js';
 import { definitionOf } from './rpc.js';
 
 const BODY_MAX_BYTES = 4_000_000;
@@ -159,7 +172,7 @@ test('the server and its models say what the REST door says', async () => {
   expect((await ask(calls.serverReady, {})).answer.ready).toBe(true);
   expect((await ask(calls.serverMetadata, {})).answer).toMatchObject({
     name: 'massif',
-    extensions: ['binary_tensor_data', 'model_repository'],
+    extensions: extensions(true),
   });
   expect((await ask(calls.modelReady, { name: 'echo', version: '1.0' })).answer.ready).toBe(true);
   expect((await ask(calls.modelReady, { name: 'empty' })).answer.ready).toBe(false);
@@ -326,6 +339,47 @@ test('requests of this door stand in the metrics under its name', async () => {
   await ask(calls.modelInfer, typed);
   const page = await (await fetch(`${gateway.restUrl}/metrics`)).text();
   expect(page).toMatch(/massif_request_seconds_count\{[^}]*endpoint="echo",version="1.0",door="grpc"/);
+});
+
+test('reflection names the services and gives their files with what they import', async () => {
+  const { method } = ServerReflection;
+  const definition = definitionOf(method.serverReflectionInfo);
+  const alpha = '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo';
+  for (const path of [definition.path, alpha]) {
+    const { requestSerialize: write, responseDeserialize: read } = definition;
+    const stream = client.makeBidiStreamRequest(path, write, read);
+    const heard: ServerReflectionResponse['messageResponse'][] = [];
+    stream.on('data', ({ messageResponse }: ServerReflectionResponse) => void heard.push(messageResponse));
+    const over = new Promise((resolve) => stream.on('end', resolve));
+    for (const messageRequest of [
+      { case: 'listServices', value: '' },
+      { case: 'fileContainingSymbol', value: 'inference.GRPCInferenceService.ModelInfer' },
+      { case: 'fileByFilename', value: 'model_config.proto' },
+      { case: 'fileContainingSymbol', value: 'no.Such' },
+      { case: undefined },
+    ] as const)
+      stream.write(create(ServerReflectionRequestSchema, { messageRequest }));
+    stream.end();
+    await over;
+    const [services, file, byName, unknown, nothing] = heard;
+    expect(services).toMatchObject({
+      value: {
+        service: [
+          { name: 'inference.GRPCInferenceService' },
+          { name: 'grpc.health.v1.Health' },
+          { name: 'grpc.reflection.v1.ServerReflection' },
+        ],
+      },
+    });
+    const names = (one: typeof file) =>
+      one?.case === 'fileDescriptorResponse'
+        ? one.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name)
+        : [];
+    expect(names(file)).toEqual(['open_inference_grpc.proto', 'model_config.proto']);
+    expect(names(byName)).toEqual(['model_config.proto']);
+    expect(unknown).toMatchObject({ value: { errorCode: grpc.NOT_FOUND } });
+    expect(nothing).toMatchObject({ value: { errorCode: grpc.INVALID_ARGUMENT } });
+  }
 });
 
 test('at its end the door tells those who watch, and keeps nobody waiting', async () => {

@@ -2,11 +2,14 @@
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { Bus } from '../../mesh/bus.js';
 import type { Directory } from '../directory.js';
+import type { ModelControl } from '../model-control.js';
 import type { GrpcCallsParts } from './grpc-calls.js';
 import type { GrpcServer } from './grpc-server.js';
 
 export interface GrpcDoorOptions extends GrpcCallsParts {
   readonly directory: Directory;
+  readonly control: ModelControl;
+  readonly extensions: readonly string[];
   readonly bus: Bus;
   readonly host: string;
   /** Undefined: closed. */
@@ -27,15 +30,18 @@ export class GrpcDoor implements OnApplicationBootstrap, BeforeApplicationShutdo
   async onApplicationBootstrap(): Promise<void> {
     const { port, host, bus, callsMax, clock, admission, limitBytes } = this.options;
     if (port === undefined) return;
-    const [{ listen }, { GrpcCalls }, { inferenceService }, { healthService }] = await Promise.all([
-      import('./grpc-server.js'),
-      import('./grpc-calls.js'),
-      import('./inference-service.js'),
-      import('./health-service.js'),
-    ]);
+    const [{ listen }, { GrpcCalls }, { inferenceService }, { healthService }, { reflectionService }] =
+      await Promise.all([
+        import('./grpc-server.js'),
+        import('./grpc-calls.js'),
+        import('./inference-service.js'),
+        import('./health-service.js'),
+        import('./reflection-service.js'),
+      ]);
     this.server = await listen({ host, port, messageMaxBytes: limitBytes(), callsMax, admission, clock }, [
-      ...inferenceService(this.options.directory, new GrpcCalls(this.options), bus),
+      ...inferenceService(this.options, new GrpcCalls(this.options)),
       ...healthService(bus, this.closing.signal),
+      ...reflectionService(),
     ]);
   }
 

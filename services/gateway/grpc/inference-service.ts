@@ -3,14 +3,17 @@ import { create } from '@bufbuild/protobuf';
 import type { Bus } from '../../mesh/bus.js';
 import { VERSION } from '../../mesh/version.js';
 import type { Directory } from '../directory.js';
-import { EXTENSIONS } from '../metadata.js';
+import type { ModelControl } from '../model-control.js';
 import type { GrpcCalls } from './grpc-calls.js';
 import { inferStream } from './infer-stream.js';
+import { configMessage, controlParameters, statisticsMessage } from './model-messages.js';
 import {
   GRPCInferenceService,
   ModelMetadataResponseSchema,
   ModelReadyResponseSchema,
   RepositoryIndexResponseSchema,
+  RepositoryModelLoadResponseSchema,
+  RepositoryModelUnloadResponseSchema,
   ServerLiveResponseSchema,
   ServerMetadataResponseSchema,
   ServerReadyResponseSchema,
@@ -19,12 +22,20 @@ import { type Rpc, unary } from './rpc.js';
 
 const rpc = GRPCInferenceService.method;
 
-export function inferenceService(directory: Directory, calls: GrpcCalls, bus: Bus): Rpc[] {
+export interface InferenceParts {
+  readonly directory: Directory;
+  readonly control: ModelControl;
+  readonly extensions: readonly string[];
+  readonly bus: Bus;
+}
+
+export function inferenceService(parts: InferenceParts, calls: GrpcCalls): Rpc[] {
+  const { directory, control, extensions, bus } = parts;
   return [
     unary(rpc.serverLive, () => create(ServerLiveResponseSchema, { live: true })),
     unary(rpc.serverReady, () => create(ServerReadyResponseSchema, { ready: bus.connected() })),
     unary(rpc.serverMetadata, () =>
-      create(ServerMetadataResponseSchema, { name: 'massif', version: VERSION, extensions: [...EXTENSIONS] }),
+      create(ServerMetadataResponseSchema, { name: 'massif', version: VERSION, extensions: [...extensions] }),
     ),
     unary(rpc.modelReady, ({ name, version }) =>
       create(ModelReadyResponseSchema, { ready: directory.ready(name, version || undefined) }),
@@ -45,8 +56,23 @@ export function inferenceService(directory: Directory, calls: GrpcCalls, bus: Bu
     }),
     unary(rpc.modelInfer, (request, call, bytes) => calls.serve(request, bytes, call)),
     inferStream(calls),
+    unary(rpc.modelConfig, async ({ name, version }) =>
+      configMessage(await directory.config(name, version || undefined)),
+    ),
+    unary(rpc.modelStatistics, async ({ name, version }) => {
+      const { model_stats: entries } = await directory.statistics(name || undefined, version || undefined);
+      return statisticsMessage(entries);
+    }),
     unary(rpc.repositoryIndex, ({ ready }) =>
       create(RepositoryIndexResponseSchema, { models: directory.index(ready) }),
     ),
+    unary(rpc.repositoryModelLoad, async ({ modelName, parameters }, { gone }) => {
+      await control.load(modelName, controlParameters(parameters), gone);
+      return create(RepositoryModelLoadResponseSchema);
+    }),
+    unary(rpc.repositoryModelUnload, async ({ modelName, parameters }, { gone }) => {
+      await control.unload(modelName, controlParameters(parameters), gone);
+      return create(RepositoryModelUnloadResponseSchema);
+    }),
   ];
 }
