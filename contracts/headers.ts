@@ -55,3 +55,6 @@ export const headers = {
 /** A call without a deadline of its own gets this one; nothing waits for ever. */
 export const DEFAULT_TIMEOUT_MS = 10_000;
 export const TIMEOUT_MS_MAX = 600_000;
+/** What 0 stands for: 1 to 99 go before ordinary requests, 101 to 999 behind them. */
+export const PRIORITY_DEFAULT = 100;
+export const PRIORITY_MAX = 999;

@@ -121,6 +121,22 @@ export const noStatistics: ModelStatistics = {
   memory_usage: [],
 };
 
+export const noScheduling: SchedulingCounts = {
+  expired: 0,
+  hopeless: 0,
+  displaced: 0,
+  full: 0,
+  cancelled: 0,
+};
+
+export const sumScheduling = (a: SchedulingCounts, b: SchedulingCounts): SchedulingCounts => ({
+  expired: a.expired + b.expired,
+  hopeless: a.hopeless + b.hopeless,
+  displaced: a.displaced + b.displaced,
+  full: a.full + b.full,
+  cancelled: a.cancelled + b.cancelled,
+});
+
 /** Several replicas as one: counts and times add up, the last inference is the latest. */
 export function sumStatistics(all: readonly ModelStatistics[]): ModelStatistics {
   return all.reduce(

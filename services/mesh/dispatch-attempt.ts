@@ -5,6 +5,8 @@ import type { Flight } from './replica-entry.js';
 
 export class Attempt {
   readonly token: string;
+  /** Something came back, or there was nobody: nothing of it waits there any more. */
+  settled = false;
 
   constructor(
     readonly flight: Flight,

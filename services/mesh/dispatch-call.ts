@@ -190,12 +190,14 @@ export class Call {
       );
       this.schedule();
     } catch (error) {
+      attempt.settled = true;
       this.failed(attempt, 'abandoned', toFailure(error));
     }
   }
 
   private answered(attempt: Attempt, answer: Answer): void {
     if (this.over) return;
+    attempt.settled = true;
     if (answer.nobody) return this.failed(attempt, 'unreachable', lost(attempt, 'does not answer any more'));
     const trouble = answer.failure;
     if (!trouble) {
@@ -245,7 +247,9 @@ export class Call {
   /** For the replica entry: what was under way there is gone. */
   private readonly lost = (flight: Flight): void => {
     const attempt = this.attempts.find((known) => known.flight === flight);
-    if (attempt) this.failed(attempt, 'abandoned', lost(attempt, 'went away during the call'));
+    if (!attempt) return;
+    attempt.settled = true;
+    this.failed(attempt, 'abandoned', lost(attempt, 'went away during the call'));
   };
 
   private failed(attempt: Attempt, end: FlightEnd, why: Failure): void {
@@ -342,6 +346,8 @@ export class Call {
     this.fetching?.abort();
     for (const attempt of this.attempts) {
       if (attempt.open) this.land(attempt, 'abandoned');
+      // Nobody waits for what is queued there: a lost hedge, one that was given up, or the only one of a caller who went away.
+      if (!attempt.settled && !this.late) attempt.mux.cancel(attempt.flight.replica.id, attempt.token);
       attempt.mux.close(attempt.token);
     }
     this.parts.ended(this);
@@ -353,6 +359,11 @@ export class Call {
       latencyMs: this.parts.nowMs() - this.startedAt,
       attempts: this.attempts.length,
     });
+  }
+
+  /** Engines find out by themselves. */
+  private get late(): boolean {
+    return this.parts.nowMs() >= this.deadlineAt;
   }
 
   private get endpoint() {

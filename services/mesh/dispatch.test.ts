@@ -247,6 +247,7 @@ test('a caller that gives up is let go at once', async () => {
   await expect(calling).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: { message: 'closed tab' } });
   await expect(infer(caller, { signal: giveUp.signal })).rejects.toThrow('gave up');
   expect(ends()).toEqual(['abandoned']);
+  await waitUntil('the engine is asked to forget it', () => a.cancelled === 1);
 });
 
 test('an endpoint that hedges asks a second replica after its time, and the first answer wins', async () => {
@@ -266,6 +267,8 @@ test('an endpoint that hedges asks a second replica after its time, and the firs
   other.slowBy(0);
   expect(await calling).toMatchObject({ replica: other.id, attempts: 2 });
   expect(attempts.map(({ kind }) => kind)).toContain('hedge');
+  await waitUntil('the one that lost is called off', () => holder.cancelled === 1);
+  expect(other.cancelled).toBe(0);
 });
 
 test('an overloaded mesh is not loaded further: beyond the budget MAILBOX_FULL is the answer', async () => {

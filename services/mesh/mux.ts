@@ -3,6 +3,7 @@
 // than once, or to no token at all: the router hears outcomes that way. Dispatcher and router lean on it.
 import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { failure } from '../../contracts/errors.js';
+import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from './bus.js';
 import { messageBytesMax } from './large-bodies.js';
 
@@ -44,6 +45,15 @@ export class Mux {
 
   close(token: string): void {
     this.waiting.delete(token);
+  }
+
+  /** Asks the engines of a replica to forget what was sent with this token, if it still waits there. */
+  cancel(replica: string, token: string): void {
+    try {
+      this.bus.nc.publish(subjects.cancel(replica), undefined, { reply: `${this.prefix}.${token}` });
+    } catch {
+      // The connection is gone, and the request's answer with it.
+    }
   }
 
   /** Throws TOO_LARGE for what the server would not take, UNAVAILABLE when the connection is gone. */

@@ -125,6 +125,10 @@ export class RouterDoor implements Wire {
     );
   }
 
+  cancel(replica: string, token: string): void {
+    this.mux.cancel(replica, token);
+  }
+
   refuse({ asked, attempts }: Call, reason: Failure): void {
     const { requestId, endpoint, version } = asked;
     this.parts.refusals.refused(reason, { requestId, endpoint, version, attempts });

@@ -30,6 +30,7 @@ class Lab implements Wire {
   readonly refused: string[] = [];
   readonly ended: number[] = [];
   readonly more: string[] = [];
+  readonly calledOff: string[] = [];
   readonly flights: Flight[] = [];
   readonly budget: RetryBudget;
   readonly replicas: ReplicaEntry[];
@@ -133,6 +134,10 @@ class Lab implements Wire {
     this.more.push(kind);
   }
 
+  cancel(replica: string): void {
+    this.calledOff.push(replica);
+  }
+
   over(_: Call, http: number): void {
     this.ended.push(http);
   }
@@ -184,8 +189,9 @@ test('a silent replica is late after a while; another is asked with what is left
   expect(second.leftMs).toBeLessThan(2_000);
   lab.forwarder.outcomes([[first.token, 200, 40]]);
   expect(lab.ended).toEqual([200]);
-  // The other still runs there; its flight ends by its own outcome.
-  expect(lab.clean()).toBe(false);
+  // The other is called off: no outcome need come of it, and none does harm.
+  expect(lab.calledOff).toEqual([second.replica]);
+  expect(lab.clean()).toBe(true);
   lab.forwarder.outcomes([[second.token, 200, 40]]);
   expect(lab.ended).toEqual([200]);
   expect(lab.clean()).toBe(true);

@@ -22,6 +22,8 @@ export interface Wire {
   refuse(call: Call, reason: Failure): void;
   /** One more attempt than the first. */
   again(call: Call, kind: 'retry' | 'hedge'): void;
+  /** Nobody waits any more for what this replica was asked with the token. */
+  cancel(replica: string, token: string): void;
   /** Answered with this status, by whomever. */
   over(call: Call, http: number): void;
 }
@@ -295,7 +297,19 @@ export class Forwarder {
     call.state = 'over';
     this.calls--;
     this.bytes -= call.asked.body.length;
+    if (call.hopes > 0) this.callOff(call);
     this.parts.wire.over(call, http);
+  }
+
+  /** What else is queued for it: a hedge that lost, one that was late. Past the deadline engines find out by themselves. */
+  private callOff(call: Call): void {
+    const now = this.parts.clock.monotonicMs();
+    if (now >= call.deadlineMs) return;
+    for (const { token, call: other, flight } of this.attempts.values()) {
+      if (other !== call) continue;
+      this.parts.wire.cancel(flight.replica.id, token);
+      this.close(token, 'abandoned', now); // no outcome will come of it
+    }
   }
 }
 

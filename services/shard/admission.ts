@@ -7,14 +7,11 @@ import type { Clock } from '../mesh/clock.js';
 import { checkResources, verifyManifest } from '../mesh/manifest.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
 import { decode } from '../onnx/model.js';
-import type { GraphProto } from '../onnx/proto/onnx_pb.js';
 import { scanModel } from '../onnx/scan.js';
 import type { ArtifactCache } from './artifact-cache.js';
 
 export interface Admitted {
   readonly policy: TrustPolicy;
-  /** Batches cost such a model on a CPU. */
-  readonly convolutional: boolean;
 }
 
 export interface AdmissionParts {
@@ -44,7 +41,7 @@ export async function admit(
     graph,
     version.resources.map(({ name }) => name).filter((name) => !KNOWN.has(name)),
   );
-  return { policy, convolutional: isConvolutional(graph.graph) };
+  return { policy };
 }
 
 /** Trust that is not there yet is no verdict on the version. */
@@ -57,8 +54,3 @@ function policyOf(trust: PolicyReader): TrustPolicy {
 }
 
 const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
-const CONVOLUTIONS = new Set(['Conv', 'ConvInteger', 'ConvTranspose', 'QLinearConv', 'DeformConv']);
-
-/** Of the outer graph; what hides in bodies and functions is left to the warm-up's timing. */
-const isConvolutional = (graph: GraphProto | undefined): boolean =>
-  graph?.node.some(({ opType }) => CONVOLUTIONS.has(opType)) ?? false;

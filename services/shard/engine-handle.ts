@@ -6,7 +6,9 @@ import assert from 'node:assert';
 import { failure, type Failure } from '../../contracts/errors.js';
 import { notedReplica } from './engine/run-note.js';
 import type {
+  CallDone,
   EngineMessage,
+  EngineStatistics,
   HostCall,
   HostMessage,
   LoadedReport,
@@ -44,7 +46,8 @@ export class EngineHandle {
   /** Settles when it may be given models; rejects when it ends before. */
   readonly started: Promise<void>;
   private readonly child: ChildProcess;
-  private readonly calls = new Map<number, (result: LoadedReport | undefined | Failure) => void>();
+  private readonly calls = new Map<number, (result: CallDone | Failure) => void>();
+  private work = 0;
   private lastCall = 0;
   private vitals: EngineVitals = { rssBytes: 0, replicas: [] };
   private answeredPings = 0;
@@ -87,24 +90,30 @@ export class EngineHandle {
     return this.answeredPings;
   }
 
+  /** Loading or leaving; a question about its counts is no work. */
   get busy(): boolean {
-    return this.calls.size > 0;
+    return this.work > 0;
   }
 
   async load(order: Omit<LoadOrder, 'call' | 'kind'>): Promise<LoadedReport> {
-    const report = await this.call({ kind: 'load', ...order });
-    assert(report, 'an engine answers a load with its report');
-    return report;
+    const { loaded } = await this.callToWork({ kind: 'load', ...order });
+    assert(loaded, 'an engine answers a load with its report');
+    return loaded;
   }
 
   async unload(replica: string, drainMs: number): Promise<void> {
-    await this.call({ kind: 'unload', replica, drainMs });
+    await this.callToWork({ kind: 'unload', replica, drainMs });
   }
 
   /** Lets it finish what it has, then ends it. */
   async stop(drainMs: number): Promise<void> {
-    await this.call({ kind: 'stop', drainMs }).catch(() => undefined);
+    await this.callToWork({ kind: 'stop', drainMs }).catch(() => undefined);
     this.kill();
+  }
+
+  /** After the run that is going on. */
+  async statistics(): Promise<readonly EngineStatistics[]> {
+    return (await this.call({ kind: 'statistics' })).statistics ?? [];
   }
 
   ping(): void {
@@ -125,11 +134,20 @@ export class EngineHandle {
     }
   }
 
-  private async call(order: Order): Promise<LoadedReport | undefined> {
+  private async callToWork(order: Order): Promise<CallDone> {
+    this.work++;
+    try {
+      return await this.call(order);
+    } finally {
+      this.work--;
+    }
+  }
+
+  private async call(order: Order): Promise<CallDone> {
     const { name } = this.options;
     if (!this.isAlive) throw failure('ENGINE_FAILED', `The engine ${name} has ended.`);
     const call = ++this.lastCall;
-    const result = await new Promise<LoadedReport | undefined | Failure>((resolve) => {
+    const result = await new Promise<CallDone | Failure>((resolve) => {
       this.calls.set(call, resolve);
       this.tell({ ...order, call });
     });
@@ -149,7 +167,7 @@ export class EngineHandle {
         this.vitals = message;
         return;
       case 'done':
-        return this.calls.get(message.call)?.(message.loaded);
+        return this.calls.get(message.call)?.(message);
       case 'failed':
         return this.calls.get(message.call)?.(failure(message.code, message.message));
     }

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../../contracts/errors.js';
 import type { TrustPolicy } from '../../contracts/manifest.js';
 import type { VersionRecord } from '../../contracts/registry.js';
+import type { ReplicaStatistics } from '../../contracts/statistics.js';
 
 /** The first message: who the engine is and where its bus is. */
 export interface StartOrder {
@@ -27,8 +28,6 @@ export interface LoadOrder {
   readonly artifactsDir: string;
   /** As the host verified it: the engine checks the signature on what it loads once more. */
   readonly policy: TrustPolicy;
-  /** Convolutions cost more in a batch on a CPU: such a model does not even try. */
-  readonly convolutional: boolean;
   readonly capacityMax: number;
 }
 
@@ -45,12 +44,18 @@ export interface StopOrder {
   readonly drainMs: number;
 }
 
+/** What its replicas counted; an engine in a run answers after it. */
+export interface StatisticsOrder {
+  readonly kind: 'statistics';
+  readonly call: number;
+}
+
 export interface Ping {
   readonly kind: 'ping';
 }
 
-export type HostMessage = StartOrder | LoadOrder | UnloadOrder | StopOrder | Ping;
-export type HostCall = LoadOrder | UnloadOrder | StopOrder;
+export type HostMessage = StartOrder | HostCall | Ping;
+export type HostCall = LoadOrder | UnloadOrder | StopOrder | StatisticsOrder;
 
 /** The engine is connected and its library is loaded: it may be given models. */
 export interface Started {
@@ -62,7 +67,12 @@ export interface CallDone {
   readonly call: number;
   /** Of a load. */
   readonly loaded?: LoadedReport;
+  /** When they were asked for. */
+  readonly statistics?: readonly EngineStatistics[];
 }
+
+/** Of one replica; name, version and memory are the host's to say. */
+export type EngineStatistics = Omit<ReplicaStatistics, 'model' | 'version'>;
 
 export interface LoadedReport {
   readonly batchMax: number;

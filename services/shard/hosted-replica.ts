@@ -1,7 +1,14 @@
 // One replica as the host knows it, whatever engine it lives in. residents.ts moves it from state to state.
 import type { ReplicaReport, ReplicaState } from '../../contracts/heartbeat.js';
 import { type Digest, replicaId } from '../../contracts/names.js';
-import type { LoadedReport, ReplicaCounters } from './engine-messages.js';
+import {
+  noScheduling,
+  noStatistics,
+  type ReplicaStatistics,
+  sumScheduling,
+  sumStatistics,
+} from '../../contracts/statistics.js';
+import type { EngineStatistics, LoadedReport, ReplicaCounters } from './engine-messages.js';
 import type { PooledEngine } from './pooled-engine.js';
 import { noTrouble, type Trouble } from './replica-trouble.js';
 
@@ -26,6 +33,8 @@ export class HostedReplica {
   private servedBefore = 0;
   private failedBefore = 0;
   private last: ReplicaCounters | undefined;
+  private counted: EngineStatistics | undefined;
+  private countedBefore: EngineStatistics | undefined;
 
   constructor(
     shard: string,
@@ -43,7 +52,42 @@ export class HostedReplica {
     this.servedBefore += this.last?.served ?? 0;
     this.failedBefore += this.last?.failed ?? 0;
     this.last = undefined;
+    this.countedBefore = this.allCounted;
+    this.counted = undefined;
     this.engine = undefined;
+  }
+
+  /** What its engine counted until now. */
+  heard(counted: EngineStatistics): void {
+    this.counted = counted;
+  }
+
+  /** As of the last answer of its engine; what a killed one counted since nobody knows. */
+  statistics(): ReplicaStatistics {
+    const { id: replica, model, version, loaded } = this;
+    const all = this.allCounted;
+    const byte_size = loaded?.rssGrowthBytes ?? 0;
+    return {
+      replica,
+      model,
+      version,
+      statistics: {
+        ...(all?.statistics ?? noStatistics),
+        memory_usage: byte_size === 0 ? [] : [{ type: 'CPU', id: 0, byte_size }],
+      },
+      scheduling: all?.scheduling ?? noScheduling,
+      curve: all?.curve ?? [],
+    };
+  }
+
+  private get allCounted(): EngineStatistics | undefined {
+    const { counted, countedBefore } = this;
+    if (counted === undefined || countedBefore === undefined) return counted ?? countedBefore;
+    return {
+      ...counted,
+      statistics: sumStatistics([countedBefore.statistics, counted.statistics]),
+      scheduling: sumScheduling(countedBefore.scheduling, counted.scheduling),
+    };
   }
 
   report(): ReplicaReport {

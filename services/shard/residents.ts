@@ -3,11 +3,13 @@
 import type { ReplicaReport } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
 import type { PlacementRecord, VersionRecord } from '../../contracts/registry.js';
+import type { ReplicaStatistics } from '../../contracts/statistics.js';
 import { type ErrorCode, toFailure } from '../../contracts/errors.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import type { Admitted } from './admission.js';
+import { askStatistics } from './ask-statistics.js';
 import { needOf } from './engine-choice.js';
 import type { EnginePool } from './engine-pool.js';
 import { HostedReplica } from './hosted-replica.js';
@@ -60,6 +62,12 @@ export class Residents {
 
   reports(): ReplicaReport[] {
     return [...this.replicas.values()].map((replica) => replica.report());
+  }
+
+  /** Of one model, or all. */
+  statistics(model?: string): Promise<ReplicaStatistics[]> {
+    const asked = [...this.replicas.values()].filter((one) => model === undefined || one.model === model);
+    return askStatistics(asked, this.parts.clock);
   }
 
   /** Digests of all files that its replicas are made of. */
@@ -156,7 +164,7 @@ export class Residents {
     const { pool, versionOf, artifactsDir, capacityMax } = this.parts;
     const version = await versionOf(replica.model, replica.version);
     replica.resources = version.resources.map(({ digest }) => digest);
-    const { policy, convolutional } = await this.admitInTurn(version);
+    const { policy } = await this.admitInTurn(version);
     const { runLimitMs } = version.card;
     const { number, id } = replica;
     const engine = await pool.place(needOf(version, replica.trouble.suspect), {
@@ -165,7 +173,7 @@ export class Residents {
       runLimitMs,
     });
     try {
-      const order = { replica: id, number, version, artifactsDir, policy, convolutional, capacityMax };
+      const order = { replica: id, number, version, artifactsDir, policy, capacityMax };
       replica.loaded = await engine.handle.load(order);
     } catch (error) {
       pool.release(engine, number);

@@ -3,6 +3,7 @@ import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import type { Heartbeat } from '../../contracts/heartbeat.js';
 import { type DrainReply, type RecycleReply, RecycleRequest } from '../../contracts/shard.js';
+import { StatisticsQuery, type StatisticsReply } from '../../contracts/statistics.js';
 import { subjects } from '../../contracts/subjects.js';
 import { Shard } from './shard.js';
 
@@ -13,6 +14,11 @@ export class ShardController {
   @MessagePattern(subjects.shardControl('{instance}', 'inspect'))
   inspect(): Heartbeat {
     return this.shard.inspect();
+  }
+
+  @MessagePattern(subjects.shardControl('{instance}', 'statistics'))
+  statistics(@Payload({ schema: StatisticsQuery }) query: StatisticsQuery): Promise<StatisticsReply> {
+    return this.shard.statistics(query);
   }
 
   @MessagePattern(subjects.shardControl('{instance}', 'recycle'))

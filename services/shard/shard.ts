@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { buckets } from '../../contracts/buckets.js';
 import { failure, toFailure } from '../../contracts/errors.js';
 import type { Heartbeat } from '../../contracts/heartbeat.js';
+import type { StatisticsQuery, StatisticsReply } from '../../contracts/statistics.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
@@ -105,6 +106,11 @@ export class Shard {
 
   inspect(): Heartbeat {
     return this.heartbeats.now();
+  }
+
+  async statistics({ model }: StatisticsQuery): Promise<StatisticsReply> {
+    const { instance: shard, region } = this.parts.mesh;
+    return { shard, region, replicas: await this.residents.statistics(model) };
   }
 
   /** The engines that are being replaced; the work goes on after the answer. */

@@ -22,6 +22,8 @@ export class FakeEngine {
   /** Requests that came, with their headers. */
   readonly received: Map<string, string>[] = [];
   inFlight = 0;
+  /** Requests it was asked to forget; it goes on with them all the same. */
+  cancelled = 0;
   private state: ReplicaState = 'ready';
   private epoch = 1;
   private seq = 0;
@@ -128,6 +130,7 @@ export class FakeEngine {
         if (!error) this.take(message);
       },
     });
+    this.nc.subscribe(subjects.cancel(this.id), { callback: () => void this.cancelled++ });
   }
 
   private take(message: Msg): void {

@@ -1,79 +1,113 @@
 // Runs a batch on a session and gives every caller its own rows. When something about the joint run fails, each request is run
-// by itself: one request's values must not cost the others their answer. replica.ts decides what makes a batch.
+// by itself: one request's values must not cost the others their answer. scheduler.ts decides what makes a batch.
 import { type Failure, toFailure } from '../../../contracts/errors.js';
 import { encodeInferResponse, type InferResponse } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
+import type { Clock } from '../../mesh/clock.js';
+import type { RunTimes } from './counts.js';
 import { Gatherer, sliceRows } from './gather.js';
 import type { ModelSession } from './model-session.js';
 import type { Ready } from './request-queue.js';
+import { carriesRows, type RowAxes, SHARED } from './rows.js';
 import type { RunLoop } from './run-loop.js';
 
 export interface BatchRunParts {
   readonly session: Pick<ModelSession, 'run'>;
   readonly loop: RunLoop;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly model: string;
   readonly label: string;
   /** Of the model's classes. */
   readonly labels?: readonly string[] | undefined;
+  /** Undefined: every request runs alone. */
+  readonly axes: RowAxes | undefined;
   readonly aboutToRun: () => void;
   readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
   readonly refused: (one: Ready, error: Failure) => void;
+  /** After each run that gave its outputs, the callers being answered. */
+  readonly ran: (requests: number, rows: number, times: RunTimes) => void;
 }
 
+/** `alone`: the requests had to be run one by one although they might have shared a run. */
+export type BatchEnd = 'joined' | 'alone' | 'single';
+
 export class BatchRun {
-  private readonly gatherer = new Gatherer();
-  private joinable = true;
+  private readonly gatherer: Gatherer;
+  private runStartedMs = 0;
 
-  constructor(private readonly parts: BatchRunParts) {}
-
-  /** False once an output turned out not to carry the batch, whatever the model declares. */
-  get canJoin(): boolean {
-    return this.joinable;
+  constructor(private readonly parts: BatchRunParts) {
+    this.gatherer = new Gatherer(parts.axes?.inputs ?? []);
   }
 
-  async run(batch: readonly Ready[]): Promise<void> {
+  async run(batch: readonly Ready[]): Promise<BatchEnd> {
+    const { axes } = this.parts;
     const [first] = batch;
-    if (batch.length === 1 && first !== undefined) return this.runAlone(first);
-    if (await this.runJoined(batch)) return;
-    for (const one of batch) await this.runAlone(one);
+    if (batch.length === 1 && first !== undefined) {
+      await this.runAlone(first);
+      return 'single';
+    }
+    if (axes !== undefined && (await this.runJoined(batch, axes))) return 'joined';
+    let succeeded = true;
+    for (const one of batch) succeeded = (await this.runAlone(one)) && succeeded;
+    // A batch that fails because of one of its requests says nothing of batches.
+    return succeeded ? 'alone' : 'joined';
   }
 
-  private async runAlone(one: Ready): Promise<void> {
+  private async runAlone(one: Ready): Promise<boolean> {
+    const { clock } = this.parts;
     let outputs: Tensor[];
     try {
       outputs = await this.blockingRun(one.decoded.inputs);
     } catch (error) {
-      return this.parts.refused(one, toFailure(error));
+      this.parts.refused(one, toFailure(error));
+      return false;
     }
+    const ranMs = clock.monotonicMs();
     this.answer(one, outputs);
+    const outputMs = clock.monotonicMs() - ranMs;
+    const inferMs = ranMs - this.runStartedMs;
+    this.parts.ran(1, Math.max(one.decoded.rows, 1), { inputMs: 0, inferMs, outputMs });
+    return true;
   }
 
   /** False when nobody was answered. */
-  private async runJoined(batch: readonly Ready[]): Promise<boolean> {
+  private async runJoined(batch: readonly Ready[], axes: RowAxes): Promise<boolean> {
+    const { clock } = this.parts;
+    const startedMs = clock.monotonicMs();
+    let joinedMs: number;
     let outputs: Tensor[];
     try {
-      outputs = await this.blockingRun(this.gatherer.join(batch.map(({ decoded }) => decoded.inputs)));
+      const inputs = this.gatherer.join(batch.map(({ decoded }) => decoded.inputs));
+      joinedMs = clock.monotonicMs();
+      outputs = await this.blockingRun(inputs);
     } catch {
       return false; // the single runs say which request it was, and why
     }
     const total = batch.reduce((sum, { decoded }) => sum + decoded.rows, 0);
-    this.joinable = outputs.every(({ shape }) => shape[0] === total);
-    if (!this.joinable) return false;
+    const ranMs = clock.monotonicMs();
+    if (!carriesRows(outputs, axes.outputs, total)) return false;
     let from = 0;
     for (const one of batch) {
       const { rows } = one.decoded;
+      const start = from;
       this.answer(
         one,
-        outputs.map((output) => sliceRows(output, from, rows, total)),
+        outputs.map((output, i) => sliceRows(output, axes.outputs[i] ?? SHARED, start, rows, total)),
       );
       from += rows;
     }
+    const outputMs = clock.monotonicMs() - ranMs;
+    const inferMs = ranMs - this.runStartedMs;
+    this.parts.ran(batch.length, total, { inputMs: joinedMs - startedMs, inferMs, outputMs });
     return true;
   }
 
+  /** The library runs in an immediate of its own: until then the loop reads what came, which is no part of the run. */
   private blockingRun(inputs: readonly Tensor[]): Promise<Tensor[]> {
-    this.parts.aboutToRun();
-    return this.parts.loop.blocking(() => this.parts.session.run(inputs));
+    const { aboutToRun, clock, loop, session } = this.parts;
+    aboutToRun();
+    setImmediate(() => (this.runStartedMs = clock.monotonicMs()));
+    return loop.blocking(() => session.run(inputs));
   }
 
   private answer(one: Ready, outputs: Tensor[]): void {

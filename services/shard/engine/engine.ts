@@ -6,7 +6,7 @@ import 'onnxruntime-node'; // now, not at the first load: a spare engine is wort
 import { toFailure } from '../../../contracts/errors.js';
 import { systemClock } from '../../mesh/clock.js';
 import { systemRandom } from '../../mesh/random.js';
-import type { EngineMessage, HostCall, HostMessage, LoadedReport, StartOrder } from '../engine-messages.js';
+import type { CallDone, EngineMessage, HostCall, HostMessage, StartOrder } from '../engine-messages.js';
 import { RunNote } from './run-note.js';
 import { ServedReplicas } from './served-replicas.js';
 
@@ -57,8 +57,7 @@ async function start({ name, natsUrl, threads, notePath }: StartOrder): Promise<
 async function answer(order: HostCall): Promise<void> {
   const { call } = order;
   try {
-    const loaded = await carryOut(order);
-    tell(loaded === undefined ? { kind: 'done', call } : { kind: 'done', call, loaded });
+    tell({ kind: 'done', call, ...(await carryOut(order)) });
   } catch (error) {
     const { code, message } = toFailure(error);
     tell({ kind: 'failed', call, code, message });
@@ -66,17 +65,18 @@ async function answer(order: HostCall): Promise<void> {
   if (order.kind === 'stop') process.exit(0);
 }
 
-async function carryOut(order: HostCall): Promise<LoadedReport | undefined> {
+async function carryOut(order: HostCall): Promise<Pick<CallDone, 'loaded' | 'statistics'>> {
   if (serving === undefined)
     throw new Error('an engine is given work only after it said that it has started');
   const { replicas, nc } = serving;
-  if (order.kind === 'load') return replicas.load(order);
+  if (order.kind === 'load') return { loaded: await replicas.load(order) };
+  if (order.kind === 'statistics') return { statistics: replicas.statistics() };
   if (order.kind === 'unload') await replicas.unload(order);
   else {
     await replicas.unloadAll(order.drainMs);
     await nc.flush();
   }
-  return undefined;
+  return {};
 }
 
 function pong(): void {

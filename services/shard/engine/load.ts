@@ -41,7 +41,7 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   );
   try {
     parts.warming();
-    const plan = { warmDims: version.card.warmDims, cases, convolutional: order.convolutional };
+    const plan = { warmDims: version.card.warmDims, cases };
     return { session, labels: labelsIn(bytes), ...(await warmUp(plan, { session, ...parts })) };
   } catch (error) {
     await session.release();

@@ -1,19 +1,21 @@
 // One version in one engine: takes the messages of its data subject, refuses what it must, and runs the rest in turn with the
-// engine's other replicas. Messages gather while a run blocks the process; the next run takes all that may share it, up to the
-// batch that pays. A lone request runs at once.
+// engine's other replicas. Messages gather while a run blocks the process; scheduler.ts says which of them share the next run.
 import { failure, type Failure, toFailure } from '../../../contracts/errors.js';
 import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contracts/infer-body.js';
 import { isInbox } from '../../../contracts/subjects.js';
 import type { Clock } from '../../mesh/clock.js';
-import type { ReplicaCounters } from '../engine-messages.js';
+import type { EngineStatistics, ReplicaCounters } from '../engine-messages.js';
 import { type Answers, returnAddress } from './answers.js';
 import { BatchRun } from './batch-run.js';
-import { canBatch, inOrder, rowsOf, shareKey } from './gather.js';
+import { Counts } from './counts.js';
+import type { LatencyPoint } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
-import { type Decoded, type Ready, RequestQueue, type Waiting } from './request-queue.js';
+import { levelOf, rankOf } from './rank.js';
+import type { Decoded, Ready, Waiting } from './request-queue.js';
+import { inOrder, type RowAxes, rowsOf, shareKey } from './rows.js';
 import { parseRunHeaders, type RunHeaders } from './run-headers.js';
 import type { RunLoop, Turn } from './run-loop.js';
-import { timeLeft } from './time-left.js';
+import { type LetGo, Scheduler } from './scheduler.js';
 
 export interface ReplicaTraits {
   readonly id: string;
@@ -21,16 +23,19 @@ export interface ReplicaTraits {
   readonly label: string;
   readonly labels?: readonly string[] | undefined;
   readonly capacity: number;
-  readonly batchMax: number;
-  /** What one run took at warm-up: the first value of the latency. */
-  readonly runMs: number;
+  /** Undefined when requests cannot share a run. */
+  readonly axes: RowAxes | undefined;
+  /** What warm-up timed, one row first. */
+  readonly points: readonly LatencyPoint[];
+  /** Numbers a row of the warm-up had. */
+  readonly rowItems: number;
 }
 
 export interface ReplicaParts {
   readonly session: Pick<ModelSession, 'run' | 'release' | 'declared'>;
   readonly answers: Answers;
   readonly loop: RunLoop;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'now'>;
   readonly aboutToRun: () => void;
 }
 
@@ -38,13 +43,11 @@ export interface ReplicaParts {
 const LATENCY_WEIGHT = 0.1;
 
 export class Replica implements Turn {
-  private readonly queue = new RequestQueue();
+  private readonly scheduler: Scheduler;
+  private readonly counts = new Counts();
   private readonly batchRun: BatchRun;
-  private readonly batchable: boolean;
-  private running = 0;
+  private batch: readonly Ready[] = [];
   private latencyMs: number;
-  private served = 0;
-  private failed = 0;
   private open = true;
   private emptied: (() => void) | undefined;
 
@@ -52,35 +55,67 @@ export class Replica implements Turn {
     readonly traits: ReplicaTraits,
     private readonly parts: ReplicaParts,
   ) {
-    const { session, loop, aboutToRun, answers } = parts;
-    this.latencyMs = traits.runMs;
-    this.batchable = traits.batchMax > 1 && canBatch(session.declared.inputs, session.declared.outputs);
+    const { session, loop, clock, aboutToRun, answers } = parts;
+    const { id, model, label, axes, points, rowItems } = traits;
+    this.latencyMs = points[0]?.runMs ?? 0;
+    this.scheduler = new Scheduler({
+      id,
+      points,
+      rowItems,
+      batchable: axes !== undefined,
+      decode: (request) => this.decode(request),
+      letGo: (request, why, error) => this.letGo(request, why, error),
+    });
     this.batchRun = new BatchRun({
       session,
       loop,
+      clock,
       aboutToRun,
-      model: traits.model,
-      label: traits.label,
+      model,
+      label,
+      axes,
       labels: traits.labels,
       answered: (one, body) => {
-        this.served++;
-        answers.result(one.to, body, this.heldMs(one) * 1_000);
+        const heldMs = this.heldMs(one);
+        this.counts.answered(heldMs);
+        answers.result(one.to, body, heldMs * 1_000);
       },
       refused: (one, error) => this.refuse(one, error),
+      ran: (requests, rows, times) => {
+        this.counts.ran(times, requests, rows, Math.round(clock.now()));
+        const [first] = this.batch;
+        if (first !== undefined) this.scheduler.learn(first, rows, times, clock.monotonicMs());
+      },
     });
   }
 
   get inFlight(): number {
-    return this.queue.length + this.running;
-  }
-
-  private get batchMax(): number {
-    return this.batchable && this.batchRun.canJoin ? this.traits.batchMax : 1;
+    return this.scheduler.queue.length + this.batch.length;
   }
 
   counters(): ReplicaCounters {
-    const { inFlight, latencyMs, batchMax, served, failed } = this;
+    const { inFlight, latencyMs } = this;
+    const { batchMax } = this.scheduler;
+    const { served, refused: failed } = this.counts;
     return { id: this.traits.id, inFlight, latencyMs, batchMax, served, failed };
+  }
+
+  /** Memory is known to the host alone. */
+  statistics(): EngineStatistics {
+    const { counts, scheduler } = this;
+    return {
+      replica: this.traits.id,
+      statistics: {
+        last_inference: counts.lastInferenceMs,
+        inference_count: counts.rows,
+        execution_count: counts.runs,
+        inference_stats: counts.inferStatistics,
+        batch_stats: counts.batchStatistics,
+        memory_usage: [],
+      },
+      scheduling: counts.scheduling,
+      curve: scheduler.curve.points().map(({ rows, runMs }) => ({ rows, run_ms: runMs })),
+    };
   }
 
   /** A message of the data subject. Answers for itself and never throws. */
@@ -100,39 +135,48 @@ export class Replica implements Turn {
         failure('BAD_REQUEST', 'The reply subjects of a run message must be inboxes.'),
       );
     if (!this.open) return answers.error(to, this.leaving(), 0);
-    if (this.inFlight >= this.traits.capacity) {
-      const message = `${this.traits.id} holds ${this.inFlight} requests already.`;
-      return answers.error(to, failure('MAILBOX_FULL', message), 0);
-    }
     const { timeoutMs } = headers;
     const readAtMs = clock.monotonicMs();
-    this.queue.push({ to, headers, body, readAtMs, unreadMsMax: loop.unreadMsMax, timeoutMs });
+    const level = levelOf(headers.priority);
+    const rank = rankOf(readAtMs, timeoutMs, level);
+    const request = { to, headers, body, readAtMs, unreadMsMax: loop.unreadMsMax, timeoutMs, level, rank };
+    if (!this.hasRoomFor(request)) return;
+    this.scheduler.queue.push(request);
     loop.wake(this);
   }
 
+  /** The caller of a queued request does not want its answer any more; what runs already is answered to nobody. */
+  forget(sender: string): void {
+    if (this.scheduler.queue.forget(sender) === undefined) return;
+    this.counts.cancelled++;
+    this.settle();
+  }
+
   async runOnce(): Promise<boolean> {
-    const nowMs = this.parts.clock.monotonicMs();
-    const batch = this.queue.take(this.batchMax, (next): next is Ready => this.isReady(next, nowMs));
+    const { clock } = this.parts;
+    const startedMs = clock.monotonicMs();
+    this.batch = this.scheduler.next(startedMs);
+    const { batch } = this;
     const [first] = batch;
     if (first !== undefined) {
-      this.running = batch.length;
-      await this.batchRun.run(batch);
-      this.running = 0;
+      for (const { readAtMs } of batch) this.counts.queued(startedMs - readAtMs);
+      if ((await this.batchRun.run(batch)) === 'alone') this.scheduler.keepApart(first);
+      this.batch = [];
       // The first of a batch waited longest: the honest number for whoever compares replicas.
       this.latencyMs += (this.heldMs(first) - this.latencyMs) * LATENCY_WEIGHT;
+      this.scheduler.turned(clock.monotonicMs(), batch.length);
     }
-    this.parts.answers.settle(this.inFlight);
-    if (this.inFlight === 0) this.emptied?.();
-    return this.queue.length > 0;
+    this.settle();
+    return this.scheduler.queue.length > 0;
   }
 
   /** Finishes what it holds; when `late` comes first, what still waits is sent to other replicas. */
   async drain(late: Promise<void>): Promise<void> {
     this.open = false;
     if (this.inFlight > 0) await Promise.race([late, this.empty()]);
-    for (const one of this.queue.takeAll()) this.refuse(one, this.leaving());
+    for (const one of this.scheduler.queue.takeAll()) this.refuse(one, this.leaving());
     // A run cannot be stopped, and its memory must not go away under it.
-    if (this.running > 0) await this.empty();
+    if (this.batch.length > 0) await this.empty();
     this.parts.answers.flush();
     await this.parts.session.release();
   }
@@ -141,34 +185,61 @@ export class Replica implements Turn {
     return new Promise((resolve) => (this.emptied = resolve));
   }
 
-  private isReady(next: Waiting, nowMs: number): next is Ready {
-    const left = timeLeft(next, nowMs);
-    try {
-      if (left === 'expired')
-        throw failure('DEADLINE', `The request waited longer than its ${next.timeoutMs} ms.`);
-      if (left === 'unsure')
-        throw failure('MAILBOX_FULL', `${this.traits.id} was busy for longer than the request has time.`);
-      next.decoded ??= this.decode(next);
-      return true;
-    } catch (error) {
-      this.refuse(next, toFailure(error));
+  private settle(): void {
+    this.parts.answers.settle(this.inFlight);
+    if (this.inFlight === 0) this.emptied?.();
+  }
+
+  /** Makes room for a higher priority; a request that would wait in vain gets none. */
+  private hasRoomFor(request: Waiting): boolean {
+    const { id, capacity } = this.traits;
+    const { counts, inFlight, scheduler } = this;
+    if (scheduler.inVain(request, request.readAtMs)) {
+      const message = `${id} has ${inFlight} requests before it, more than it can answer in the request's time.`;
+      this.letGo(request, 'hopeless', failure('MAILBOX_FULL', message));
       return false;
     }
+    if (inFlight < capacity) return true;
+    const victim = scheduler.queue.displace(request.level);
+    if (victim === undefined) {
+      counts.full++;
+      this.refuse(request, failure('MAILBOX_FULL', `${id} holds ${inFlight} requests already.`));
+      return false;
+    }
+    counts.displaced++;
+    this.refuse(
+      victim,
+      failure('MAILBOX_FULL', `${id} is full, and a request of a higher priority took the place.`),
+    );
+    return true;
+  }
+
+  private letGo(request: Waiting, why: LetGo, error: Failure): void {
+    if (why === 'expired') this.counts.expired++;
+    else if (why === 'hopeless') this.counts.hopeless++;
+    this.refuse(request, error);
   }
 
   private decode({ body, headers }: Waiting): Decoded {
     const { inputs: specs, outputs } = this.parts.session.declared;
+    const { axes } = this.traits;
     const request = decodeInferRequest(body, headers.jsonLength, specs);
     checkInputs(request, specs);
     checkOutputs(request, outputs);
     const inputs = inOrder(request.inputs, specs);
-    if (!this.batchable) return { request, inputs, rows: 0, key: '' };
-    return { request, inputs, rows: rowsOf(inputs), key: shareKey(inputs) };
+    const rowAxes = axes?.inputs ?? [];
+    return {
+      request,
+      inputs,
+      rows: axes === undefined ? 0 : rowsOf(inputs, rowAxes),
+      key: shareKey(inputs, rowAxes),
+    };
   }
 
   private refuse(one: Waiting, error: Failure): void {
-    this.failed++;
-    this.parts.answers.error(one.to, error, this.heldMs(one) * 1_000);
+    const heldMs = this.heldMs(one);
+    this.counts.failed(heldMs);
+    this.parts.answers.error(one.to, error, heldMs * 1_000);
   }
 
   private reject(sender: string, error: Failure): void {

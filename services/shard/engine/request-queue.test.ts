@@ -1,52 +1,68 @@
 import { expect, test } from 'vitest';
-import { type Ready, RequestQueue, type Waiting } from './request-queue.js';
+import { levelOf, rankOf } from './rank.js';
+import { RequestQueue, type Waiting } from './request-queue.js';
 
-const waiting = (name: string, rows: number, key = 'k'): Waiting => ({
-  to: { sender: '_INBOX.a', caller: '', requestId: name },
-  headers: { jsonLength: undefined, requestId: name, reply: '', timeoutMs: 1_000, endpoint: '' },
+const waiting = (name: string, readAtMs: number, priority = 0, timeoutMs = 1_000): Waiting => ({
+  to: { sender: `_INBOX.${name}`, caller: '', requestId: name },
+  headers: { jsonLength: undefined, requestId: name, reply: '', timeoutMs, endpoint: '', priority },
   body: new Uint8Array(),
-  readAtMs: 0,
+  readAtMs,
   unreadMsMax: 0,
-  timeoutMs: 1_000,
-  decoded: { request: { parameters: {}, inputs: [], binaryOutput: false }, inputs: [], rows, key },
+  timeoutMs,
+  level: levelOf(priority),
+  rank: rankOf(readAtMs, timeoutMs, levelOf(priority)),
 });
-const all = (request: Waiting): request is Ready => request.decoded !== undefined;
 const names = (batch: readonly Waiting[]) => batch.map(({ to }) => to.requestId).join('');
 const queueOf = (...requests: Waiting[]): RequestQueue => {
   const queue = new RequestQueue();
   for (const request of requests) queue.push(request);
   return queue;
 };
+const all = (request: Waiting): request is Waiting => request.level > 0;
 
-test('the oldest goes first and takes along what fits, in order', () => {
-  const queue = queueOf(waiting('a', 1), waiting('b', 1), waiting('c', 2), waiting('d', 1));
-  expect(names(queue.take(4, all))).toBe('abc');
-  expect(names(queue.take(4, all))).toBe('d');
-  expect(names(queue.take(4, all))).toBe('');
+test('who came first goes first, a nearer deadline before that, a higher priority before both', () => {
+  const queue = queueOf(
+    waiting('a', 0),
+    waiting('b', 1),
+    waiting('c', 2, 0, 50),
+    waiting('d', 3, 1),
+    waiting('e', 4, 200),
+  );
+  expect(names(queue.look(9, all))).toBe('dcabe');
 });
 
-test('what does not fit keeps its place before those that came later', () => {
-  const queue = queueOf(waiting('a', 1), waiting('B', 1, 'other'), waiting('c', 1), waiting('d', 1));
-  expect(names(queue.take(3, all))).toBe('acd');
-  expect(names(queue.take(3, all))).toBe('B');
+test('nobody starves: the lowest priority goes before the highest that came long enough after', () => {
+  const low = waiting('l', 0, 999);
+  const late = waiting('h', 100_000, 1);
+  expect(names(queueOf(late, low).look(9, all))).toBe('lh');
 });
 
-test('a request of rows that do not agree runs alone, at the head and behind it', () => {
-  const queue = queueOf(waiting('a', 1), waiting('X', 0), waiting('b', 1));
-  expect(names(queue.take(8, all))).toBe('ab');
-  queue.push(waiting('c', 1));
-  expect(names(queue.take(8, all))).toBe('X');
-  expect(names(queue.take(8, all))).toBe('c');
+test('a far deadline waits no longer than one of a second', () => {
+  expect(names(queueOf(waiting('f', 0, 0, 600_000), waiting('n', 1_500, 0, 50)).look(9, all))).toBe('fn');
 });
 
-test('a request of more rows than pay is run all the same, by itself', () => {
-  const queue = queueOf(waiting('a', 100), waiting('b', 1));
-  expect(names(queue.take(4, all))).toBe('a');
-  expect(names(queue.take(4, all))).toBe('b');
+test('what is looked at stays in its place, what is not kept leaves', () => {
+  const queue = queueOf(waiting('a', 0), waiting('x', 1), waiting('b', 2), waiting('c', 3));
+  const kept = queue.look(2, (one): one is Waiting => one.to.requestId !== 'x');
+  expect(names(kept)).toBe('ab');
+  expect(queue.length).toBe(3);
+  queue.drop(new Set(kept.slice(1)), 2);
+  expect(names(queue.takeAll())).toBe('ac');
 });
 
-test('what is not ready any more leaves the queue without holding up the others', () => {
-  const queue = queueOf(waiting('x', 1), waiting('a', 1), waiting('x', 1), waiting('b', 1));
-  expect(names(queue.take(4, (r): r is Ready => r.to.requestId !== 'x'))).toBe('ab');
-  expect(queue.length).toBe(0);
+test('the youngest of the lowest level gives its place to a higher one, and to no equal', () => {
+  const queue = queueOf(waiting('a', 0, 5), waiting('b', 1, 200), waiting('c', 2, 200), waiting('d', 3, 150));
+  expect(queue.displace(200)).toBeUndefined();
+  expect(queue.displace(100)?.to.requestId).toBe('c');
+  expect(queue.displace(100)?.to.requestId).toBe('b');
+  expect(queue.displace(100)?.to.requestId).toBe('d');
+  expect(queue.displace(100)).toBeUndefined();
+  expect(names(queue.takeAll())).toBe('a');
+});
+
+test('a request is forgotten by where its answers go, and only once', () => {
+  const queue = queueOf(waiting('a', 0), waiting('b', 1));
+  expect(queue.forget('_INBOX.a')?.to.requestId).toBe('a');
+  expect(queue.forget('_INBOX.a')).toBeUndefined();
+  expect(names(queue.takeAll())).toBe('b');
 });

@@ -1,4 +1,5 @@
-// What waits in front of one replica, oldest first, and which of it shares the next run. The replica bounds it by its capacity.
+// What waits in front of one replica, in the order of turns (rank.ts). The replica bounds it by its capacity: when it is full, a
+// higher priority takes the place of the lowest, youngest one.
 import type { InferRequest } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { ReturnAddress } from './answers.js';
@@ -19,6 +20,10 @@ export interface Waiting extends Held {
   readonly to: ReturnAddress;
   readonly headers: RunHeaders;
   readonly body: Uint8Array;
+  /** 1 is the highest. */
+  readonly level: number;
+  /** Lower goes first. */
+  readonly rank: number;
   /** Set when it was looked at first: a request passed over is not decoded again. */
   decoded?: Decoded;
 }
@@ -33,7 +38,45 @@ export class RequestQueue {
   }
 
   push(request: Waiting): void {
-    this.waiting.push(request);
+    this.waiting.splice(this.placeOf(request.rank), 0, request);
+  }
+
+  /** How many would go before a request of this rank. */
+  placeOf(rank: number): number {
+    const { waiting } = this;
+    // Nearly all come in the order of their turns.
+    let high = waiting.length;
+    if (high === 0 || (waiting[high - 1] as Waiting).rank <= rank) return high;
+    let low = 0;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((waiting[middle] as Waiting).rank <= rank) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Takes out the youngest of the lowest level, if that is lower than `level`. */
+  displace(level: number): Waiting | undefined {
+    let victim: Waiting | undefined;
+    for (const one of this.waiting) {
+      if (one.level <= level) continue;
+      if (
+        victim === undefined ||
+        one.level > victim.level ||
+        (one.level === victim.level && one.readAtMs >= victim.readAtMs)
+      )
+        victim = one;
+    }
+    if (victim !== undefined) this.remove(victim);
+    return victim;
+  }
+
+  /** Takes out the request whose answers go to this subject. */
+  forget(sender: string): Waiting | undefined {
+    const found = this.waiting.find(({ to }) => to.sender === sender);
+    if (found !== undefined) this.remove(found);
+    return found;
   }
 
   takeAll(): Waiting[] {
@@ -42,32 +85,27 @@ export class RequestQueue {
     return all;
   }
 
-  /** The oldest that `isReady` lets pass, and those behind it that fit into its run; what is not ready is dropped. */
-  take(rowsMax: number, isReady: (request: Waiting) => request is Ready): Ready[] {
-    const batch: Ready[] = [];
-    const passedOver: Waiting[] = [];
-    let rows = 0;
+  /** The first `max`, in the order of turns, that `keep` lets stay; the others leave the queue. */
+  look<T extends Waiting>(max: number, keep: (request: Waiting) => request is T): T[] {
+    const kept: T[] = [];
     let at = 0;
-    let full = false;
-    while (!full && at < this.waiting.length) {
-      const next = this.waiting[at++];
-      if (next === undefined || !isReady(next)) continue;
-      if (!fits(batch[0], next, rowsMax - rows)) {
-        passedOver.push(next);
-        continue;
-      }
-      batch.push(next);
-      rows += next.decoded.rows;
-      full = next.decoded.rows === 0 || rows >= rowsMax;
+    while (kept.length < max) {
+      const next = this.waiting[at];
+      if (next === undefined) break;
+      at++;
+      if (keep(next)) kept.push(next);
     }
-    const behind = this.waiting.slice(at);
-    this.waiting = passedOver.length === 0 ? behind : [...passedOver, ...behind];
-    return batch;
+    if (kept.length < at) this.waiting.splice(0, at, ...kept);
+    return kept;
   }
-}
 
-function fits(head: Ready | undefined, next: Ready, rowsLeft: number): boolean {
-  if (head === undefined) return true;
-  const { rows, key } = next.decoded;
-  return rows > 0 && rows <= rowsLeft && key === head.decoded.key;
+  /** `gone` were among the first `within`. */
+  drop(gone: ReadonlySet<Waiting>, within: number): void {
+    const head = this.waiting.slice(0, within).filter((one) => !gone.has(one));
+    this.waiting.splice(0, within, ...head);
+  }
+
+  private remove(one: Waiting): void {
+    this.waiting.splice(this.waiting.indexOf(one), 1);
+  }
 }

@@ -17,6 +17,7 @@ test('what a sender writes is read back', () => {
     [headers.timeoutMs]: '250',
     [headers.endpoint]: 'mnist',
     [headers.attempt]: '2',
+    [headers.priority]: '7',
   });
   expect(parseRunHeaders(text)).toEqual({
     jsonLength: 97,
@@ -24,6 +25,7 @@ test('what a sender writes is read back', () => {
     reply: '_INBOX.abc.1',
     timeoutMs: 250,
     endpoint: 'mnist',
+    priority: 7,
   });
 });
 

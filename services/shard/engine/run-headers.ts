@@ -1,5 +1,5 @@
-// Reads the headers of a run message, of which an engine needs five.
-import { DEFAULT_TIMEOUT_MS, headers, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
+// Reads the headers of a run message, of which an engine needs six.
+import { DEFAULT_TIMEOUT_MS, headers, PRIORITY_MAX, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
 import { failure } from '../../../contracts/errors.js';
 import { eachHeader } from '../../mesh/header-block.js';
 
@@ -10,6 +10,8 @@ export interface RunHeaders {
   reply: string;
   timeoutMs: number;
   endpoint: string;
+  /** As sent: 0 is the default. */
+  priority: number;
 }
 
 /** `text` is the header block as it came. Throws BAD_REQUEST for a number that is none. */
@@ -20,6 +22,7 @@ export function parseRunHeaders(text: string): RunHeaders {
     reply: '',
     timeoutMs: DEFAULT_TIMEOUT_MS,
     endpoint: '',
+    priority: 0,
   };
   eachHeader(text, (key, value) => {
     switch (key) {
@@ -34,6 +37,9 @@ export function parseRunHeaders(text: string): RunHeaders {
         return;
       case headers.reply:
         parsed.reply = value;
+        return;
+      case headers.priority:
+        parsed.priority = Math.min(wholeNumber(key, value), PRIORITY_MAX);
         return;
       case headers.endpoint:
         parsed.endpoint = value;

@@ -62,6 +62,8 @@ export class RunLoop {
     for (let turn = this.waiting.shift(); turn !== undefined; turn = this.waiting.shift()) {
       this.listed.delete(turn);
       if (await turn.runOnce()) this.wake(turn);
+      // What came during the run is read before the next one is chosen: it may share it, go first, or call something off.
+      if (this.waiting.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
     }
     this.running = false;
   }

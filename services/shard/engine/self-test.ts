@@ -5,7 +5,7 @@ import { failure } from '../../../contracts/errors.js';
 import { checkInputs, decodeInferRequest, decodeInferResponse } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { Declared } from './model-session.js';
-import { inOrder } from './gather.js';
+import { inOrder } from './rows.js';
 import { difference } from './same-values.js';
 
 export interface TestCase {

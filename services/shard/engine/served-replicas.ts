@@ -6,9 +6,16 @@ import { queues, subjects } from '../../../contracts/subjects.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerText } from '../../mesh/header-block.js';
 import type { Random } from '../../mesh/random.js';
-import type { LoadedReport, LoadOrder, ReplicaCounters, UnloadOrder } from '../engine-messages.js';
+import type {
+  EngineStatistics,
+  LoadedReport,
+  LoadOrder,
+  ReplicaCounters,
+  UnloadOrder,
+} from '../engine-messages.js';
 import { Answers } from './answers.js';
 import { decideCapacity } from './capacity.js';
+import { LatencyCurve } from './latency-curve.js';
 import { type LoadedModel, loadModel } from './load.js';
 import { Replica } from './replica.js';
 import { RunLoop } from './run-loop.js';
@@ -26,6 +33,7 @@ export interface ServedParts {
 interface Served {
   readonly replica: Replica;
   readonly subscription: Subscription;
+  readonly cancels: Subscription;
 }
 
 /** A reconnection takes 100 to 200 ms when the server is there. Whoever waits for the answer has a deadline as well. */
@@ -45,6 +53,10 @@ export class ServedReplicas {
     return [...this.served.values()].map(({ replica }) => replica.counters());
   }
 
+  statistics(): EngineStatistics[] {
+    return [...this.served.values()].map(({ replica }) => replica.statistics());
+  }
+
   /** One load after the other: two warm-ups side by side would time each other. */
   load(order: LoadOrder): Promise<LoadedReport> {
     const next = this.last.then(() => this.loadNow(order));
@@ -59,6 +71,7 @@ export class ServedReplicas {
     // First no new messages (drained: those under way are still delivered), then an end to those that are here.
     await served.subscription.drain().catch(() => undefined);
     await served.replica.drain(this.parts.clock.sleep(drainMs));
+    served.cancels.unsubscribe();
   }
 
   async unloadAll(drainMs: number): Promise<void> {
@@ -98,18 +111,29 @@ export class ServedReplicas {
         if (error === null) replica.accept(message.reply ?? '', headerText(message), message.data);
       },
     });
-    this.served.set(order.replica, { replica, subscription });
+    // Without a group: while a replica moves, whichever engine holds the request hears of it.
+    const cancels = nc.subscribe(subjects.cancel(order.replica), {
+      callback: (error, message) => {
+        if (error === null) replica.forget(message.reply ?? '');
+      },
+    });
+    this.served.set(order.replica, { replica, subscription, cancels });
     await nc.flush();
     const rssGrowthBytes = Math.max(0, process.memoryUsage.rss() - rssBefore);
-    const { runMs, batchMax } = model;
-    return { runMs, batchMax, capacity: replica.traits.capacity, rssGrowthBytes };
+    const { batchMax } = replica.counters();
+    return {
+      runMs: model.points[0]?.runMs ?? 0,
+      batchMax,
+      capacity: replica.traits.capacity,
+      rssGrowthBytes,
+    };
   }
 
-  private replicaOf(order: LoadOrder, { session, labels, runMs, batchMax }: LoadedModel): Replica {
+  private replicaOf(order: LoadOrder, { session, labels, points, axes, rowItems }: LoadedModel): Replica {
     const { version, replica: id, number, capacityMax } = order;
-    const capacity = decideCapacity(runMs / batchMax, capacityMax);
+    const capacity = decideCapacity(new LatencyCurve(points).bestRowMs, capacityMax);
     return new Replica(
-      { id, model: version.model, label: version.label, labels, runMs, batchMax, capacity },
+      { id, model: version.model, label: version.label, labels, capacity, points, axes, rowItems },
       {
         session,
         loop: this.loop,

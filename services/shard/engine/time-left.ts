@@ -13,8 +13,16 @@ export interface Held {
 
 export type TimeLeft = 'enough' | 'unsure' | 'expired';
 
+/** For the way home: a part of the whole time, since a caller far away gives more of it. */
+const HOME_SHARE = 0.02;
+const HOME_MS_MAX = 2;
+
 export function timeLeft(held: Held, nowMs: number): TimeLeft {
   const heldMs = nowMs - held.readAtMs;
   if (heldMs >= held.timeoutMs) return 'expired';
   return heldMs + held.unreadMsMax >= held.timeoutMs ? 'unsure' : 'enough';
 }
+
+/** Milliseconds until its answer must leave to be in time, at the worst. */
+export const answerByMs = ({ readAtMs, unreadMsMax, timeoutMs }: Held, nowMs: number): number =>
+  timeoutMs - (nowMs - readAtMs) - unreadMsMax - Math.min(timeoutMs * HOME_SHARE, HOME_MS_MAX);

@@ -4,9 +4,10 @@ import { failure } from '../../../contracts/errors.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { Random } from '../../mesh/random.js';
-import { BATCH_SIZES, type BatchTiming, decideBatchMax } from './batch-max.js';
-import { canBatch, Gatherer, sliceRows } from './gather.js';
+import { Gatherer, sliceRows } from './gather.js';
+import { GAIN_MIN, type LatencyPoint, ROW_RUNGS } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
+import { findOutputAxes, proposeInputAxes, type RowAxes, rowsOf, SHARED } from './rows.js';
 import { difference } from './same-values.js';
 import { runSelfTest, type TestCase } from './self-test.js';
 import { DIM_GUESSES, warmInputs } from './warm-inputs.js';
@@ -14,7 +15,6 @@ import { DIM_GUESSES, warmInputs } from './warm-inputs.js';
 export interface WarmUpPlan {
   readonly warmDims: Readonly<Record<string, number>>;
   readonly cases: readonly TestCase[];
-  readonly convolutional: boolean;
 }
 
 export interface WarmUpParts {
@@ -26,8 +26,12 @@ export interface WarmUpParts {
 }
 
 export interface WarmUpReport {
-  readonly runMs: number;
-  readonly batchMax: number;
+  /** What runs took, one row first. */
+  readonly points: readonly LatencyPoint[];
+  /** How requests share a run; undefined when they cannot. */
+  readonly axes: RowAxes | undefined;
+  /** Numbers a row has, over all inputs. */
+  readonly rowItems: number;
 }
 
 /** The first run allocates, the second settles the arena, the third is like those to come. */
@@ -37,6 +41,12 @@ const TIMED_RUNS = 5;
 const TIMED_MS_MAX = 60;
 /** Rows of a joint run may round otherwise than single ones, but never by more. */
 const BATCH_TOLERANCE = 1e-4;
+/** Requests in the run that proves that they may share one. */
+const JOINED = 3;
+/** A slow size in between stops nothing, two of them do: beyond lies a convolution's plain. */
+const IN_VAIN_MAX = 2;
+/** 64 MB of float32: an arena that grew once stays that large. */
+const TRIED_ITEMS_MAX = 16_777_216;
 
 export async function warmUp(plan: WarmUpPlan, parts: WarmUpParts): Promise<WarmUpReport> {
   const run = (inputs: readonly Tensor[]) => checkedRun(inputs, parts);
@@ -44,12 +54,11 @@ export async function warmUp(plan: WarmUpPlan, parts: WarmUpParts): Promise<Warm
   for (let i = 1; i < WARM_RUNS; i++) await run(sample);
   await runSelfTest(plan.cases, run);
   const runMs = await time(() => run(sample), parts.clock);
-  const { inputs, outputs } = parts.session.declared;
-  const single = sample.every(({ shape }) => shape[0] === 1);
-  if (plan.convolutional || !single || !canBatch(inputs, outputs)) return { runMs, batchMax: 1 };
-  const rows = BATCH_SIZES.map(() => vary(sample, plan, parts.random));
-  if (!(await joinsCleanly(rows, run))) return { runMs, batchMax: 1 };
-  return { runMs, batchMax: await measureBatchMax(sample, runMs, parts, run) };
+  const rowItems = sample.reduce((sum, { data }) => sum + data.length, 0);
+  const points: LatencyPoint[] = [{ rows: 1, runMs }];
+  const axes = await findAxes(sample, plan, parts, run);
+  if (axes !== undefined) await timeSizes(points, sample, axes, parts, run);
+  return { points, axes, rowItems };
 }
 
 type Run = (inputs: readonly Tensor[]) => Promise<Tensor[]>;
@@ -97,46 +106,80 @@ async function findSample({ cases, warmDims }: WarmUpPlan, parts: WarmUpParts, r
   );
 }
 
-/** Other values of the same shape, so that rows which leak into each other show. */
-function vary(sample: readonly Tensor[], { cases, warmDims }: WarmUpPlan, random: Random): Tensor[] {
-  // Values that the publisher gave are kept: invented ones may be no valid input.
-  if (cases.length > 0) return [...sample];
-  const specs = sample.map(({ name, datatype, shape }) => ({ name, datatype, shape: [...shape], dims: [] }));
-  return warmInputs(specs, warmDims, { last: 1, inner: 1 }, random);
+/** Proves with real runs what the declaration allows: joint rows must come out as single ones do. */
+async function findAxes(
+  sample: readonly Tensor[],
+  plan: WarmUpPlan,
+  parts: WarmUpParts,
+  run: Run,
+): Promise<RowAxes | undefined> {
+  const inputs = proposeInputAxes(parts.session.declared.inputs);
+  if (inputs === undefined || rowsOf(sample, inputs) !== 1) return undefined;
+  const requests = Array.from({ length: JOINED }, () => vary(sample, inputs, plan, parts.random));
+  try {
+    const singles: Tensor[][] = [];
+    for (const request of requests) singles.push(copyOf(await run(request)));
+    const joint = await run(new Gatherer(inputs).join(requests));
+    const outputs = findOutputAxes(singles[0] ?? [], joint, JOINED);
+    if (outputs === undefined) return undefined;
+    const own = (row: number): Tensor[] =>
+      joint.map((output, i) => sliceRows(output, outputs[i] ?? SHARED, row, 1, JOINED));
+    const clean = singles.every((single, row) => difference(own(row), single, BATCH_TOLERANCE) === undefined);
+    return clean ? { inputs, outputs } : undefined;
+  } catch {
+    return undefined; // the graph holds a batch of one somewhere, whatever its inputs declare
+  }
 }
 
-async function joinsCleanly(requests: readonly (readonly Tensor[])[], run: Run): Promise<boolean> {
-  const singles: Tensor[][] = [];
-  for (const inputs of requests) singles.push(await run(inputs));
-  const total = requests.length;
-  let joint: Tensor[];
-  try {
-    joint = await run(new Gatherer().join(requests));
-  } catch {
-    return false; // the graph holds a batch of one somewhere, whatever its inputs declare
-  }
-  if (joint.some(({ shape }) => shape[0] !== total)) return false;
-  return singles.every((single, row) => {
-    const rows = joint.map((output) => sliceRows(output, row, 1, total));
-    return difference(rows, single, BATCH_TOLERANCE) === undefined;
+/** The library may use the memory of an output again. */
+const copyOf = (outputs: readonly Tensor[]): Tensor[] =>
+  outputs.map((output) => ({ ...output, data: output.data.slice() as Tensor['data'] }));
+
+/** Other values of the same shape, so that rows which leak into each other show. */
+function vary(
+  sample: readonly Tensor[],
+  axes: readonly number[],
+  plan: WarmUpPlan,
+  random: Random,
+): Tensor[] {
+  return sample.map((tensor, i) => {
+    if (axes[i] === SHARED) return tensor;
+    // Values that the publisher gave are kept but for their size: invented ones may be no valid input.
+    if (plan.cases.length > 0) return scaled(tensor, 0.5 + random() / 2);
+    const { name, datatype, shape } = tensor;
+    const specs = [{ name, datatype, shape: [...shape], dims: [] }];
+    return warmInputs(specs, plan.warmDims, { last: 1, inner: 1 }, random)[0] ?? tensor;
   });
 }
 
-async function measureBatchMax(
+function scaled(tensor: Tensor, factor: number): Tensor {
+  const { data } = tensor;
+  if (!(data instanceof Float32Array) && !(data instanceof Float64Array)) return tensor;
+  return { ...tensor, data: data.map((value: number) => value * factor) };
+}
+
+/** Larger and larger runs, as long as that pays. */
+async function timeSizes(
+  points: LatencyPoint[],
   sample: readonly Tensor[],
-  runMs: number,
+  axes: RowAxes,
   { clock }: WarmUpParts,
   run: Run,
-): Promise<number> {
-  const gatherer = new Gatherer();
-  const timings: BatchTiming[] = [{ size: 1, runMs }];
-  for (const size of BATCH_SIZES.slice(1)) {
+): Promise<void> {
+  const gatherer = new Gatherer(axes.inputs);
+  const items = sample.reduce((sum, { data }) => sum + data.length, 0);
+  let best = points[0]?.runMs ?? 0;
+  let lastMs = best;
+  let inVain = 0;
+  for (const rows of ROW_RUNGS.slice(1)) {
     // Even if every row cost the full price, a size is tried only when it does not hold up the neighbours for long.
-    if (runMs * size > TIMED_MS_MAX * 4) break;
-    const joined = gatherer.join(Array.from({ length: size }, () => sample));
-    timings.push({ size, runMs: await time(() => run(joined), clock) });
+    if (inVain >= IN_VAIN_MAX || lastMs * 2 > TIMED_MS_MAX * 4 || rows * items > TRIED_ITEMS_MAX) return;
+    const joined = gatherer.join(Array.from({ length: rows }, () => sample));
+    lastMs = await time(() => run(joined), clock);
+    points.push({ rows, runMs: lastMs });
+    inVain = lastMs / rows < best * (1 - GAIN_MIN) ? 0 : inVain + 1;
+    best = Math.min(best, lastMs / rows);
   }
-  return decideBatchMax(timings);
 }
 
 /** The quickest of a few: what disturbs a run only ever makes it slower. */

@@ -94,7 +94,6 @@ export class DrivenEngine implements AsyncDisposable {
       version: version.record,
       artifactsDir: this.artifactsDir,
       policy,
-      convolutional: false,
       capacityMax,
     });
     return { ...report, replica };

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../mesh/random.js';
+import { LatencyCurve, ROW_RUNGS } from './latency-curve.js';
+import { LearnedCurves } from './learned-curves.js';
+
+const curve = (...ms: number[]) => new LatencyCurve(ms.map((runMs, i) => ({ rows: 2 ** i, runMs })));
+const learn = (
+  learned: LatencyCurve,
+  runMs: (rows: number) => number,
+  sizes: readonly number[],
+  runs = 300,
+) => {
+  for (let i = 0; i < runs; i++) {
+    const rows = sizes[i % sizes.length] ?? 1;
+    learned.observe(rows, runMs(rows), i);
+  }
+};
+
+test('a model whose run costs the same for any batch wants the largest it may try', () => {
+  expect(curve(1, 1, 1, 1, 1, 1).bestRun).toBe(64);
+});
+
+test('a model that pays per item, as convolutions do, keeps to single requests', () => {
+  expect(curve(0.81, 1.6, 3.05, 7.4, 18, 40).bestRun).toBe(1);
+});
+
+test('a batch that gains less than the noise is not taken', () => {
+  expect(curve(1, 1.97, 3.9).bestRun).toBe(1);
+});
+
+test('a slow size in between stops nothing', () => {
+  expect(curve(1, 2.2, 1.9, 3.8, 7.6).bestRun).toBe(8);
+});
+
+test('without timings a request runs alone', () => {
+  expect(new LatencyCurve([]).bestRun).toBe(1);
+});
+
+test('sizes between rungs lie on the line, beyond the last on its slope, and more rows never take less', () => {
+  const known = curve(1, 2, 3);
+  expect(known.runMs(3)).toBeCloseTo(2.5);
+  expect(known.runMs(8)).toBeCloseTo(5);
+  const random = seededRandom(3);
+  for (let i = 0; i < 500; i++) {
+    known.observe(1 + Math.floor(random() * known.triedMax), random() * 10, i);
+    const times = ROW_RUNGS.map((rows) => known.runMs(rows));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(times.every((ms) => ms > 0 && Number.isFinite(ms))).toBe(true);
+  }
+});
+
+test('it follows what runs really take, whatever warm-up said', () => {
+  const learned = curve(1, 2, 4, 8, 16);
+  learn(learned, (rows) => 2 + 0.1 * rows, [1, 2, 4, 8, 16]);
+  for (const rows of [1, 2, 4, 8, 16]) expect(learned.runMs(rows) / (2 + 0.1 * rows)).toBeCloseTo(1, 1);
+  expect(learned.bestRun).toBeGreaterThanOrEqual(16);
+  learn(learned, (rows) => 2 * rows, [1, 2, 4, 8, 16]);
+  expect(learned.bestRun).toBe(1);
+});
+
+test('sizes beyond those known become known by being run', () => {
+  const learned = curve(1, 1.1, 1.3, 1.7);
+  expect(learned.triedMax).toBe(16);
+  learn(learned, (rows) => 0.9 + 0.1 * rows, [16]);
+  learn(learned, (rows) => 0.9 + 0.1 * rows, [32]);
+  expect(learned.knownRows).toBe(32);
+  expect(learned.runMs(32)).toBeCloseTo(4.1, 0);
+});
+
+test('one preempted run is no news', () => {
+  const learned = curve(1, 1.2, 1.6);
+  learned.observe(1, 500, 0);
+  expect(learned.runMs(1)).toBeLessThan(1.2);
+});
+
+test('a machine that got slower did so for sizes that do not run', () => {
+  const learned = curve(1, 2, 4);
+  learn(learned, () => 3, [1], 200);
+  expect(learned.runMs(1)).toBeCloseTo(3, 1);
+  expect(learned.runMs(4)).toBeGreaterThan(6);
+});
+
+test('shapes have curves of their own, bounded in number, the first guess by their size', () => {
+  const curves = new LearnedCurves([{ rows: 1, runMs: 2 }], 100);
+  expect(curves.of('wide', 200).runMs(1)).toBeCloseTo(4);
+  curves.of('wide', 200).observe(1, 8, 0);
+  expect(curves.of('narrow', 100).runMs(1)).toBeLessThan(curves.of('wide', 200).runMs(1));
+  const wide = curves.of('wide', 200);
+  for (let i = 0; i < 40; i++) curves.of(`other ${i}`, 100);
+  expect(curves.of('wide', 200)).not.toBe(wide);
+});
