@@ -1,6 +1,12 @@
 // The conversation with the registry: what model owners do. Reads that must go on without the registry are in catalog.ts.
 import { z } from 'zod';
 import {
+  type PipelineRecord,
+  PipelineReply,
+  type PipelineSpec,
+  PipelinesReply,
+} from '../contracts/pipeline.js';
+import {
   type AliasRequest,
   DeployReply,
   type DeployRequest,
@@ -56,6 +62,19 @@ export class Registry {
 
   async endpoints(): Promise<EndpointsReply['endpoints']> {
     return (await this.ask('endpoints', EndpointsReply, {})).endpoints;
+  }
+
+  /** Declares a graph of endpoints as one; what does not fit is refused by the step's name. */
+  async applyPipeline(spec: z.input<typeof PipelineSpec>): Promise<PipelineRecord> {
+    return (await this.ask('pipeline', PipelineReply, spec)).pipeline;
+  }
+
+  async pipelines(): Promise<PipelineRecord[]> {
+    return (await this.ask('pipelines', PipelinesReply, {})).pipelines;
+  }
+
+  async withdrawPipeline(pipeline: string): Promise<void> {
+    await this.ask('withdraw', z.unknown(), { pipeline });
   }
 
   async lineage(query: VersionQuery): Promise<LineageReply['versions']> {

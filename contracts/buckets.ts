@@ -37,6 +37,7 @@ export const keys = {
   versionsOf: (model: string) => `version.${keyPart(model)}.*`,
   alias: (model: string, alias: string) => `alias.${keyPart(model)}.${keyPart(alias)}`,
   endpoint: (endpoint: string) => `endpoint.${keyPart(endpoint)}`,
+  pipeline: (pipeline: string) => `pipeline.${keyPart(pipeline)}`,
   placement: (shard: string) => keyPart(shard),
   /** An order by what it is about, so that a newer one takes the older one's place. */
   armOrder: (endpoint: string, arm: string) => `arm.${keyPart(endpoint)}.${keyPart(arm)}`,

@@ -124,6 +124,12 @@ export const ERRORS = {
     grpc: 9,
     fix: 'Correct the data where the message says, then submit the job again.',
   },
+  PIPELINE_REFUSED: {
+    retryable: false,
+    http: 422,
+    grpc: 9,
+    fix: 'Correct the pipeline where the message says, then apply it again.',
+  },
   RATE_LIMITED: { retryable: true, http: 429, grpc: 8, fix: 'Wait as Retry-After says, then try again.' },
   INTERNAL: {
     retryable: false,
@@ -227,8 +233,16 @@ export class Failure extends Error {
   }
 
   /** The protocol's error body: `{"error": "..."}` with the code, so that programs can branch on it. */
-  toBody(): { error: string; code: ErrorCode; retryable: boolean } {
-    return { error: `${this.message} ${this.fix}`, code: this.code, retryable: this.retryable };
+  toBody(): { error: string; code: ErrorCode; retryable: boolean; step?: string } {
+    const { step } = this;
+    const body = { error: `${this.message} ${this.fix}`, code: this.code, retryable: this.retryable };
+    return step === undefined ? body : { ...body, step };
+  }
+
+  /** Of a pipeline: where it failed. */
+  get step(): string | undefined {
+    const { step } = this.fields;
+    return typeof step === 'string' ? step : undefined;
   }
 }
 
@@ -246,6 +260,13 @@ export function failure(
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   return failure('INTERNAL', error instanceof Error ? error.message : String(error), {}, error);
+}
+
+/** The same failure, saying in which step of a pipeline it happened; what names its step already stays as it is. */
+export function inStep(error: Failure, step: string): Failure {
+  if (error.step !== undefined) return error;
+  const { code, message, fields, cause } = error;
+  return failure(code, `Step "${step}": ${message}`, { ...fields, step }, cause);
 }
 
 export function isErrorCode(code: string): code is ErrorCode {

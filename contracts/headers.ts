@@ -36,6 +36,13 @@ export const headers = {
   arm: 'Massif-Arm',
   /** The endpoint on a run subject, whose own name is the replica's. */
   endpoint: 'Massif-Endpoint',
+  /** On run messages of a pipeline, set by whoever routes: the plan as JSON, the replica of each step, the step to run. */
+  plan: 'Massif-Plan',
+  hops: 'Massif-Hops',
+  /** On run messages the number of the step; on failures the name of the step that failed. */
+  step: 'Massif-Step',
+  /** Engine -> whoever routed: this step is done, the request is on its way to the step of this number. */
+  passed: 'Massif-Passed',
   traceparent: 'traceparent',
   errorStatus: 'Nats-Service-Error-Code',
   errorText: 'Nats-Service-Error',

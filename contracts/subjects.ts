@@ -42,7 +42,18 @@ export const subjects = {
 };
 
 export type RegistryVerb =
-  'push' | 'models' | 'show' | 'alias' | 'deploy' | 'undeploy' | 'endpoints' | 'archive' | 'lineage';
+  | 'push'
+  | 'models'
+  | 'show'
+  | 'alias'
+  | 'deploy'
+  | 'undeploy'
+  | 'endpoints'
+  | 'archive'
+  | 'lineage'
+  | 'pipeline'
+  | 'pipelines'
+  | 'withdraw';
 
 export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'promote' | 'abort' | 'history';
 

@@ -9,6 +9,8 @@ import { infer } from '../commands/infer.js';
 import { jobs } from '../commands/jobs.js';
 import { lineage } from '../commands/lineage.js';
 import { models } from '../commands/models.js';
+import { pipeline } from '../commands/pipeline.js';
+import { pipelines } from '../commands/pipelines.js';
 import { push } from '../commands/push.js';
 import { status } from '../commands/status.js';
 import { top } from '../commands/top.js';
@@ -25,6 +27,8 @@ export const COMMANDS: readonly Command[] = [
   endpoints,
   deploy,
   undeploy,
+  pipelines,
+  pipeline,
   models,
   push,
   train,

@@ -12,6 +12,8 @@ const BODY = `\r\n${headers.body}:`;
 const REPLICA = `\r\n${headers.replica}:`;
 const STATUS = `\r\n${headers.errorStatus}:`;
 const CODE = `\r\n${headers.errorCode}:`;
+const STEP = `\r\n${headers.step}:`;
+const PASSED = `\r\n${headers.passed}:`;
 const TEXT = `\r\n${headers.errorText}:`;
 
 export class Answer {
@@ -51,7 +53,18 @@ export class Answer {
     if (status === '') return undefined;
     const code = this.value(CODE);
     const text = this.value(TEXT) || `The answer has status ${status}.`;
-    return failure(isErrorCode(code) ? code : status === '503' ? 'UNAVAILABLE' : 'INTERNAL', text);
+    const step = this.value(STEP);
+    return failure(
+      isErrorCode(code) ? code : status === '503' ? 'UNAVAILABLE' : 'INTERNAL',
+      text,
+      step === '' ? {} : { step },
+    );
+  }
+
+  /** No answer yet: a step of a pipeline is done, and the request is on its way to the step of this number. */
+  get passed(): number | undefined {
+    const value = this.value(PASSED);
+    return value === '' ? undefined : Number(value);
   }
 
   /** All headers, for those who hand them on. */

@@ -1,7 +1,7 @@
 // One attempt of a call: a request under way to one replica, and the token its answer comes to. Only calls make them.
 import type { AttemptKind } from './dispatch-observer.js';
 import type { Mux, OnAnswer } from './mux.js';
-import type { Flight } from './replica-entry.js';
+import type { Trip } from './replica-entry.js';
 
 export class Attempt {
   readonly token: string;
@@ -9,7 +9,7 @@ export class Attempt {
   settled = false;
 
   constructor(
-    readonly flight: Flight,
+    readonly flight: Trip,
     readonly kind: AttemptKind,
     /** Taken from the retry budget, which must hear of its end. */
     readonly paid: boolean,

@@ -14,7 +14,9 @@ import type { AttemptKind, DispatchObserver } from './dispatch-observer.js';
 import type { LargeBodies, OutgoingBody } from './large-bodies.js';
 import type { Mux } from './mux.js';
 import type { Random } from './random.js';
-import { type Flight, type FlightEnd, NO_LINK, type ReplicaEntry } from './replica-entry.js';
+import { tokenOf, linesOf } from './itinerary.js';
+import { Journey, named } from './journey.js';
+import { type FlightEnd, NO_LINK, type ReplicaEntry, type Trip } from './replica-entry.js';
 import type { RetryBudget } from './retry-budget.js';
 import type { Decision } from './route.js';
 import type { RouteView } from './route-view.js';
@@ -147,12 +149,16 @@ export class Call {
     if (kind === 'first') budget.request();
     const paid = kind !== 'first' && !this.replaces;
     if (paid && !budget.take()) return this.overBudget();
-    const flight = view.begin(replica, link, this.lost);
-    if (flight) return this.send(flight, kind, paid, decision.label);
-    // Its one probe went to somebody else between the choice and now.
-    if (paid) budget.done();
-    this.exclude(replica.id);
-    this.pause(failure('BREAKER_OPEN', `Replica ${replica.id} failed too often lately.`));
+    let attempt: Attempt | undefined;
+    const trip = view.setOut(decision, link, (step) => attempt && this.lost(attempt, step));
+    if ('blocked' in trip) {
+      // Its one probe went to somebody else between the choice and now.
+      if (paid) budget.done();
+      this.exclude(trip.blocked);
+      return this.pause(failure('BREAKER_OPEN', `Replica ${trip.blocked} failed too often lately.`));
+    }
+    attempt = this.prepare(trip, kind, paid, decision.label);
+    this.send(attempt);
   }
 
   /** A second attempt beside the first, for somebody else; where nobody else is, the first stays alone. */
@@ -162,31 +168,48 @@ export class Call {
     this.tryNext('hedge');
   }
 
-  private send(flight: Flight, kind: AttemptKind, paid: boolean, label: string): void {
-    const { replica, startedMs } = flight;
-    const { body, large } = this.request;
-    const mux = this.parts.muxes[flight.link] as Mux;
-    const leftMs = this.deadlineAt - startedMs;
-    const { latencyMs, inFlight } = replica;
-    const bytesToFetch = large ? body.bytes.length : 0;
-    const timeoutMs = attemptTimeoutMs({
-      leftMs,
-      latencyMs,
-      inFlight,
-      timedOut: this.timedOut,
-      bytesToFetch,
-    });
-    const attempt: Attempt = new Attempt(flight, kind, paid, label, mux, startedMs + timeoutMs, (message) =>
-      this.answered(attempt, new Answer(message)),
+  private prepare(trip: Trip, kind: AttemptKind, paid: boolean, label: string): Attempt {
+    const mux = this.parts.muxes[trip.link] as Mux;
+    const attempt: Attempt = new Attempt(
+      trip,
+      kind,
+      paid,
+      label,
+      mux,
+      this.timeoutAt(trip),
+      (message, step) => this.answered(attempt, new Answer(message), step),
     );
-    const count = this.attempts.push(attempt);
-    if (count === 1) this.hedgeAt = startedMs + (this.endpoint?.hedgeAfterMs ?? NEVER);
+    if (this.attempts.push(attempt) === 1)
+      this.hedgeAt = trip.startedMs + (this.endpoint?.hedgeAfterMs ?? NEVER);
+    return attempt;
+  }
+
+  /** Of a pipeline: of the step that has it. */
+  private timeoutAt({ replica: { latencyMs, inFlight }, startedMs }: Trip): number {
+    const { body, large } = this.request;
+    const leftMs = this.deadlineAt - startedMs;
+    const { timedOut } = this;
+    const bytesToFetch = large ? body.bytes.length : 0;
+    return startedMs + attemptTimeoutMs({ leftMs, latencyMs, inFlight, timedOut, bytesToFetch });
+  }
+
+  private send(attempt: Attempt): void {
+    const { flight, mux, token } = attempt;
+    const { body, large } = this.request;
+    const itinerary = linesOf(flight);
+    const leftMs = this.deadlineAt - flight.startedMs;
     try {
       mux.send(
-        subjects.run(replica.id),
+        subjects.run(flight.replica.id),
         large ? large.beginning : body.bytes,
-        attempt.token,
-        attemptHeaders(this.request, leftMs, count, large?.lineOn(this.bodiesOf(attempt))),
+        tokenOf(flight, token),
+        attemptHeaders(
+          this.request,
+          leftMs,
+          this.attempts.length,
+          itinerary + (large?.lineOn(this.bodiesOf(attempt)) ?? ''),
+        ),
+        itinerary.length,
       );
       this.schedule();
     } catch (error) {
@@ -195,8 +218,9 @@ export class Call {
     }
   }
 
-  private answered(attempt: Attempt, answer: Answer): void {
+  private answered(attempt: Attempt, answer: Answer, step: number): void {
     if (this.over) return;
+    if (attempt.flight instanceof Journey && this.onTheWay(attempt, attempt.flight, answer, step)) return;
     attempt.settled = true;
     if (answer.nobody) return this.failed(attempt, 'unreachable', lost(attempt, 'does not answer any more'));
     const trouble = answer.failure;
@@ -244,13 +268,25 @@ export class Call {
     return this.request.large?.fetchedAtMs(this.bodiesOf(attempt)) ?? 0;
   }
 
-  /** For the replica entry: what was under way there is gone. */
-  private readonly lost = (flight: Flight): void => {
-    const attempt = this.attempts.find((known) => known.flight === flight);
-    if (!attempt) return;
+  /** True for what is no answer: a step of a pipeline is done, or trouble comes from a step that has no say. */
+  private onTheWay(attempt: Attempt, journey: Journey, answer: Answer, step: number): boolean {
+    const { passed } = answer;
+    if (passed === undefined) journey.reached(step, this.parts.nowMs());
+    else journey.passed(step, passed, this.parts.nowMs());
+    if (passed !== undefined && attempt.open) {
+      attempt.timeoutAt = this.timeoutAt(journey);
+      this.schedule();
+    }
+    return passed !== undefined || (attempt.open && !journey.isAt(step));
+  }
+
+  /** From the replica entry: what was under way there is gone. */
+  private lost(attempt: Attempt, step: number): void {
+    const { flight } = attempt;
+    if (flight instanceof Journey && !flight.isAt(step)) return;
     attempt.settled = true;
     this.failed(attempt, 'abandoned', lost(attempt, 'went away during the call'));
-  };
+  }
 
   private failed(attempt: Attempt, end: FlightEnd, why: Failure): void {
     if (!attempt.open) return; // said already, when its time was over
@@ -279,9 +315,12 @@ export class Call {
     });
   }
 
-  private refused({ code, message }: Decision & { kind: 'refused' }): void {
+  private refused({ code, message, step }: Decision & { kind: 'refused' }): void {
     if (this.attempts.some(({ open }) => open)) return this.schedule(); // no hedge, then
-    const why = failure(code, message, { endpoint: this.request.endpoint });
+    const why = failure(code, message, {
+      endpoint: this.request.endpoint,
+      ...(step !== undefined && { step }),
+    });
     // Before the catalog was ever read, no endpoint is unknown.
     if (!why.retryable && (code !== 'ENDPOINT_UNKNOWN' || this.parts.view.loaded)) return this.fail(why);
     this.pause(code === 'REPLICA_LOST' ? (this.last ?? why) : why);
@@ -317,7 +356,9 @@ export class Call {
     const { endpoint, timeoutMs } = this.request;
     // A caller whose request never left rather wants to know what was missing.
     const why = this.attempts.length === 0 ? this.last : undefined;
-    this.fail(why ?? outOfTime(`The call of ${endpoint}`, timeoutMs, this.last));
+    const late = outOfTime(`The call of ${endpoint}`, timeoutMs, this.last);
+    const asked = this.attempts.at(-1);
+    this.fail(why ?? (asked ? named(asked.flight, late) : late));
   }
 
   private land({ flight, kind, paid, label }: Attempt, end: FlightEnd): void {
@@ -347,7 +388,8 @@ export class Call {
     for (const attempt of this.attempts) {
       if (attempt.open) this.land(attempt, 'abandoned');
       // Nobody waits for what is queued there: a lost hedge, one that was given up, or the only one of a caller who went away.
-      if (!attempt.settled && !this.late) attempt.mux.cancel(attempt.flight.replica.id, attempt.token);
+      if (!attempt.settled && !this.late)
+        attempt.mux.cancel(attempt.flight.replica.id, tokenOf(attempt.flight, attempt.token));
       attempt.mux.close(attempt.token);
     }
     this.parts.ended(this);
@@ -379,7 +421,10 @@ export const callerGone = (signal: AbortSignal): Failure =>
   failure('UNAVAILABLE', 'The caller gave up.', {}, signal.reason);
 
 const lost = ({ flight }: Attempt, how: string): Failure =>
-  failure('REPLICA_LOST', `Replica ${flight.replica.id} ${how}.`, { replica: flight.replica.id });
+  named(
+    flight,
+    failure('REPLICA_LOST', `Replica ${flight.replica.id} ${how}.`, { replica: flight.replica.id }),
+  );
 
 const noAnswer = (attempt: Attempt, now: number): Failure =>
   lost(attempt, `did not answer within ${Math.round(now - attempt.flight.startedMs)} ms`);

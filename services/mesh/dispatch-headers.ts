@@ -15,14 +15,14 @@ export interface SteadyHeaders {
 
 const TAKES_CHUNKS = headerLine(headers.acceptBody, 'chunks' satisfies TakesLarge);
 
-/** `bodyLine` says where the body lies that the message does not carry. */
-export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: number, bodyLine = ''): MsgHdrs {
+/** `more`: the lines of a pipeline, and where a body lies that the message does not carry. */
+export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: number, more: string): MsgHdrs {
   let lines =
+    more +
     headerLine(headers.requestId, of.requestId) +
     headerLine(headers.endpoint, of.endpoint) +
     headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) +
-    TAKES_CHUNKS +
-    bodyLine;
+    TAKES_CHUNKS;
   if (of.body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, of.body.jsonLength);
   if (attempt > 1) lines += headerLine(headers.attempt, attempt);
   if (of.priority) lines += headerLine(headers.priority, of.priority);

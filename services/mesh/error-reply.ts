@@ -18,6 +18,7 @@ export function errorReply(error: Failure): ErrorReply {
   // A header ends at a line break, and a message may quote what a caller sent.
   written.set(headers.errorText, error.message.replace(/[\r\n]+/g, ' ').slice(0, ERROR_TEXT_CHARS_MAX));
   written.set(headers.errorCode, error.code);
+  if (error.step !== undefined) written.set(headers.step, error.step);
   if (error.retryAfterS !== undefined) written.set(headers.retryAfter, String(error.retryAfterS));
   return { headers: written, data: new TextEncoder().encode(JSON.stringify(error.toBody())) };
 }
@@ -28,7 +29,12 @@ export function failureIn(message: { readonly headers?: MsgHdrs }): Failure | un
   if (!given?.has(headers.errorStatus)) return undefined;
   const code = given.get(headers.errorCode);
   const text = given.get(headers.errorText) || `The answer has status ${given.get(headers.errorStatus)}.`;
-  return failure(isErrorCode(code) ? code : codeOfStatus(Number(given.get(headers.errorStatus))), text);
+  const step = given.get(headers.step);
+  return failure(
+    isErrorCode(code) ? code : codeOfStatus(Number(given.get(headers.errorStatus))),
+    text,
+    step === '' ? {} : { step },
+  );
 }
 
 /** For answers of services that are not ours: the numeric code alone says less, so the first code that has it will do. */

@@ -5,9 +5,11 @@ import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import { failure } from '../../contracts/errors.js';
 import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from './bus.js';
+import { readToken } from './itinerary.js';
 import { messageBytesMax } from './large-bodies.js';
 
-export type OnAnswer = (message: Msg) => void;
+/** `step`: of a pipeline, which of its steps the message is about. */
+export type OnAnswer = (message: Msg, step: number) => void;
 
 export class Mux {
   /** `_INBOX.<unique>`, without the dot before the token. */
@@ -24,10 +26,13 @@ export class Mux {
     bus.nc.subscribe(`${this.prefix}.*`, {
       callback: (error, message) => {
         if (error) return;
-        const token = message.subject.slice(start);
+        const word = message.subject.slice(start);
+        const known = this.waiting.get(word);
+        if (known) return known(message, 0);
+        const { token, step } = readToken(word);
         const call = this.waiting.get(token);
-        if (call) call(message);
-        else this.onStray(token, message);
+        if (call) call(message, step);
+        else this.onStray(word, message);
       },
     });
   }
@@ -56,10 +61,13 @@ export class Mux {
     }
   }
 
-  /** Throws TOO_LARGE for what the server would not take, UNAVAILABLE when the connection is gone. */
-  send(subject: string, data: Uint8Array, token: string, headers: MsgHdrs): void {
+  /**
+   * Throws TOO_LARGE for what the server would not take, UNAVAILABLE when the connection is gone. `extraBytes`: of headers that
+   * are longer than usual.
+   */
+  send(subject: string, data: Uint8Array, token: string, headers: MsgHdrs, extraBytes = 0): void {
     const { nc } = this.bus;
-    const limit = messageBytesMax(nc);
+    const limit = messageBytesMax(nc) - extraBytes;
     if (data.length > limit)
       throw failure('TOO_LARGE', `The body has ${data.length} bytes, the bus carries ${limit}.`, { limit });
     try {

@@ -133,14 +133,23 @@ export class ReplicaEntry implements ReplicaView {
   }
 }
 
+/** What callers of replicas see of a request under way: a flight, or the journey of a pipeline over several. */
+export interface Trip {
+  readonly replica: ReplicaEntry;
+  readonly link: number;
+  readonly startedMs: number;
+  readonly over: boolean;
+  end(end: FlightEnd, nowMs: number): void;
+}
+
 /** One request under way to one replica over one connection. */
-export class Flight {
+export class Flight implements Trip {
   private landed = false;
 
   constructor(
     readonly replica: ReplicaEntry,
     readonly link: number,
-    readonly startedMs: number,
+    public startedMs: number,
     private readonly settle: Settle,
     readonly onLost: (flight: Flight) => void,
   ) {}

@@ -3,16 +3,19 @@
 import { buckets } from '../../contracts/buckets.js';
 import { Heartbeat } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
-import type { EndpointRecord } from '../../contracts/registry.js';
+import { PipelineRecord } from '../../contracts/pipeline.js';
+import { EndpointRecord } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
 import { Breakers } from './breaker.js';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
-import { EndpointTable } from './endpoint-table.js';
+import { Journey } from './journey.js';
+import { KnownRecords } from './known-records.js';
 import { type Log, silentLog } from './log.js';
 import type { Random } from './random.js';
 import type { Flight, ReplicaEntry } from './replica-entry.js';
 import { type Decision, route, type RouteRequest, type RouteTable } from './route.js';
+import { routePipeline } from './route-pipeline.js';
 import { ShardTable } from './shard-table.js';
 import { type BucketEntry, watchBucket, type WatchOptions } from './watch-bucket.js';
 import { watchMirror } from './watch-mirror.js';
@@ -34,7 +37,8 @@ export class RouteView implements RouteTable {
   readonly region: string;
   /** What Consul says of shards that are silent: false lets the view forget one at once. */
   isAlive: ((shard: string) => boolean | undefined) | undefined;
-  private readonly catalog: EndpointTable;
+  private readonly endpoints: KnownRecords<EndpointRecord>;
+  private readonly pipelines: KnownRecords<PipelineRecord>;
   private readonly shards: ShardTable;
   private readonly breakers: Breakers;
   private readonly ended = new AbortController();
@@ -47,7 +51,8 @@ export class RouteView implements RouteTable {
     const { buses, clock, random } = options;
     this.region = buses[0].region;
     this.breakers = new Breakers(clock, random);
-    this.catalog = new EndpointTable(buses.length);
+    this.endpoints = new KnownRecords(buses.length, 'endpoint.', EndpointRecord);
+    this.pipelines = new KnownRecords(buses.length, 'pipeline.', PipelineRecord);
     this.shards = new ShardTable({
       regions: buses.map((bus) => bus.region),
       breakers: this.breakers,
@@ -68,11 +73,29 @@ export class RouteView implements RouteTable {
   }
 
   endpoint(name: string): EndpointRecord | undefined {
-    return this.catalog.get(name);
+    return this.endpoints.get(name);
   }
 
   allEndpoints(): EndpointRecord[] {
-    return this.catalog.all();
+    return this.endpoints.all();
+  }
+
+  pipeline(name: string): PipelineRecord | undefined {
+    return this.pipelines.get(name);
+  }
+
+  allPipelines(): PipelineRecord[] {
+    return this.pipelines.all();
+  }
+
+  /** Whether callers can ask for it, as a model or as a graph of models. */
+  serves(name: string): boolean {
+    return this.endpoint(name) !== undefined || this.pipeline(name) !== undefined;
+  }
+
+  /** For calls that bring no deadline of their own. */
+  timeoutMs(name: string): number | undefined {
+    return (this.endpoint(name) ?? this.pipeline(name))?.timeoutMs;
   }
 
   replicas(version: Digest): readonly ReplicaEntry[] {
@@ -88,7 +111,9 @@ export class RouteView implements RouteTable {
   }
 
   route(request: RouteRequest, withReasons = false): Decision {
-    return route(this, request, this.options.random, withReasons);
+    const one = (asked: RouteRequest) => route(this, asked, this.options.random, withReasons);
+    const pipeline = this.pipelines.get(request.endpoint);
+    return pipeline ? routePipeline(pipeline, request, one) : one(request);
   }
 
   /** Index of the connection a request to this replica takes; -1 while all are down. */
@@ -102,6 +127,23 @@ export class RouteView implements RouteTable {
    */
   begin(replica: ReplicaEntry, link: number, onLost: (flight: Flight) => void): Flight | undefined {
     return replica.begin(link, this.options.clock.monotonicMs(), onLost);
+  }
+
+  /**
+   * The same for a whole decision: one flight, or one for each step of a pipeline. `onLost` gets the number of the step (0 for an
+   * endpoint). When a breaker lets none through, the replica that it guards.
+   */
+  setOut(
+    { replica, steps }: Decision & { kind: 'replica' },
+    link: number,
+    onLost: (step: number) => void,
+  ): Flight | Journey | { readonly blocked: string } {
+    const begin = (id: string, step: number) => {
+      const entry = this.replica(id);
+      return entry && this.begin(entry, link, () => onLost(step));
+    };
+    if (steps) return Journey.begin(steps, begin);
+    return begin(replica.id, 0) ?? { blocked: replica.id };
   }
 
   /** Calls whenever a replica can be reached that could not before, or a connection is back; returns the end of that. */
@@ -135,7 +177,8 @@ export class RouteView implements RouteTable {
       if (!bus.nc.isClosed()) beats.unsubscribe();
     });
     const take = (entry: BucketEntry) => {
-      if (!this.catalog.take(link, entry)) log.warn('catalog.entry.unreadable', { key: entry.key });
+      if (!this.endpoints.take(link, entry) || !this.pipelines.take(link, entry))
+        log.warn('catalog.entry.unreadable', { key: entry.key });
     };
     return this.follow(bus, take, { clock, log }).then(() => {
       this.loadedOnce = true;

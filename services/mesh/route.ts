@@ -2,6 +2,7 @@
 // client's direct calls, `massif explain` and the simulator all ask this one function.
 import type { ErrorCode } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
+import type { PipelineRecord } from '../../contracts/pipeline.js';
 import { armOf, type EndpointRecord, type Variant } from '../../contracts/registry.js';
 import { type ArmRequest, chooseArm, type RoutedEndpoint, type Say } from './arm-choice.js';
 import { murmur3 } from './murmur3.js';
@@ -37,13 +38,23 @@ export type Decision =
       /** The rule that named the arm. */
       readonly rule?: string | undefined;
       readonly reasons: readonly string[];
+      /** Of a pipeline: where each of its steps goes; the fields above are then those of the first. */
+      readonly steps?: StepChoices;
     }
   | {
       readonly kind: 'refused';
       readonly code: ErrorCode;
       readonly message: string;
+      /** Of a pipeline: the step that has no replica. */
+      readonly step?: string;
       readonly reasons: readonly string[];
     };
+
+export interface StepChoices {
+  readonly pipeline: PipelineRecord;
+  /** Ids of replicas, one a step. */
+  readonly hops: readonly string[];
+}
 
 const NOTHING: readonly string[] = Object.freeze([]);
 

@@ -7,7 +7,15 @@ import type { Log, LogFields } from '../mesh/log.js';
 import type { Metrics } from '../mesh/telemetry.js';
 
 /** Reads are asked all the time by consoles and scripts; a line each would bury the changes. */
-const CHANGES: ReadonlySet<RegistryVerb> = new Set(['push', 'alias', 'deploy', 'undeploy', 'archive']);
+const CHANGES: ReadonlySet<RegistryVerb> = new Set([
+  'push',
+  'alias',
+  'deploy',
+  'undeploy',
+  'archive',
+  'pipeline',
+  'withdraw',
+]);
 
 export class Answered {
   private readonly seconds: ReturnType<Metrics['histogram']>;

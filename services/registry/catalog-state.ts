@@ -1,8 +1,9 @@
-// The catalog as one picture: models with their versions and aliases, endpoints, and the last sweep. Filled by the bucket's log,
-// read by the decisions; it decides nothing itself.
+// The catalog as one picture: models with their versions and aliases, endpoints, pipelines, and the last sweep. Filled by the
+// bucket's log, read by the decisions; it decides nothing itself.
 import type { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
+import { PipelineRecord } from '../../contracts/pipeline.js';
 import { AliasRecord, EndpointRecord, VersionRecord } from '../../contracts/registry.js';
 import type { Log } from '../mesh/log.js';
 import type { LogEntry, BucketState } from './bucket-log.js';
@@ -18,11 +19,13 @@ type Taken =
   | { readonly kind: 'version'; readonly record: VersionRecord }
   | { readonly kind: 'alias'; readonly record: AliasRecord }
   | { readonly kind: 'endpoint'; readonly record: EndpointRecord }
+  | { readonly kind: 'pipeline'; readonly record: PipelineRecord }
   | { readonly kind: 'sweep'; readonly record: SweepRecord };
 
 export class CatalogState implements BucketState {
   readonly models = new Map<string, Model>();
   readonly endpoints = new Map<string, EndpointRecord>();
+  readonly pipelines = new Map<string, PipelineRecord>();
   private readonly byDigest = new Map<Digest, VersionRecord>();
   private readonly byKey = new Map<string, Taken>();
   private swept: { readonly record: SweepRecord; readonly revision: number } | undefined;
@@ -47,6 +50,9 @@ export class CatalogState implements BucketState {
       case 'endpoint':
         this.endpoints.set(taken.record.name, taken.record);
         break;
+      case 'pipeline':
+        this.pipelines.set(taken.record.name, taken.record);
+        break;
       case 'sweep':
         this.swept = { record: taken.record, revision };
         break;
@@ -56,6 +62,7 @@ export class CatalogState implements BucketState {
   reset(): void {
     this.models.clear();
     this.endpoints.clear();
+    this.pipelines.clear();
     this.byDigest.clear();
     this.byKey.clear();
     this.swept = undefined;
@@ -104,6 +111,9 @@ export class CatalogState implements BucketState {
       case 'endpoint':
         this.endpoints.delete(taken.record.name);
         break;
+      case 'pipeline':
+        this.pipelines.delete(taken.record.name);
+        break;
       case 'sweep':
         this.swept = undefined;
         break;
@@ -118,6 +128,8 @@ function read(key: string, value: unknown): Taken | undefined {
   if (key.startsWith('alias.')) return parsed(AliasRecord, value, (record) => ({ kind: 'alias', record }));
   if (key.startsWith('endpoint.'))
     return parsed(EndpointRecord, value, (record) => ({ kind: 'endpoint', record }));
+  if (key.startsWith('pipeline.'))
+    return parsed(PipelineRecord, value, (record) => ({ kind: 'pipeline', record }));
   return undefined;
 }
 

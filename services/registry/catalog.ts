@@ -24,6 +24,7 @@ import type { BucketLog } from './bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
 import { decideEndpoint } from './endpoint.js';
 import { lineageOf } from './lineage.js';
+import { checkDependents, checkUnused } from './pipeline-users.js';
 import type { Wanting } from './placer.js';
 import { byLabel, type ModelEntry, newestFirst, resolveVersion } from './resolve.js';
 
@@ -98,6 +99,7 @@ export class Catalog {
         others: state.endpoints.values(),
         freshSalt,
       });
+      checkDependents(endpoint, state);
       const result = { endpoint };
       return { change: { key: keys.endpoint(endpoint.name), value: endpoint }, result };
     });
@@ -107,6 +109,7 @@ export class Catalog {
     return this.parts.log.transact(() => {
       const endpoint = this.parts.state.endpoints.get(name);
       if (!endpoint) throw failure('ENDPOINT_UNKNOWN', `There is no endpoint "${name}".`, { endpoint: name });
+      checkUnused(name, this.parts.state);
       return { change: { key: keys.endpoint(name), value: undefined }, result: { endpoint } };
     });
   }

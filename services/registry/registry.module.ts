@@ -5,6 +5,8 @@ import type { ServiceDefinition } from '../mesh/start.js';
 import { BUS, CLOCK, CONSUL, DISCOVERY, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
+import { PipelinesController } from './pipelines.controller.js';
+import { Pipelines } from './pipelines.js';
 import { Pusher } from './push.js';
 import { RegistryController } from './registry.controller.js';
 import { openRegistry, type RegistryMesh, type RegistryParts } from './registry.parts.js';
@@ -13,7 +15,7 @@ const PARTS = Symbol('RegistryParts');
 type Mesh = RegistryMesh;
 
 @Module({
-  controllers: [RegistryController],
+  controllers: [RegistryController, PipelinesController],
   providers: [
     {
       provide: PARTS,
@@ -30,6 +32,7 @@ type Mesh = RegistryMesh;
       ) => openRegistry({ config, bus, consul, discovery, clock, random, log, metrics }),
     },
     { provide: Catalog, inject: [PARTS], useFactory: ({ catalog }: RegistryParts) => catalog },
+    { provide: Pipelines, inject: [PARTS], useFactory: ({ pipelines }: RegistryParts) => pipelines },
     { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
     {
       provide: Answered,
@@ -54,5 +57,5 @@ export class RegistryModule implements OnApplicationBootstrap, OnModuleDestroy {
 export const registryService: ServiceDefinition = {
   name: 'registry',
   module: RegistryModule,
-  description: 'Models, versions, aliases, endpoints and where they lie.',
+  description: 'Models, versions, aliases, endpoints, pipelines and where they lie.',
 };

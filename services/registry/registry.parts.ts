@@ -15,6 +15,7 @@ import { Duties } from './duties.js';
 import { Leadership } from './leadership.js';
 import { ObjectBucket } from './object-bucket.js';
 import { PlacementState } from './placement-state.js';
+import { Pipelines } from './pipelines.js';
 import { Placer } from './placer.js';
 import { Pusher } from './push.js';
 import { Replicator } from './replicator.js';
@@ -24,6 +25,7 @@ export type RegistryMesh = Omit<MeshParts, 'endpoints'>;
 
 export interface RegistryParts {
   readonly catalog: Catalog;
+  readonly pipelines: Pipelines;
   readonly pusher: Pusher;
   readonly trust: TrustFiles;
   readonly leadership: Leadership;
@@ -42,6 +44,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const state = new CatalogState(log);
   const catalogLog = await BucketLog.open(bus, buckets.catalog(config.region), state);
   const catalog = new Catalog({ log: catalogLog, state, clock, random });
+  const pipelines = new Pipelines({ log: catalogLog, state, clock });
   const admission = new Admission({ log: catalogLog, state, clock });
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts(config.region) });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads(config.region) });
@@ -68,7 +71,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     clock,
     log,
   });
-  return { catalog, pusher, trust, leadership, duties };
+  return { catalog, pipelines, pusher, trust, leadership, duties };
 }
 
 async function openPlacers(mesh: RegistryMesh, catalog: Catalog): Promise<() => Placer> {

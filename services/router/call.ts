@@ -1,6 +1,6 @@
 // One caller's request while the router has it, and each try to get it answered.
 import type { Failure } from '../../contracts/errors.js';
-import type { Flight } from '../mesh/replica-entry.js';
+import type { Trip } from '../mesh/replica-entry.js';
 import type { RequestHead } from '../mesh/request-head.js';
 
 /** As it came through the door; nothing of it changes. */
@@ -56,7 +56,7 @@ export interface Attempt {
   /** The last part of the reply subject: what comes back carries it. */
   readonly token: string;
   readonly call: Call;
-  readonly flight: Flight;
+  readonly flight: Trip;
   /** From here on it is late: its flight has ended as timed out and others are tried, but its answer is still welcome. */
   lateAtMs: number;
   /** Paid from the retry budget. */

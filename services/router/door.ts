@@ -12,8 +12,10 @@ import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Endpoint } from '../mesh/endpoints.js';
 import { headerBlock, headerText } from '../mesh/header-block.js';
+import { tokenOf, linesOf, readToken } from '../mesh/itinerary.js';
 import { Mux } from '../mesh/mux.js';
 import type { Random } from '../mesh/random.js';
+import type { Trip } from '../mesh/replica-entry.js';
 import { RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
 import { ruleHeaders } from '../mesh/rule-match.js';
@@ -116,12 +118,14 @@ export class RouterDoor implements Wire {
     if (bus.connected()) await bus.nc.flush().catch(() => undefined);
   }
 
-  forward(call: Call, replica: string, token: string, leftMs: number): void {
+  forward(call: Call, trip: Trip, token: string, leftMs: number): void {
+    const itinerary = linesOf(trip);
     this.mux.send(
-      subjects.run(replica),
+      subjects.run(trip.replica.id),
       call.asked.body,
-      token,
-      attemptHeaders(call.steady, leftMs, call.attempts),
+      tokenOf(trip, token),
+      attemptHeaders(call.steady, leftMs, call.attempts, itinerary),
+      itinerary.length,
     );
   }
 
@@ -143,7 +147,7 @@ export class RouterDoor implements Wire {
     const { view, clock, endpoint } = this.parts;
     const ms = clock.monotonicMs() - arrivedMs;
     // What callers invent becomes no label.
-    const known = view.endpoint(asked.endpoint) ? asked.endpoint : '';
+    const known = view.serves(asked.endpoint) ? asked.endpoint : '';
     this.seconds.observe({ endpoint: known, version: label, door: 'nats', code: String(http) }, ms / 1e3);
     if (http < 500) endpoint.answered(ms);
     else endpoint.refused(ms, `${asked.endpoint} ${http}`);
@@ -196,19 +200,20 @@ export class RouterDoor implements Wire {
 
   /** A known endpoint has a good name; any other is looked at before it is quoted. */
   private checkNames(endpoint: string, version: string | undefined): void {
-    if (!this.parts.view.endpoint(endpoint) && !EndpointName.safeParse(endpoint).success)
+    if (!this.parts.view.serves(endpoint) && !EndpointName.safeParse(endpoint).success)
       throw failure('ENDPOINT_UNKNOWN', 'No endpoint can have such a name.');
     if (version !== undefined && !Label.safeParse(version).success)
       throw failure('VERSION_UNKNOWN', 'No version can have such a label.');
   }
 
   /** What comes to our inbox: outcomes of a batch, or something that concerns one attempt. */
-  private heard(token: string, message: Msg): void {
-    if (token === OUTCOMES_TOKEN) {
+  private heard(word: string, message: Msg): void {
+    if (word === OUTCOMES_TOKEN) {
       const outcomes = readOutcomes(message.data);
       if (outcomes) this.forwarder.outcomes(outcomes.done);
       return;
     }
+    const { token, step } = readToken(word);
     const call = this.forwarder.awaiting(token);
     const answer = new Answer(message);
     if (answer.nobody)
@@ -216,12 +221,15 @@ export class RouterDoor implements Wire {
         token,
         failure('REPLICA_LOST', `Nobody listens for ${call?.asked.endpoint ?? 'it'} on the replica.`),
         'unreachable',
+        step,
       );
+    const { passed } = answer;
+    if (passed !== undefined) return this.forwarder.passed(token, step, passed);
     const trouble = answer.failure;
-    if (trouble?.retryable) return this.forwarder.failed(token, trouble);
+    if (trouble?.retryable) return this.forwarder.failed(token, trouble, undefined, step);
     // An engine that does not know the short way home: its answer is handed on.
     if (call) this.relay(call, message);
-    this.forwarder.answered(token, trouble ? ERRORS[trouble.code].http : 200);
+    this.forwarder.answered(token, trouble ? ERRORS[trouble.code].http : 200, step);
   }
 
   private relay({ asked }: Call, message: Msg): void {

@@ -75,8 +75,10 @@ export function steadyLines(head: RequestHead, requestId: string, endpoint: stri
   return lines;
 }
 
-/** The block of one attempt: what is left of the time, and which attempt it is. */
-export function attemptHeaders(steady: string, leftMs: number, attempt: number): MsgHdrs {
+/** The block of one attempt: the way of a pipeline, what is left of the time, and which attempt it is. */
+export function attemptHeaders(steady: string, leftMs: number, attempt: number, itinerary: string): MsgHdrs {
   const counted = attempt > 1 ? headerLine(headers.attempt, attempt) : '';
-  return headerBlock(steady + headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) + counted);
+  return headerBlock(
+    steady + itinerary + headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) + counted,
+  );
 }

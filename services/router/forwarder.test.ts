@@ -4,7 +4,7 @@ import type { EndpointRecord } from '../../contracts/registry.js';
 import { Breakers } from '../mesh/breaker.js';
 import { murmur3 } from '../mesh/murmur3.js';
 import { seededRandom } from '../mesh/random.js';
-import { type Flight, ReplicaEntry } from '../mesh/replica-entry.js';
+import { type Flight, ReplicaEntry, type Trip } from '../mesh/replica-entry.js';
 import { RetryBudget } from '../mesh/retry-budget.js';
 import { route, type RouteRequest } from '../mesh/route.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
@@ -71,10 +71,12 @@ class Lab implements Wire {
         route: (request: RouteRequest) => route(table, request, random),
         replica: (id: string) => this.replicas.find((replica) => replica.id === id),
         linkFor: () => (this.connected ? 0 : -1),
-        begin: (replica, link, onLost) => {
-          const flight = replica.begin(link, this.clock.monotonicMs(), onLost);
+        timeoutMs: (name: string) => table.endpoint(name)?.timeoutMs,
+        setOut: ({ replica: { id } }, link, onLost) => {
+          const replica = this.replicas.find((candidate) => candidate.id === id);
+          const flight = replica?.begin(link, this.clock.monotonicMs(), () => onLost(0));
           if (flight) this.flights.push(flight);
-          return flight;
+          return flight ?? { blocked: id };
         },
       },
       wire: this,
@@ -122,8 +124,8 @@ class Lab implements Wire {
     return last;
   }
 
-  forward(_: Call, replica: string, token: string, leftMs: number): void {
-    this.sent.push({ replica, token, leftMs });
+  forward(_: Call, { replica }: Trip, token: string, leftMs: number): void {
+    this.sent.push({ replica: replica.id, token, leftMs });
   }
 
   refuse(_: Call, reason: Failure): void {

@@ -8,7 +8,9 @@ import { attemptTimeoutMs } from '../mesh/attempt-timeout.js';
 import { backoffMs, RETRY_BACKOFF } from '../mesh/backoff.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Random } from '../mesh/random.js';
-import { type Flight, type FlightEnd, NO_LINK, type ReplicaEntry } from '../mesh/replica-entry.js';
+import { readToken, tokenOf } from '../mesh/itinerary.js';
+import { Journey, named } from '../mesh/journey.js';
+import { type FlightEnd, NO_LINK, type Trip } from '../mesh/replica-entry.js';
 import type { RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
 import { type Asked, type Attempt, Call } from './call.js';
@@ -18,7 +20,7 @@ import { steadyLines } from './forward-headers.js';
 /** The way out of the router. */
 export interface Wire {
   /** Throws a Failure when it cannot be sent at all. */
-  forward(call: Call, replica: string, token: string, leftMs: number): void;
+  forward(call: Call, trip: Trip, token: string, leftMs: number): void;
   refuse(call: Call, reason: Failure): void;
   /** One more attempt than the first. */
   again(call: Call, kind: 'retry' | 'hedge'): void;
@@ -29,7 +31,7 @@ export interface Wire {
 }
 
 export interface ForwarderParts {
-  readonly view: Pick<RouteView, 'endpoint' | 'route' | 'replica' | 'linkFor' | 'begin'>;
+  readonly view: Pick<RouteView, 'endpoint' | 'timeoutMs' | 'route' | 'replica' | 'linkFor' | 'setOut'>;
   readonly wire: Wire;
   readonly clock: Clock;
   readonly random: Random;
@@ -70,7 +72,7 @@ export class Forwarder {
       asked,
       steadyLines(asked.head, asked.requestId, asked.endpoint, asked.replyTo),
       clock.monotonicMs(),
-      asked.head.timeoutMs ?? endpoint?.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      asked.head.timeoutMs ?? view.timeoutMs(asked.endpoint) ?? DEFAULT_TIMEOUT_MS,
       endpoint?.hedgeAfterMs,
     );
     this.calls++;
@@ -87,10 +89,16 @@ export class Forwarder {
   /** Engines answer callers themselves and say so here. */
   outcomes(done: readonly Outcome[]): void {
     const now = this.parts.clock.monotonicMs();
-    for (const [token, http] of done) this.answered(token, http, now);
+    for (const [word, http] of done) {
+      const { token, step } = readToken(word);
+      this.answered(token, http, step, now);
+    }
   }
 
-  answered(token: string, http: number, now = this.parts.clock.monotonicMs()): void {
+  /** `step`: of a pipeline, which of its steps gave the answer. */
+  answered(token: string, http: number, step = 0, now = this.parts.clock.monotonicMs()): void {
+    const trip = this.attempts.get(token)?.flight;
+    if (trip instanceof Journey) trip.reached(step, now);
     const attempt = this.close(token, endOfOutcome(http), now);
     if (attempt) this.finish(attempt.call, http);
   }
@@ -101,13 +109,28 @@ export class Forwarder {
     return call?.state === 'over' ? undefined : call;
   }
 
-  /** The replica could not take it; somebody else may. */
-  failed(token: string, reason: Failure, end: FlightEnd = endOfFailure(reason.code)): void {
+  /** A step of a pipeline is done, and the request is on its way to another. */
+  passed(token: string, step: number, next: number): void {
     const now = this.parts.clock.monotonicMs();
-    const wasLate = this.attempts.get(token)?.flight.over ?? false;
+    const attempt = this.attempts.get(token);
+    if (!attempt || !(attempt.flight instanceof Journey)) return;
+    attempt.flight.passed(step, next, now);
+    attempt.lateAtMs = this.lateAtMs(attempt.call, attempt.flight, now);
+  }
+
+  /** The replica could not take it; somebody else may. */
+  failed(token: string, reason: Failure, end: FlightEnd = endOfFailure(reason.code), step = 0): void {
+    const now = this.parts.clock.monotonicMs();
+    const trip = this.attempts.get(token)?.flight;
+    if (trip instanceof Journey) {
+      trip.reached(step, now);
+      // A step that is done has no say any more.
+      if (!trip.over && !trip.isAt(step)) return;
+    }
+    const wasLate = trip?.over ?? false;
     const attempt = this.close(token, end, now);
     if (attempt?.call.state !== 'under way') return;
-    attempt.call.last = reason;
+    attempt.call.last = named(attempt.flight, reason);
     // A late one has been followed by another attempt already.
     if (wasLate) this.stay(attempt.call);
     else this.advance(attempt.call, now);
@@ -171,45 +194,50 @@ export class Forwarder {
     for (;;) {
       const { user, tenant, ruled } = head;
       const decision = view.route({ endpoint, version, user, tenant, headers: ruled, exclude: call.tried });
-      if (decision.kind === 'refused') return failure(decision.code, decision.message);
+      if (decision.kind === 'refused') {
+        const { code, message, step } = decision;
+        return failure(code, message, step === undefined ? {} : { step });
+      }
       const replica = view.replica(decision.replica.id);
       const link = replica ? view.linkFor(replica) : NO_LINK;
       if (replica && link === NO_LINK) return failure('UNAVAILABLE', 'The router has no connection to NATS.');
       const token = (++this.tokens).toString();
-      const flight = replica && this.begin(replica, link, token);
-      if (flight) {
-        call.label = decision.label;
-        this.send(call, flight, token, now, extra);
+      const trip = view.setOut(decision, link, (step) => this.lost(token, step));
+      if (!('blocked' in trip)) {
+        call.label = decision.steps ? '' : decision.label;
+        this.send(call, trip, token, now, extra);
         return undefined;
       }
       // Its breaker closed or it went away in this very moment.
-      call.avoid(decision.replica.id);
+      call.avoid(trip.blocked);
     }
   }
 
-  private begin(replica: ReplicaEntry, link: number, token: string): Flight | undefined {
-    return this.parts.view.begin(replica, link, () =>
-      this.failed(token, failure('REPLICA_LOST', `${replica.id} went away during the call.`), 'abandoned'),
-    );
+  /** A replica is gone with what it held; one that a pipeline has yet to come to holds nothing. */
+  private lost(token: string, step: number): void {
+    const trip = this.attempts.get(token)?.flight;
+    if (!trip || (trip instanceof Journey && !trip.isAt(step))) return;
+    const gone = failure('REPLICA_LOST', `${trip.replica.id} went away during the call.`);
+    this.failed(token, gone, 'abandoned', step);
   }
 
-  private send(call: Call, flight: Flight, token: string, now: number, extra: boolean): void {
+  private lateAtMs(
+    { deadlineMs, timedOut, asked }: Call,
+    { replica: { latencyMs, inFlight } }: Trip,
+    now: number,
+  ): number {
+    const bytesToFetch = asked.head.body?.bytes ?? 0;
+    return now + attemptTimeoutMs({ leftMs: deadlineMs - now, latencyMs, inFlight, timedOut, bytesToFetch });
+  }
+
+  private send(call: Call, flight: Trip, token: string, now: number, extra: boolean): void {
     const leftMs = call.deadlineMs - now;
-    const { id, latencyMs, inFlight } = flight.replica;
-    const lateAtMs =
-      now +
-      attemptTimeoutMs({
-        leftMs,
-        latencyMs,
-        inFlight,
-        timedOut: call.timedOut,
-        bytesToFetch: call.asked.head.body?.bytes ?? 0,
-      });
+    const lateAtMs = this.lateAtMs(call, flight, now);
     call.attempts++;
     call.hopes++;
     this.attempts.set(token, { token, call, flight, lateAtMs, extra });
     try {
-      this.parts.wire.forward(call, id, token, leftMs);
+      this.parts.wire.forward(call, flight, token, leftMs);
     } catch (error) {
       // Too large for the bus, or no bus: no other replica would change that.
       this.close(token, 'abandoned', now);
@@ -251,12 +279,15 @@ export class Forwarder {
     call.timedOut++;
     if (extra) this.parts.budget.done();
     if (call.state !== 'under way') return;
-    call.last = failure('REPLICA_LOST', `${flight.replica.id} did not answer in time.`);
+    call.last = named(flight, failure('REPLICA_LOST', `${flight.replica.id} did not answer in time.`));
     call.avoid(flight.replica.id);
     this.advance(call, now);
   }
 
   private expire(token: string, call: Call, now: number): void {
+    const trip = this.attempts.get(token)?.flight;
+    if (trip instanceof Journey)
+      call.last = trip.named(call.last ?? failure('REPLICA_LOST', 'It did not answer.'));
     this.close(token, 'timedOut', now);
     this.giveUp(call, outOfTime(call));
   }
@@ -307,7 +338,7 @@ export class Forwarder {
     if (now >= call.deadlineMs) return;
     for (const { token, call: other, flight } of this.attempts.values()) {
       if (other !== call) continue;
-      this.parts.wire.cancel(flight.replica.id, token);
+      this.parts.wire.cancel(flight.replica.id, tokenOf(flight, token));
       this.close(token, 'abandoned', now); // no outcome will come of it
     }
   }
@@ -319,5 +350,9 @@ const mayPass = ({ code }: Failure): boolean => ERRORS[code].retryable;
 const outOfTime = ({ asked, timeoutMs, last }: Call): Failure =>
   failure(
     'DEADLINE',
-    `${asked.endpoint} did not answer within ${Math.round(timeoutMs)} ms${last ? ` (${last.code})` : ''}.`,
+    `${asked.endpoint} did not answer within ${Math.round(timeoutMs)} ms${last ? ` (${reasonOf(last)})` : ''}.`,
+    last?.step === undefined ? {} : { step: last.step },
   );
+
+const reasonOf = ({ code, step }: Failure): string =>
+  step === undefined ? code : `${code} in step "${step}"`;

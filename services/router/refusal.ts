@@ -18,6 +18,7 @@ export function refusalOf(reason: Failure, requestId: string | undefined, attemp
     headerLine(headers.errorText, reason.message.slice(0, ERROR_TEXT_CHARS_MAX)) +
     headerLine(headers.errorCode, reason.code) +
     headerLine(headers.attempts, attempts);
+  if (reason.step !== undefined) lines += headerLine(headers.step, reason.step);
   if (requestId !== undefined) lines += headerLine(headers.requestId, requestId);
   if (reason.retryAfterS !== undefined) lines += headerLine(headers.retryAfter, reason.retryAfterS);
   return { headers: headerBlock(lines), data: Buffer.from(JSON.stringify(reason.toBody())) };

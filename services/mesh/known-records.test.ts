@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../contracts/buckets.js';
-import { EndpointTable } from './endpoint-table.js';
+import { EndpointRecord } from '../../contracts/registry.js';
+import { KnownRecords } from './known-records.js';
 
 const value = (weight: number) =>
   new TextEncoder().encode(
@@ -19,10 +20,11 @@ const value = (weight: number) =>
     }),
   );
 const key = keys.endpoint('ocr.v4');
-const weightIn = (table: EndpointTable) => table.get('ocr.v4')?.variants[0]?.weight;
+const endpoints = (connections: number) => new KnownRecords(connections, 'endpoint.', EndpointRecord);
+const weightIn = (table: KnownRecords<EndpointRecord>) => table.get('ocr.v4')?.variants[0]?.weight;
 
 test('the newest revision counts, over whichever connection it came', () => {
-  const table = new EndpointTable(2);
+  const table = endpoints(2);
   table.take(0, { key, revision: 5, value: value(5_000) });
   table.take(1, { key, revision: 3, value: value(3_000) });
   expect(weightIn(table)).toBe(5_000);
@@ -31,7 +33,7 @@ test('the newest revision counts, over whichever connection it came', () => {
 });
 
 test('a deletion counts over an older entry of another connection, and a new entry over the deletion', () => {
-  const table = new EndpointTable(2);
+  const table = endpoints(2);
   table.take(0, { key, revision: 5, value: value(5_000) });
   table.take(1, { key, revision: 5, value: value(5_000) });
   table.take(0, { key, revision: 5, value: undefined });
@@ -41,7 +43,7 @@ test('a deletion counts over an older entry of another connection, and a new ent
 });
 
 test('an entry that cannot be read leaves what was known, and other keys are no endpoints', () => {
-  const table = new EndpointTable(1);
+  const table = endpoints(1);
   table.take(0, { key, revision: 1, value: value(1_000) });
   expect(table.take(0, { key, revision: 2, value: new TextEncoder().encode('{"name":') })).toBe(false);
   expect(table.take(0, { key, revision: 2, value: new TextEncoder().encode('{"name":"ocr.v4"}') })).toBe(
