@@ -1,5 +1,6 @@
 // What the gateway knows of endpoints: who they are, what their versions take, whether they could be called now.
 import { failure } from '../../contracts/errors.js';
+import type { PipelineRecord } from '../../contracts/pipeline.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { tierOf } from '../mesh/route.js';
 import type { RouteView } from '../mesh/route-view.js';
@@ -8,6 +9,7 @@ import {
   type IndexEntry,
   type ModelMetadata,
   modelMetadata,
+  pipelineMetadata,
   type Replicas,
   repositoryIndex,
   variantNamed,
@@ -26,10 +28,12 @@ export class Directory {
   ) {}
 
   names(): string[] {
-    return this.endpoints().map(({ name }) => name);
+    return [...this.endpoints(), ...this.view.allPipelines()].map(({ name }) => name).toSorted();
   }
 
   async metadata(name: string, version: string | undefined): Promise<ModelMetadata> {
+    const pipeline = this.pipeline(name, version);
+    if (pipeline) return pipelineMetadata(pipeline);
     const endpoint = this.endpoint(name);
     const variant = variantNamed(endpoint, version);
     const record = await this.versions.get(endpoint.model, variant.version);
@@ -55,7 +59,10 @@ export class Directory {
 
   /** True, or the failure that says what is missing. */
   ready(name: string, version: string | undefined): boolean {
-    return endpointReady(this.endpoint(name), this.replicas, version);
+    const pipeline = this.pipeline(name, version);
+    if (!pipeline) return endpointReady(this.endpoint(name), this.replicas, version);
+    const endpoints = pipeline.steps.map((step) => this.view.endpoint(step.endpoint));
+    return endpoints.every((endpoint) => endpoint !== undefined && endpointReady(endpoint, this.replicas));
   }
 
   index(readyOnly: boolean): IndexEntry[] {
@@ -64,6 +71,12 @@ export class Directory {
 
   private endpoints(): EndpointRecord[] {
     return this.view.allEndpoints().toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  private pipeline(name: string, version: string | undefined): PipelineRecord | undefined {
+    const pipeline = this.view.pipeline(name);
+    if (!pipeline || version === undefined || version === String(pipeline.revision)) return pipeline;
+    throw failure('VERSION_UNKNOWN', `The pipeline ${name} is at revision ${pipeline.revision}.`);
   }
 
   private endpoint(name: string): EndpointRecord {

@@ -35,7 +35,7 @@ export class InferCalls {
   async serve({ model, version }: ModelPath, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const access = this.access.of(request);
     access.endpoint = checkName(model);
-    access.known = this.view.endpoint(model) !== undefined;
+    access.known = this.view.serves(model);
     if (version !== undefined) access.asked = version;
     const declaredBytes = declaredLength(request);
     const encoding = bodyEncoding(request.headers['content-type'], request.headers['content-encoding']);

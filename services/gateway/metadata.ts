@@ -2,6 +2,7 @@
 // the replicas that the route would see. Pure; the controllers ask.
 import { failure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
+import { type PipelineRecord, pipelineSignature } from '../../contracts/pipeline.js';
 import type { EndpointRecord, Variant, VersionRecord } from '../../contracts/registry.js';
 import { stateText } from '../../contracts/sequence-state.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
@@ -72,6 +73,22 @@ export function modelMetadata(
       signer: version.signer.person,
       ...stateProperties(version),
       ...(labels === undefined ? {} : { labels }),
+    },
+  };
+}
+
+/** A graph of models: what its caller gives and gets, and the endpoints it stands on. */
+export function pipelineMetadata(pipeline: PipelineRecord): ModelMetadata {
+  const { inputs, outputs } = pipelineSignature(pipeline);
+  return {
+    name: pipeline.name,
+    versions: [String(pipeline.revision)],
+    platform: 'massif_pipeline',
+    inputs: inputs.map(tensorMetadata),
+    outputs: outputs.map(tensorMetadata),
+    properties: {
+      description: pipeline.description,
+      steps: pipeline.steps.map(({ name, endpoint }) => `${name}=${endpoint}`).join(' '),
     },
   };
 }

@@ -73,7 +73,7 @@ export class GrpcCalls {
   ): Promise<ModelInferResponse> {
     const { dispatcher, view, admission } = this.parts;
     access.endpoint = checkName(message.modelName);
-    access.known = view.endpoint(message.modelName) !== undefined;
+    access.known = view.serves(message.modelName);
     const version = message.modelVersion || undefined;
     if (version !== undefined) access.asked = version;
     const leave = admission.enter(bytes);
