@@ -28,6 +28,7 @@ test('what a judge is asked has no more arms than an endpoint, and at least one 
     baseline: 'stable',
     candidates: ['canary'],
     evidence: { endpoint: 'digits', epochs: [] },
+    epoch: 0,
     nowMs: 2,
     startedMs: 1,
     stepMs: 1,

@@ -63,6 +63,8 @@ const ShadowMetric = z.strictObject({
   disagreeMax: z.number().positive().max(0.5).default(0.01),
   /** No pair may differ by more. */
   diffMax: z.number().positive().optional(),
+  /** How much slower, on the mean of pairs, is accepted; not looked at when absent. */
+  slowdownMax: z.number().positive().max(10).optional(),
   alphaWeight: alphaWeight(1),
 });
 
@@ -142,6 +144,8 @@ export const JudgeInput = z.object({
   candidates: z.array(ArmName).min(1).max(15),
   evidence: EndpointEvidence,
   memory: JudgeMemory.prefault({}),
+  /** The weight epoch that is in force. */
+  epoch: z.int().min(0),
   /** Milliseconds since 1970: of this look, of the first, and of the current step. */
   nowMs: z.number(),
   startedMs: z.number(),
