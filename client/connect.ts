@@ -1,5 +1,6 @@
 // How an application gets its client: `await connect({ nats: ['nats://east:4222', 'nats://west:4222'] })`.
 import { failure } from '../contracts/errors.js';
+import { BODY_BYTES_MAX } from '../contracts/large-body.js';
 import { type Clock, systemClock } from '../services/mesh/clock.js';
 import { type Random, systemRandom } from '../services/mesh/random.js';
 import type { Caller } from './caller.js';
@@ -19,6 +20,8 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   /** False only in control runs, which show what retries are worth. */
   readonly retries?: boolean;
+  /** The largest request and the largest answer of this client: 128 MiB when not given. The mesh has a limit of its own. */
+  readonly bodyMaxBytes?: number;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -28,7 +31,7 @@ const TIMEOUT_MS = 5_000;
 /** Returns once a region answers and, in direct mode, its endpoints are known. */
 export async function connect(options: ConnectOptions): Promise<MassifClient> {
   const { nats, mode = 'direct', name = 'massif-client', timeoutMs = TIMEOUT_MS, retries = true } = options;
-  const { clock = systemClock, random = systemRandom } = options;
+  const { clock = systemClock, random = systemRandom, bodyMaxBytes = BODY_BYTES_MAX } = options;
   const urls = typeof nats === 'string' ? nats.split(',') : nats;
   if (urls.length === 0 || urls.some((url) => url.trim() === '')) {
     throw failure('BAD_REQUEST', 'The client needs the URL of a NATS server, better one of each region.');
@@ -37,7 +40,7 @@ export async function connect(options: ConnectOptions): Promise<MassifClient> {
   try {
     return new MassifClient(
       connections,
-      await callerFor(mode, connections, { clock, random, timeoutMs, retries }),
+      await callerFor(mode, connections, { clock, random, timeoutMs, retries, bodyMaxBytes }),
     );
   } catch (error) {
     await connections.close();
@@ -51,5 +54,5 @@ export async function callerFor(
   options: DirectOptions,
 ): Promise<Caller> {
   if (mode === 'direct') return DirectCaller.open(connections, options);
-  return new RoutedCaller(connections, options.clock, options.random, options.retries);
+  return new RoutedCaller(connections, options.clock, options.random, options.retries, options.bodyMaxBytes);
 }

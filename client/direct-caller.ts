@@ -9,7 +9,6 @@ import type { Random } from '../services/mesh/random.js';
 import { RouteView } from '../services/mesh/route-view.js';
 import type { Answer, Caller, CallOptions } from './caller.js';
 import type { Connections } from './connections.js';
-import { checkSize } from './payload-limit.js';
 
 export interface DirectOptions {
   readonly clock: Clock;
@@ -18,6 +17,8 @@ export interface DirectOptions {
   readonly timeoutMs: number;
   /** False in control runs, which show what is lost without. */
   readonly retries: boolean;
+  /** Of one request and of one answer. */
+  readonly bodyMaxBytes: number;
 }
 
 /** A table and who calls by it. */
@@ -57,9 +58,7 @@ export class DirectCaller implements Caller {
   }
 
   async infer(endpoint: string, body: Body, options: CallOptions): Promise<Answer> {
-    const { buses, dispatcher } = this.current;
-    for (const bus of buses) checkSize(body.bytes, bus);
-    return dispatcher.infer(endpoint, body, options);
+    return this.current.dispatcher.infer(endpoint, body, options);
   }
 
   close(): void {
@@ -86,12 +85,15 @@ export class DirectCaller implements Caller {
   }
 }
 
-function generation(connections: Connections, { clock, random, retries }: DirectOptions): Generation {
+function generation(
+  connections: Connections,
+  { clock, random, retries, bodyMaxBytes }: DirectOptions,
+): Generation {
   const [first, ...others] = connections.all();
   if (!first) throw failure('UNAVAILABLE', 'No region is connected.');
   const buses: [Bus, ...Bus[]] = [first, ...others];
   const view = new RouteView({ buses, clock, random });
-  return { buses, view, dispatcher: new Dispatcher({ buses, view, clock, random, retries }) };
+  return { buses, view, dispatcher: new Dispatcher({ buses, view, clock, random, retries, bodyMaxBytes }) };
 }
 
 function end({ dispatcher, view }: Generation): void {

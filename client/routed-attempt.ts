@@ -4,15 +4,18 @@ import { headers as natsHeaders, type Msg, NoRespondersError, RequestError } fro
 import { type Failure, failure, toFailure } from '../contracts/errors.js';
 import { headers } from '../contracts/headers.js';
 import { type Body, readJsonLength } from '../contracts/infer-body.js';
+import { readReference, type TakesLarge } from '../contracts/large-body.js';
 import { subjects } from '../contracts/subjects.js';
 import { type Bus, requestFailure } from '../services/mesh/bus.js';
 import { failureIn } from '../services/mesh/error-reply.js';
+import type { LargeBodies, OutgoingBody } from '../services/mesh/large-bodies.js';
 import type { Answer, CallOptions } from './caller.js';
-import { checkSize } from './payload-limit.js';
 
 export interface RoutedCall extends CallOptions {
   readonly endpoint: string;
   readonly body: Body;
+  /** Set when one message does not carry the body. */
+  readonly large: OutgoingBody | undefined;
 }
 
 export type Outcome =
@@ -26,18 +29,20 @@ export async function attemptRouted(
   call: RoutedCall,
   leftMs: number,
   attempt: number,
+  way: { readonly bodies: LargeBodies; readonly untilMs: number; readonly over: AbortSignal },
 ): Promise<Outcome> {
-  const { endpoint, version, body } = call;
+  const { endpoint, version, body, large } = call;
   const subject = version === undefined ? subjects.infer(endpoint) : subjects.inferVersion(endpoint, version);
   const timeout = Math.max(1, Math.floor(leftMs));
   const broken = connectionLoss(bus);
   try {
-    checkSize(body.bytes, bus);
-    const asked = bus.nc.request(subject, body.bytes, {
-      timeout,
-      headers: headersOf(call, timeout, attempt),
-    });
-    return outcomeOf(await Promise.race([asked, broken.happens]));
+    const sent = headersOf(call, timeout, attempt);
+    if (large) sent.set(headers.body, large.referenceOn(way.bodies));
+    const asked = bus.nc.request(subject, large ? large.beginning : body.bytes, { timeout, headers: sent });
+    const message = await Promise.race([asked, broken.happens]);
+    const why = failureIn(message);
+    if (why) return { kind: 'failed', why, heard: true };
+    return { kind: 'answer', answer: answerOf(message, await wholeOf(message, way, broken.happens)) };
   } catch (error) {
     return { kind: 'failed', why: requestFailure(subject, error), heard: !isNobody(error) };
   } finally {
@@ -51,6 +56,7 @@ function headersOf(call: RoutedCall, timeoutMs: number, attempt: number) {
   sent.set(headers.requestId, requestId);
   sent.set(headers.timeoutMs, String(timeoutMs));
   sent.set(headers.attempt, String(attempt));
+  sent.set(headers.acceptBody, 'chunks' satisfies TakesLarge);
   if (body.jsonLength !== undefined) sent.set(headers.jsonLength, String(body.jsonLength));
   for (const name in call.headers) if (!isOurs(name)) sent.set(name, call.headers[name] as string);
   if (user !== undefined) sent.set(headers.user, user);
@@ -62,19 +68,30 @@ function headersOf(call: RoutedCall, timeoutMs: number, attempt: number) {
 /** What a caller adds may not change what the mesh says to itself. */
 const isOurs = (name: string): boolean => /^(massif|nats|inference)-|^(traceparent|retry-after)$/.test(name);
 
-function outcomeOf(message: Msg): Outcome {
-  const why = failureIn(message);
-  if (why) return { kind: 'failed', why, heard: true };
+function answerOf(message: Msg, bytes: Uint8Array): Answer {
   const header = (name: string): string => message.headers?.get(name) ?? '';
   try {
-    const jsonLength = readJsonLength(header(headers.jsonLength), message.data.length);
+    const jsonLength = readJsonLength(header(headers.jsonLength), bytes.length);
     const attempts = Number(header(headers.attempts)) || 1;
-    const answer = { bytes: message.data, jsonLength, replica: header(headers.replica), attempts };
-    return { kind: 'answer', answer };
+    return { bytes, jsonLength, replica: header(headers.replica), attempts };
   } catch (error) {
-    const unreadable = failure('INTERNAL', 'The answer cannot be read.', {}, toFailure(error));
-    return { kind: 'failed', why: unreadable, heard: true };
+    throw failure('INTERNAL', 'The answer cannot be read.', {}, toFailure(error));
   }
+}
+
+/** An answer above what a message carries is fetched from the engine that has it. */
+async function wholeOf(
+  message: Msg,
+  { bodies, untilMs, over: signal }: Parameters<typeof attemptRouted>[4],
+  broken: Promise<never>,
+): Promise<Uint8Array> {
+  const header = message.headers?.get(headers.body) ?? '';
+  if (header === '') return message.data;
+  const reference = readReference(header);
+  if (reference.kind !== 'chunks') throw failure('INTERNAL', 'The answer lies where nobody asked for it.');
+  const silentMsMax = Number.POSITIVE_INFINITY; // an engine that computes is silent; the deadline ends it
+  const fetched = bodies.fetcher.fetch(reference, message.data, { untilMs, silentMsMax, last: true, signal });
+  return Promise.race([fetched, broken]);
 }
 
 const isNobody = (error: unknown): boolean =>

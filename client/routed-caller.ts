@@ -3,10 +3,12 @@
 import { type Failure, failure } from '../contracts/errors.js';
 import { DEFAULT_TIMEOUT_MS } from '../contracts/headers.js';
 import type { Body } from '../contracts/infer-body.js';
+import { BODY_BYTES_MAX } from '../contracts/large-body.js';
 import { backoffMs, RETRY_BACKOFF } from '../services/mesh/backoff.js';
 import type { Bus } from '../services/mesh/bus.js';
 import type { Clock } from '../services/mesh/clock.js';
 import { deadlineIn } from '../services/mesh/deadline.js';
+import { LargeBodies, messageBytesMax, OutgoingBody } from '../services/mesh/large-bodies.js';
 import type { Random } from '../services/mesh/random.js';
 import { RetryBudget } from '../services/mesh/retry-budget.js';
 import type { Answer, Caller, CallOptions } from './caller.js';
@@ -20,6 +22,7 @@ const PATIENCE_MIN_MS = 250;
 export class RoutedCaller implements Caller {
   private readonly budget: RetryBudget;
   private readonly underWay = new Set<AbortController>();
+  private readonly bodies = new Map<Bus, LargeBodies>();
 
   constructor(
     private readonly connections: Connections,
@@ -27,6 +30,8 @@ export class RoutedCaller implements Caller {
     private readonly random: Random,
     /** False in control runs, which show what is lost without. */
     private readonly retries = true,
+    /** Of one request and of one answer. */
+    private readonly bodyMaxBytes = BODY_BYTES_MAX,
   ) {
     this.budget = new RetryBudget(clock);
   }
@@ -39,7 +44,7 @@ export class RoutedCaller implements Caller {
     signal?.addEventListener('abort', gone, { once: true });
     this.underWay.add(giveUp);
     try {
-      return await this.call({ ...options, endpoint, body }, giveUp.signal);
+      return await this.whole({ ...options, endpoint, body, large: undefined }, giveUp.signal);
     } finally {
       this.underWay.delete(giveUp);
       signal?.removeEventListener('abort', gone);
@@ -50,11 +55,47 @@ export class RoutedCaller implements Caller {
   close(): void {
     const reason = failure('UNAVAILABLE', 'The client was closed.');
     for (const call of this.underWay) call.abort(reason);
+    for (const bodies of this.bodies.values()) bodies.close();
+  }
+
+  /** A body that no message carries stays here, and engines fetch it; making its digest counts as time of the call. */
+  private async whole(call: RoutedCall, signal: AbortSignal): Promise<Answer> {
+    const { body, timeoutMs = DEFAULT_TIMEOUT_MS } = call;
+    const carried = Math.min(...this.connections.connected().map(({ nc }) => messageBytesMax(nc)));
+    if (body.bytes.length <= carried) return this.call(call, signal);
+    const startedMs = this.clock.monotonicMs();
+    const large = await OutgoingBody.of(body, this.bodyMaxBytes, startedMs + timeoutMs, signal);
+    try {
+      const leftMs = timeoutMs - (this.clock.monotonicMs() - startedMs);
+      return await this.call({ ...call, large, timeoutMs: leftMs }, signal);
+    } finally {
+      large.close();
+    }
+  }
+
+  private bodiesOf(bus: Bus): LargeBodies {
+    let bodies = this.bodies.get(bus);
+    if (!bodies) {
+      const limits = { bodyMaxBytes: this.bodyMaxBytes, heldMaxBytes: 2 * this.bodyMaxBytes };
+      bodies = new LargeBodies(bus.nc, this.clock, limits);
+      this.bodies.set(bus, bodies);
+    }
+    return bodies;
   }
 
   private async call(call: RoutedCall, signal: AbortSignal): Promise<Answer> {
+    const over = new AbortController();
+    try {
+      return await this.tries(call, signal, over.signal);
+    } finally {
+      over.abort();
+    }
+  }
+
+  private async tries(call: RoutedCall, signal: AbortSignal, over: AbortSignal): Promise<Answer> {
     const { endpoint, timeoutMs = DEFAULT_TIMEOUT_MS } = call;
     const deadline = deadlineIn(this.clock, timeoutMs);
+    const untilMs = this.clock.monotonicMs() + timeoutMs;
     const patienceMs = Math.max(PATIENCE_MIN_MS, timeoutMs * PATIENCE);
     const open = new Set<Promise<Outcome>>();
     let last: { why: Failure; heard: boolean } | undefined;
@@ -65,7 +106,11 @@ export class RoutedCaller implements Caller {
       const bus = this.choose(turn);
       const done = bus && this.admit(sent, last?.heard ?? true);
       if (bus && done) {
-        const attempt = attemptRouted(bus, call, deadline.leftMs(), ++sent).finally(() => {
+        const attempt = attemptRouted(bus, call, deadline.leftMs(), ++sent, {
+          bodies: this.bodiesOf(bus),
+          untilMs,
+          over,
+        }).finally(() => {
           open.delete(attempt);
           done();
         });

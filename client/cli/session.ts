@@ -1,4 +1,5 @@
 // What one run of the command line holds open: connections on first use, one set for all who ask, closed at the end.
+import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
 import { systemClock } from '../../services/mesh/clock.js';
 import { systemRandom } from '../../services/mesh/random.js';
 import { MassifClient } from '../client.js';
@@ -37,6 +38,7 @@ export class Session {
         random: systemRandom,
         timeoutMs: CONNECT_MS,
         retries: true,
+        bodyMaxBytes: BODY_BYTES_MAX,
       }),
     );
   }

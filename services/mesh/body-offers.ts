@@ -9,7 +9,7 @@ import { errorReply } from './error-reply.js';
 
 export interface Offer {
   readonly reference: BodyReference & { readonly kind: 'chunks' };
-  /** When somebody last fetched from it, on the monotonic clock; 0: nobody yet. */
+  /** When somebody last fetched from it, on the monotonic clock; long ago when nobody did yet. */
   readonly fetchedAtMs: number;
   close(): void;
 }
@@ -21,6 +21,8 @@ interface Held {
 }
 
 const SWEEP_MS = 500;
+/** What is being fetched is not taken away because a link is slow. */
+const IDLE_MS = 5_000;
 
 export class BodyOffers {
   private readonly prefix = createInbox();
@@ -40,11 +42,11 @@ export class BodyOffers {
     return this.bytes;
   }
 
-  /** Open until it is closed, until who fetched it says so, or until `untilMs` of the monotonic clock. */
+  /** Open until it is closed, until who fetched it says so, or from `untilMs` of the monotonic clock on when nobody fetches. */
   offer(bytes: Uint8Array, sha256: string, untilMs: number): Offer {
     this.listen();
     const token = String(++this.tokens);
-    const held: Held = { bytes, untilMs, fetchedAtMs: 0 };
+    const held: Held = { bytes, untilMs, fetchedAtMs: -IDLE_MS };
     this.held.set(token, held);
     this.bytes += bytes.length;
     this.stopSweep ??= this.clock.every(SWEEP_MS, () => this.sweep());
@@ -105,6 +107,7 @@ export class BodyOffers {
 
   private sweep(): void {
     const now = this.clock.monotonicMs();
-    for (const [token, { untilMs }] of this.held) if (now >= untilMs) this.drop(token);
+    for (const [token, { untilMs, fetchedAtMs }] of this.held)
+      if (now >= untilMs && now >= fetchedAtMs + IDLE_MS) this.drop(token);
   }
 }

@@ -265,7 +265,7 @@ export class Call {
   }
 
   private fetchedAt(attempt: Attempt): number {
-    return this.request.large?.fetchedAtMs(this.bodiesOf(attempt)) ?? 0;
+    return this.request.large?.fetchedAtMs(this.bodiesOf(attempt)) ?? -NEVER;
   }
 
   /** True for what is no answer: a step of a pipeline is done, or trouble comes from a step that has no say. */

@@ -81,9 +81,9 @@ export class OutgoingBody {
     return headerLine(headers.body, this.referenceOn(bodies));
   }
 
-  /** When somebody last fetched some of it over this connection; 0: nobody yet. */
+  /** When somebody last fetched some of it over this connection; long ago when nobody did yet. */
   fetchedAtMs(bodies: LargeBodies): number {
-    return this.offers.get(bodies)?.fetchedAtMs ?? 0;
+    return this.offers.get(bodies)?.fetchedAtMs ?? Number.NEGATIVE_INFINITY;
   }
 
   close(): void {

@@ -23,6 +23,7 @@ export interface EngineOptions {
   readonly region: string;
   readonly natsUrl: string;
   readonly threads: number;
+  readonly bodyMaxBytes: number;
   /** An empty folder: onnxruntime looks for external data there when nobody hands it over. */
   readonly workDir: string;
   readonly notePath: string;
@@ -58,7 +59,7 @@ export class EngineHandle {
     readonly options: EngineOptions,
     private readonly events: EngineEvents,
   ) {
-    const { entry, name, workDir, region, natsUrl, threads, notePath } = options;
+    const { entry, name, workDir, region, natsUrl, threads, bodyMaxBytes, notePath } = options;
     this.child = fork(entry, [name], { cwd: workDir, execArgv: [], serialization: 'json' });
     this.pid = this.child.pid ?? 0;
     if (this.pid !== 0) writeFileSync(pidPath(notePath), String(this.pid));
@@ -73,7 +74,7 @@ export class EngineHandle {
     this.child.on('message', (message: EngineMessage) => this.hear(message));
     this.child.once('error', (error) => this.end(`could not be forked: ${error.message}`));
     this.child.once('exit', (code, signal) => this.end(signal ?? `exit code ${code}`));
-    this.tell({ kind: 'start', name, region, natsUrl, threads, notePath });
+    this.tell({ kind: 'start', name, region, natsUrl, threads, bodyMaxBytes, notePath });
   }
 
   get alive(): boolean {

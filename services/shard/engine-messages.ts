@@ -13,6 +13,8 @@ export interface StartOrder {
   readonly natsUrl: string;
   /** Threads of one run; engines of one thread side by side beat one engine with many on small machines. */
   readonly threads: number;
+  /** Of one request or answer. */
+  readonly bodyMaxBytes: number;
   /** Where the engine notes which replica it is about to run, for the host to read when the engine is stuck or dead. */
   readonly notePath: string;
 }

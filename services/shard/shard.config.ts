@@ -2,6 +2,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
 import { type Environment, readEnv } from '../mesh/service-config.js';
 
 export interface ShardConfig {
@@ -14,6 +15,8 @@ export interface ShardConfig {
   /** Requests that a replica of a fast model holds before it answers MAILBOX_FULL. */
   readonly capacityMax: number;
   readonly cacheBytesMax: number;
+  /** Of one request or answer. */
+  readonly bodyMaxBytes: number;
   readonly device: { readonly kind: string; readonly cores: number; readonly memoryBytes: number };
 }
 
@@ -30,6 +33,7 @@ const ShardEnvironment = z.object({
   MASSIF_SHARD_ENGINE_THREADS: wholeFrom(1).default(1),
   MASSIF_SHARD_ENGINE_MIB_MAX: wholeFrom(128).default(4_096),
   MASSIF_SHARD_CAPACITY_MAX: wholeFrom(1).default(512),
+  MASSIF_BODY_MAX_BYTES: wholeFrom(1_024).default(BODY_BYTES_MAX),
   MASSIF_SHARD_CACHE_MIB_MAX: wholeFrom(64).default(32 * 1_024),
 });
 
@@ -41,6 +45,7 @@ export function readShardConfig(env: Environment = process.env): ShardConfig {
     engineRssBytesMax: read.MASSIF_SHARD_ENGINE_MIB_MAX * MIB,
     capacityMax: read.MASSIF_SHARD_CAPACITY_MAX,
     cacheBytesMax: read.MASSIF_SHARD_CACHE_MIB_MAX * MIB,
+    bodyMaxBytes: read.MASSIF_BODY_MAX_BYTES,
     device: { kind: 'cpu', cores: availableParallelism(), memoryBytes: totalmem() },
   });
 }

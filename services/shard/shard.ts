@@ -59,6 +59,7 @@ export class Shard {
         region: mesh.region,
         natsUrl: mesh.natsUrl,
         threads: config.engineThreads,
+        bodyMaxBytes: config.bodyMaxBytes,
         // Engines have a working folder of their own, so what they are told is absolute.
         dir: resolve(mesh.dataDir, 'engines'),
         rssBytesMax: config.engineRssBytesMax,

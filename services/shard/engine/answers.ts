@@ -1,14 +1,18 @@
 // Sends what a replica has to say: results and final errors the short way home to the caller, retryable failures to the router
 // alone, and to each router now and then one message with the outcomes of what it forwarded. Replicas use it, nothing else.
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type Failure, failure } from '../../../contracts/errors.js';
+import { type Failure, toFailure } from '../../../contracts/errors.js';
 import { headers } from '../../../contracts/headers.js';
 import type { Body } from '../../../contracts/infer-body.js';
+import type { TakesLarge } from '../../../contracts/large-body.js';
 import { type Outcome, OUTCOMES_TOKEN, type Outcomes } from '../../../contracts/outcome.js';
 import { isInbox } from '../../../contracts/subjects.js';
 import { errorReply } from '../../mesh/error-reply.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerBlock, headerLine } from '../../mesh/header-block.js';
+import { beginningOf, messageBytesMax } from '../../mesh/large-bodies.js';
+import type { LargeAnswers } from './large-answers.js';
+import type { RunHeaders } from './run-headers.js';
 
 export interface ReturnAddress {
   /** Subject of whoever sent the message: the caller, or a router's inbox and token. */
@@ -16,6 +20,8 @@ export interface ReturnAddress {
   /** The caller's inbox when a router stands between; '' otherwise. */
   readonly caller: string;
   readonly requestId: string;
+  /** How the caller takes an answer that one message does not carry. */
+  readonly takesLarge?: TakesLarge | undefined;
 }
 
 const OK = 200;
@@ -23,8 +29,6 @@ const OUTCOMES_MAX = 4_096;
 // A message wakes the router's process, which on a busy machine takes the core from a caller that has its answer already: one
 // every few milliseconds is enough for breakers and load, and far below the shortest attempt time-out (60 ms).
 const OUTCOMES_EVERY_MS = 3;
-/** Room for the headers of an answer inside the server's payload limit. */
-const HEADER_BYTES_MAX = 1_024;
 
 export class Answers {
   private readonly outcomes = new Map<string, Outcome[]>();
@@ -36,22 +40,28 @@ export class Answers {
     private readonly nc: NatsConnection,
     private readonly replica: string,
     private readonly clock: Pick<Clock, 'after'>,
+    private readonly large: LargeAnswers,
+    /** Hears of every request that was answered, by who sent it. */
+    private readonly answered: (sender: string) => void,
   ) {
     this.replicaLine = headerLine(headers.replica, replica);
   }
 
   result(to: ReturnAddress, body: Body, engineUs: number): void {
-    const limit = (this.nc.info?.max_payload ?? Infinity) - HEADER_BYTES_MAX;
-    if (body.bytes.length > limit) {
-      // publish() would throw, and the caller would wait out its time for nothing.
-      const message = `The answer has ${body.bytes.length} bytes, the bus carries ${limit}.`;
-      this.error(to, failure('TOO_LARGE', message), engineUs);
-      return;
-    }
-    let lines = this.replicaLine;
+    if (body.bytes.length <= messageBytesMax(this.nc)) return this.say(to, body, body.bytes, '', engineUs);
+    // publish() would throw, and the caller would wait out its time for nothing.
+    void this.large.keep(body, to.takesLarge, messageBytesMax(this.nc)).then(
+      (reference) => this.say(to, body, beginningOf(body), headerLine(headers.body, reference), engineUs),
+      (error: unknown) => this.error(to, toFailure(error), engineUs),
+    );
+  }
+
+  private say(to: ReturnAddress, body: Body, bytes: Uint8Array, bodyLine: string, engineUs: number): void {
+    let lines = this.replicaLine + bodyLine;
     if (body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, body.jsonLength);
     if (to.requestId !== '') lines += headerLine(headers.requestId, to.requestId);
-    this.publish(to.caller || to.sender, body.bytes, lines);
+    this.publish(to.caller || to.sender, bytes, lines);
+    this.answered(to.sender);
     if (to.caller !== '') this.note(to.sender, OK, engineUs);
   }
 
@@ -59,6 +69,7 @@ export class Answers {
     const { headers: written, data } = errorReply(error);
     written.set(headers.replica, this.replica);
     if (to.requestId !== '') written.set(headers.requestId, to.requestId);
+    this.answered(to.sender);
     // A retryable failure is the router's business: it asks the next replica, and the caller never hears of this one.
     const alone = to.caller === '' || error.retryable;
     try {
@@ -108,9 +119,12 @@ export class Answers {
 }
 
 /** Where the answers of a message may go; undefined when it names a subject that is no inbox: nothing is published there. */
-export function returnAddress(sender: string, caller: string, requestId: string): ReturnAddress | undefined {
+export function returnAddress(
+  sender: string,
+  { reply: caller, requestId, takesLarge }: Pick<RunHeaders, 'reply' | 'requestId' | 'takesLarge'>,
+): ReturnAddress | undefined {
   if (!isInbox(sender) || (caller !== '' && !isInbox(caller))) return undefined;
-  return { sender, caller, requestId: requestId.slice(0, REQUEST_ID_CHARS_MAX) };
+  return { sender, caller, requestId: requestId.slice(0, REQUEST_ID_CHARS_MAX), takesLarge };
 }
 
 /** Longer ones are cut: an answer's headers have a bound. */

@@ -22,7 +22,7 @@ process.on('message', (message: HostMessage) => {
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
-async function start({ name, natsUrl, threads, notePath }: StartOrder): Promise<void> {
+async function start({ name, region, natsUrl, threads, notePath, bodyMaxBytes }: StartOrder): Promise<void> {
   // Its own connection, so that answers take no detour and the host's loop sees none of them.
   const nc = await connect({
     servers: natsUrl,
@@ -48,6 +48,8 @@ async function start({ name, natsUrl, threads, notePath }: StartOrder): Promise<
     random: systemRandom,
     note,
     threads,
+    region,
+    bodyMaxBytes,
     warming,
   });
   serving = { nc, replicas };

@@ -127,7 +127,7 @@ export class Replica implements Turn {
     } catch (error) {
       return this.reject(sender, toFailure(error));
     }
-    const to = returnAddress(sender, headers.reply, headers.requestId);
+    const to = returnAddress(sender, headers);
     // Nobody to answer, or somebody who wants our answer published where it does not belong.
     if (to === undefined)
       return this.reject(

@@ -4,7 +4,16 @@ import { RequestQueue, type Waiting } from './request-queue.js';
 
 const waiting = (name: string, readAtMs: number, priority = 0, timeoutMs = 1_000): Waiting => ({
   to: { sender: `_INBOX.${name}`, caller: '', requestId: name },
-  headers: { jsonLength: undefined, requestId: name, reply: '', timeoutMs, endpoint: '', priority },
+  headers: {
+    jsonLength: undefined,
+    requestId: name,
+    reply: '',
+    timeoutMs,
+    endpoint: '',
+    priority,
+    body: '',
+    takesLarge: undefined,
+  },
   body: new Uint8Array(),
   readAtMs,
   unreadMsMax: 0,

@@ -18,6 +18,8 @@ test('what a sender writes is read back', () => {
     [headers.endpoint]: 'mnist',
     [headers.attempt]: '2',
     [headers.priority]: '7',
+    [headers.body]: 'object=east/x',
+    [headers.acceptBody]: 'chunks',
   });
   expect(parseRunHeaders(text)).toEqual({
     jsonLength: 97,
@@ -26,6 +28,8 @@ test('what a sender writes is read back', () => {
     timeoutMs: 250,
     endpoint: 'mnist',
     priority: 7,
+    body: 'object=east/x',
+    takesLarge: 'chunks',
   });
 });
 

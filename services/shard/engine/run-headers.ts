@@ -1,6 +1,7 @@
-// Reads the headers of a run message, of which an engine needs six.
+// Reads the headers of a run message, of which an engine needs few.
 import { DEFAULT_TIMEOUT_MS, headers, PRIORITY_MAX, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
 import { failure } from '../../../contracts/errors.js';
+import { readTakesLarge, type TakesLarge } from '../../../contracts/large-body.js';
 import { eachHeader } from '../../mesh/header-block.js';
 
 export interface RunHeaders {
@@ -12,6 +13,9 @@ export interface RunHeaders {
   endpoint: string;
   /** As sent: 0 is the default. */
   priority: number;
+  /** Where the body lies that the message does not carry; '' when it does. */
+  body: string;
+  takesLarge: TakesLarge | undefined;
 }
 
 /** `text` is the header block as it came. Throws BAD_REQUEST for a number that is none. */
@@ -23,6 +27,8 @@ export function parseRunHeaders(text: string): RunHeaders {
     timeoutMs: DEFAULT_TIMEOUT_MS,
     endpoint: '',
     priority: 0,
+    body: '',
+    takesLarge: undefined,
   };
   eachHeader(text, (key, value) => {
     switch (key) {
@@ -40,6 +46,12 @@ export function parseRunHeaders(text: string): RunHeaders {
         return;
       case headers.priority:
         parsed.priority = Math.min(wholeNumber(key, value), PRIORITY_MAX);
+        return;
+      case headers.body:
+        parsed.body = value;
+        return;
+      case headers.acceptBody:
+        parsed.takesLarge = readTakesLarge(value);
         return;
       case headers.endpoint:
         parsed.endpoint = value;

@@ -4,7 +4,6 @@ import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { failure } from '../../../contracts/errors.js';
 import { queues, subjects } from '../../../contracts/subjects.js';
 import type { Clock } from '../../mesh/clock.js';
-import { headerText } from '../../mesh/header-block.js';
 import type { Random } from '../../mesh/random.js';
 import type {
   EngineStatistics,
@@ -13,8 +12,9 @@ import type {
   ReplicaCounters,
   UnloadOrder,
 } from '../engine-messages.js';
-import { Answers } from './answers.js';
+import type { Answers } from './answers.js';
 import { decideCapacity } from './capacity.js';
+import { EngineBodies } from './engine-bodies.js';
 import { LatencyCurve } from './latency-curve.js';
 import { type LoadedModel, loadModel } from './load.js';
 import { Replica } from './replica.js';
@@ -27,6 +27,9 @@ export interface ServedParts {
   readonly random: Random;
   readonly note: RunNote;
   readonly threads: number;
+  readonly region: string;
+  /** Of one body, request or answer. */
+  readonly bodyMaxBytes: number;
   readonly warming: (replica: string) => void;
 }
 
@@ -43,9 +46,11 @@ const RECONNECT_TRIES = 20;
 export class ServedReplicas {
   private readonly served = new Map<string, Served>();
   private readonly loop: RunLoop;
+  private readonly bodies: EngineBodies;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: ServedParts) {
+    this.bodies = new EngineBodies(parts);
     this.loop = new RunLoop(parts.clock, () => this.connected());
   }
 
@@ -104,17 +109,22 @@ export class ServedReplicas {
       blocking: (work) => this.loop.blocking(work),
       warming: () => this.parts.warming(order.replica),
     });
-    const replica = this.replicaOf(order, model);
+    const answers = this.bodies.answersOf(order.replica);
+    const replica = this.replicaOf(order, model, answers);
     const subscription = nc.subscribe(subjects.run(order.replica), {
       queue: queues.replica,
       callback: (error, message) => {
-        if (error === null) replica.accept(message.reply ?? '', headerText(message), message.data);
+        if (error === null)
+          this.bodies.arrived(message, answers, (sender, text, data) => replica.accept(sender, text, data));
       },
     });
     // Without a group: while a replica moves, whichever engine holds the request hears of it.
     const cancels = nc.subscribe(subjects.cancel(order.replica), {
       callback: (error, message) => {
-        if (error === null) replica.forget(message.reply ?? '');
+        if (error !== null) return;
+        const sender = message.reply ?? '';
+        this.bodies.forget(sender);
+        replica.forget(sender);
       },
     });
     this.served.set(order.replica, { replica, subscription, cancels });
@@ -129,7 +139,11 @@ export class ServedReplicas {
     };
   }
 
-  private replicaOf(order: LoadOrder, { session, labels, points, axes, rowItems }: LoadedModel): Replica {
+  private replicaOf(
+    order: LoadOrder,
+    { session, labels, points, axes, rowItems }: LoadedModel,
+    answers: Answers,
+  ): Replica {
     const { version, replica: id, number, capacityMax } = order;
     const capacity = decideCapacity(new LatencyCurve(points).bestRowMs, capacityMax);
     return new Replica(
@@ -138,7 +152,7 @@ export class ServedReplicas {
         session,
         loop: this.loop,
         clock: this.parts.clock,
-        answers: new Answers(this.parts.nc, id, this.parts.clock),
+        answers,
         aboutToRun: () => this.parts.note.about(number),
       },
     );

@@ -10,6 +10,7 @@ import {
   encodeInferRequest,
   type InferResponse,
 } from '../../../contracts/infer-body.js';
+import { BODY_BYTES_MAX } from '../../../contracts/large-body.js';
 import { replicaId } from '../../../contracts/names.js';
 import { subjects } from '../../../contracts/subjects.js';
 import type { Tensor } from '../../../contracts/tensor.js';
@@ -48,7 +49,7 @@ export class DrivenEngine implements AsyncDisposable {
     private readonly dispose: () => Promise<void>,
   ) {}
 
-  static async start(threads = 1): Promise<DrivenEngine> {
+  static async start(threads = 1, bodyMaxBytes = BODY_BYTES_MAX): Promise<DrivenEngine> {
     const dir = await mkdtemp(join(tmpdir(), 'massif-engine-'));
     const nats = await startNats({ dir: join(dir, 'nats'), region: 'east' });
     const workDir = join(dir, 'empty');
@@ -65,6 +66,7 @@ export class DrivenEngine implements AsyncDisposable {
         region: 'east',
         natsUrl: nats.url,
         threads,
+        bodyMaxBytes,
         workDir,
         notePath: join(dir, 'note'),
       },

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { headers as natsHeaders } from '@nats-io/transport-node';
+import { BODY_BYTES_MAX } from '../../../contracts/large-body.js';
 import { buckets, keys } from '../../../contracts/buckets.js';
 import { Heartbeat, type ReplicaReport } from '../../../contracts/heartbeat.js';
 import { headers } from '../../../contracts/headers.js';
@@ -82,6 +83,7 @@ export class HostedShard implements AsyncDisposable {
         engineRssBytesMax: 4e9,
         capacityMax: 64,
         cacheBytesMax: 1e9,
+        bodyMaxBytes: BODY_BYTES_MAX,
         device: { kind: 'cpu', cores: 2, memoryBytes: 1e9 },
       },
       bus: this.bus,
