@@ -24,6 +24,7 @@ export interface EngineOptions {
   readonly natsUrl: string;
   readonly threads: number;
   readonly bodyMaxBytes: number;
+  readonly sequenceBytesMax?: number | undefined;
   /** An empty folder: onnxruntime looks for external data there when nobody hands it over. */
   readonly workDir: string;
   readonly notePath: string;
@@ -59,7 +60,8 @@ export class EngineHandle {
     readonly options: EngineOptions,
     private readonly events: EngineEvents,
   ) {
-    const { entry, name, workDir, region, natsUrl, threads, bodyMaxBytes, notePath } = options;
+    const { entry, name, workDir, region, natsUrl, threads, bodyMaxBytes, notePath, sequenceBytesMax } =
+      options;
     this.child = fork(entry, [name], { cwd: workDir, execArgv: [], serialization: 'json' });
     this.pid = this.child.pid ?? 0;
     if (this.pid !== 0) writeFileSync(pidPath(notePath), String(this.pid));
@@ -74,7 +76,7 @@ export class EngineHandle {
     this.child.on('message', (message: EngineMessage) => this.hear(message));
     this.child.once('error', (error) => this.end(`could not be forked: ${error.message}`));
     this.child.once('exit', (code, signal) => this.end(signal ?? `exit code ${code}`));
-    this.tell({ kind: 'start', name, region, natsUrl, threads, bodyMaxBytes, notePath });
+    this.tell({ kind: 'start', name, region, natsUrl, threads, bodyMaxBytes, notePath, sequenceBytesMax });
   }
 
   get alive(): boolean {
@@ -157,6 +159,12 @@ export class EngineHandle {
     return result;
   }
 
+  /** The last word of a replica that has left; no pong will have it. */
+  private keep(left: ReplicaCounters): void {
+    const others = this.vitals.replicas.filter(({ id }) => id !== left.id);
+    this.vitals = { ...this.vitals, replicas: [...others, left] };
+  }
+
   private hear(message: EngineMessage): void {
     switch (message.kind) {
       case 'started':
@@ -168,6 +176,7 @@ export class EngineHandle {
         this.vitals = message;
         return;
       case 'done':
+        if (message.left) this.keep(message.left);
         return this.calls.get(message.call)?.(message);
       case 'failed':
         return this.calls.get(message.call)?.(failure(message.code, message.message));

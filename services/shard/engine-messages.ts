@@ -1,6 +1,7 @@
 // What a shard's host and its engine processes say to each other over the pipe between parent and child. It never leaves the
 // shard, hence it lies here and not in contracts. Calls go one way (host to engine) and carry a number that the answer repeats.
 import type { ErrorCode } from '../../contracts/errors.js';
+import type { SequenceCounts } from '../../contracts/heartbeat.js';
 import type { TrustPolicy } from '../../contracts/manifest.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
@@ -15,6 +16,8 @@ export interface StartOrder {
   readonly threads: number;
   /** Of one request or answer. */
   readonly bodyMaxBytes: number;
+  /** What the sequences of all its replicas may take; a default when not given. */
+  readonly sequenceBytesMax?: number | undefined;
   /** Where the engine notes which replica it is about to run, for the host to read when the engine is stuck or dead. */
   readonly notePath: string;
 }
@@ -71,6 +74,8 @@ export interface CallDone {
   readonly loaded?: LoadedReport;
   /** When they were asked for. */
   readonly statistics?: readonly EngineStatistics[];
+  /** Of an unload: what the replica counted to its end. */
+  readonly left?: ReplicaCounters;
 }
 
 /** Of one replica; name, version and memory are the host's to say. */
@@ -104,6 +109,8 @@ export interface ReplicaCounters {
   readonly batchMax: number;
   readonly served: number;
   readonly failed: number;
+  /** Of a stateful version. */
+  readonly sequences?: SequenceCounts;
 }
 
 export interface Pong {

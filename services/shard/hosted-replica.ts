@@ -1,5 +1,5 @@
 // One replica as the host knows it, whatever engine it lives in. residents.ts moves it from state to state.
-import type { ReplicaReport, ReplicaState } from '../../contracts/heartbeat.js';
+import type { ReplicaReport, ReplicaState, SequenceCounts } from '../../contracts/heartbeat.js';
 import { type Digest, replicaId } from '../../contracts/names.js';
 import {
   noScheduling,
@@ -17,6 +17,7 @@ export class HostedReplica {
   state: ReplicaState = 'loading';
   reason: string | undefined;
   wanted = true;
+  stateful = false;
   trouble: Trouble = noTrouble;
   /** Where it lives; undefined while it lives nowhere. */
   engine: PooledEngine | undefined;
@@ -32,6 +33,8 @@ export class HostedReplica {
   depart: () => void = () => undefined;
   private servedBefore = 0;
   private failedBefore = 0;
+  private readonly settled = new WeakSet<PooledEngine>();
+  private sequencesBefore = { passivated: 0, lost: 0, handedOver: 0 };
   private last: ReplicaCounters | undefined;
   private counted: EngineStatistics | undefined;
   private countedBefore: EngineStatistics | undefined;
@@ -90,6 +93,19 @@ export class HostedReplica {
     };
   }
 
+  /** An engine is done with its sequences; `died`: those that were open are gone with it. */
+  endedSequences(engine: PooledEngine, died: boolean): void {
+    const ended = engine.handle.latest.replicas.find(({ id }) => id === this.id)?.sequences;
+    if (!ended || this.settled.has(engine)) return;
+    this.settled.add(engine);
+    const { passivated, lost, handedOver } = this.sequencesBefore;
+    this.sequencesBefore = {
+      passivated: passivated + ended.passivated,
+      lost: lost + ended.lost + (died ? ended.open : 0),
+      handedOver: handedOver + ended.handedOver,
+    };
+  }
+
   report(): ReplicaReport {
     this.refresh();
     const { id, model, version, state, epoch, loaded, last, reason } = this;
@@ -105,7 +121,20 @@ export class HostedReplica {
       served: this.servedBefore + (last?.served ?? 0),
       failed: this.failedBefore + (last?.failed ?? 0),
       epoch,
+      ...(this.stateful ? { sequences: this.sequences() } : {}),
       ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  private sequences(): SequenceCounts {
+    const { open = 0, stateBytes = 0, passivated = 0, lost = 0, handedOver = 0 } = this.last?.sequences ?? {};
+    const before = this.sequencesBefore;
+    return {
+      open,
+      stateBytes,
+      passivated: before.passivated + passivated,
+      lost: before.lost + lost,
+      handedOver: before.handedOver + handedOver,
     };
   }
 

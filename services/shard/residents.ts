@@ -93,6 +93,7 @@ export class Residents {
         log.warn('replica.suspect', { replica: replica.id, model: replica.model, why });
       }
       if (replica.engine === undefined || replica.engine.alive) continue;
+      replica.endedSequences(replica.engine, true);
       replica.leftEngine();
       const verdict = afterLoss(replica.trouble, clock.now(), random);
       this.apply(replica, verdict, `its engine ended: ${why}`);
@@ -163,6 +164,7 @@ export class Residents {
   private async loadInto(replica: HostedReplica): Promise<void> {
     const { pool, versionOf, artifactsDir, capacityMax } = this.parts;
     const version = await versionOf(replica.model, replica.version);
+    replica.stateful = version.card.state !== undefined;
     replica.resources = version.resources.map(({ digest }) => digest);
     const { policy } = await this.admitInTurn(version);
     const { runLimitMs } = version.card;
@@ -246,7 +248,11 @@ export class Residents {
   }
 
   private async unload(replica: HostedReplica, engine: PooledEngine): Promise<void> {
-    await engine.handle.unload(replica.id, DRAIN_MS).catch(() => undefined);
+    const died = await engine.handle.unload(replica.id, DRAIN_MS).then(
+      () => false,
+      () => true,
+    );
+    replica.endedSequences(engine, died);
     this.parts.pool.release(engine, replica.number);
   }
 }

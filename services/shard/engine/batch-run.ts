@@ -22,6 +22,8 @@ export interface BatchRunParts {
   /** Undefined: every request runs alone. */
   readonly axes: RowAxes | undefined;
   readonly aboutToRun: () => void;
+  /** What the caller gets of the outputs; a sequence keeps the rest. */
+  readonly seen: (one: Ready, outputs: Tensor[]) => Tensor[];
   readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
   readonly refused: (one: Ready, error: Failure) => void;
   /** After each run that gave its outputs, the callers being answered. */
@@ -112,13 +114,13 @@ export class BatchRun {
 
   private answer(one: Ready, outputs: Tensor[]): void {
     const { request } = one.decoded;
-    const response: InferResponse = {
-      modelName: one.headers.endpoint || this.parts.model,
-      modelVersion: this.parts.label,
-      outputs,
-    };
-    if (request.id !== undefined) response.id = request.id;
     try {
+      const response: InferResponse = {
+        modelName: one.headers.endpoint || this.parts.model,
+        modelVersion: this.parts.label,
+        outputs: this.parts.seen(one, outputs),
+      };
+      if (request.id !== undefined) response.id = request.id;
       this.parts.answered(one, encodeInferResponse(response, request, this.parts.labels));
     } catch (error) {
       this.parts.refused(one, toFailure(error));

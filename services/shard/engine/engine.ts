@@ -22,7 +22,15 @@ process.on('message', (message: HostMessage) => {
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
-async function start({ name, region, natsUrl, threads, notePath, bodyMaxBytes }: StartOrder): Promise<void> {
+async function start({
+  name,
+  region,
+  natsUrl,
+  threads,
+  notePath,
+  bodyMaxBytes,
+  sequenceBytesMax,
+}: StartOrder): Promise<void> {
   // Its own connection, so that answers take no detour and the host's loop sees none of them.
   const nc = await connect({
     servers: natsUrl,
@@ -47,9 +55,10 @@ async function start({ name, region, natsUrl, threads, notePath, bodyMaxBytes }:
     clock: systemClock,
     random: systemRandom,
     note,
-    threads,
     region,
+    threads,
     bodyMaxBytes,
+    sequenceBytesMax,
     warming,
   });
   serving = { nc, replicas };
@@ -67,17 +76,18 @@ async function answer(order: HostCall): Promise<void> {
   if (order.kind === 'stop') process.exit(0);
 }
 
-async function carryOut(order: HostCall): Promise<Pick<CallDone, 'loaded' | 'statistics'>> {
+async function carryOut(order: HostCall): Promise<Pick<CallDone, 'loaded' | 'statistics' | 'left'>> {
   if (serving === undefined)
     throw new Error('an engine is given work only after it said that it has started');
   const { replicas, nc } = serving;
   if (order.kind === 'load') return { loaded: await replicas.load(order) };
   if (order.kind === 'statistics') return { statistics: replicas.statistics() };
-  if (order.kind === 'unload') await replicas.unload(order);
-  else {
-    await replicas.unloadAll(order.drainMs);
-    await nc.flush();
+  if (order.kind === 'unload') {
+    const left = await replicas.unload(order);
+    return left === undefined ? {} : { left };
   }
+  await replicas.unloadAll(order.drainMs);
+  await nc.flush();
   return {};
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readLabels } from '../../../contracts/classification.js';
 import { failure } from '../../../contracts/errors.js';
 import { RESOURCES } from '../../../contracts/manifest.js';
+import { checkState } from '../../../contracts/sequence-state.js';
 import type { Clock } from '../../mesh/clock.js';
 import { checkResources, verifyManifest } from '../../mesh/manifest.js';
 import type { Random } from '../../mesh/random.js';
@@ -30,6 +31,7 @@ export interface LoadedModel extends WarmUpReport {
 export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<LoadedModel> {
   const { version } = order;
   checkSignature(order, parts.clock.now());
+  if (version.card.state) checkState(version.card.state, version);
   const bytes = await readResources(order);
   const model = bytes.get(RESOURCES.model);
   if (model === undefined) throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);

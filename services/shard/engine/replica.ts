@@ -10,12 +10,14 @@ import { BatchRun } from './batch-run.js';
 import { Counts } from './counts.js';
 import type { LatencyPoint } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
+import { peekBodyParameters } from '../../../contracts/body-parameters.js';
 import { levelOf, rankOf } from './rank.js';
 import type { Decoded, Ready, Waiting } from './request-queue.js';
 import { inOrder, type RowAxes, rowsOf, shareKey } from './rows.js';
 import { parseRunHeaders, type RunHeaders } from './run-headers.js';
 import type { RunLoop, Turn } from './run-loop.js';
 import { type LetGo, Scheduler } from './scheduler.js';
+import type { Sequences, StepRunner } from './sequences.js';
 
 export interface ReplicaTraits {
   readonly id: string;
@@ -37,12 +39,14 @@ export interface ReplicaParts {
   readonly loop: RunLoop;
   readonly clock: Pick<Clock, 'monotonicMs' | 'now'>;
   readonly aboutToRun: () => void;
+  /** Of a stateful version. */
+  readonly sequences?: Sequences;
 }
 
 /** Weight of a new batch in the moving average: some tens of batches are remembered. */
 const LATENCY_WEIGHT = 0.1;
 
-export class Replica implements Turn {
+export class Replica implements Turn, StepRunner {
   private readonly scheduler: Scheduler;
   private readonly counts = new Counts();
   private readonly batchRun: BatchRun;
@@ -55,7 +59,7 @@ export class Replica implements Turn {
     readonly traits: ReplicaTraits,
     private readonly parts: ReplicaParts,
   ) {
-    const { session, loop, clock, aboutToRun, answers } = parts;
+    const { session, loop, clock, aboutToRun, answers, sequences } = parts;
     const { id, model, label, axes, points, rowItems } = traits;
     this.latencyMs = points[0]?.runMs ?? 0;
     this.scheduler = new Scheduler({
@@ -75,10 +79,13 @@ export class Replica implements Turn {
       label,
       axes,
       labels: traits.labels,
+      seen: (one, outputs) =>
+        sequences?.seen(one, outputs, one.decoded.request.outputs !== undefined) ?? outputs,
       answered: (one, body) => {
         const heldMs = this.heldMs(one);
         this.counts.answered(heldMs);
         answers.result(one.to, body, heldMs * 1_000);
+        sequences?.answered(one, body, heldMs * 1_000);
       },
       refused: (one, error) => this.refuse(one, error),
       ran: (requests, rows, times) => {
@@ -90,14 +97,23 @@ export class Replica implements Turn {
   }
 
   get inFlight(): number {
-    return this.scheduler.queue.length + this.batch.length;
+    return this.scheduler.queue.length + this.batch.length + (this.parts.sequences?.waiting ?? 0);
   }
 
   counters(): ReplicaCounters {
     const { inFlight, latencyMs } = this;
     const { batchMax } = this.scheduler;
     const { served, refused: failed } = this.counts;
-    return { id: this.traits.id, inFlight, latencyMs, batchMax, served, failed };
+    const sequences = this.parts.sequences?.counters();
+    return {
+      id: this.traits.id,
+      inFlight,
+      latencyMs,
+      batchMax,
+      served,
+      failed,
+      ...(sequences && { sequences }),
+    };
   }
 
   /** Memory is known to the host alone. */
@@ -134,21 +150,49 @@ export class Replica implements Turn {
         sender,
         failure('BAD_REQUEST', 'The reply subjects of a run message must be inboxes.'),
       );
-    if (!this.open) return answers.error(to, this.leaving(), 0);
     const { timeoutMs } = headers;
     const readAtMs = clock.monotonicMs();
     const level = levelOf(headers.priority);
     const rank = rankOf(readAtMs, timeoutMs, level);
     const request = { to, headers, body, readAtMs, unreadMsMax: loop.unreadMsMax, timeoutMs, level, rank };
-    if (!this.hasRoomFor(request)) return;
+    try {
+      if (this.isStep(request)) return this.parts.sequences?.accept(request);
+    } catch (error) {
+      return answers.error(to, toFailure(error), 0);
+    }
+    if (!this.open) return answers.error(to, this.leaving(), 0);
+    if (this.hasRoomFor(request)) this.enqueue(request);
+  }
+
+  room(): void {
+    if (this.inFlight < this.traits.capacity) return;
+    this.counts.full++;
+    throw failure('MAILBOX_FULL', `${this.traits.id} holds ${this.inFlight} requests already.`);
+  }
+
+  enqueue(request: Waiting): void {
     this.scheduler.queue.push(request);
-    loop.wake(this);
+    this.parts.loop.wake(this);
+  }
+
+  /** Its sequences go to other engines; while they do, steps come and are sent after them. */
+  async handOver(late: Promise<void>): Promise<void> {
+    await this.parts.sequences?.handOver(late);
+  }
+
+  /** Of a sequence: by its headers, or by its body for those who send no such headers. */
+  private isStep({ headers, body }: Waiting): boolean {
+    if (!this.parts.sequences) return false;
+    headers.sequence ??= peekBodyParameters(body, headers.jsonLength).sequence;
+    return headers.sequence !== undefined;
   }
 
   /** The caller of a queued request does not want its answer any more; what runs already is answered to nobody. */
   forget(sender: string): void {
-    if (this.scheduler.queue.forget(sender) === undefined) return;
+    const found = this.scheduler.queue.forget(sender);
+    if (found === undefined) return;
     this.counts.cancelled++;
+    this.parts.sequences?.refused(found, failure('UNAVAILABLE', 'The caller gave up.'), 0);
     this.settle();
   }
 
@@ -178,6 +222,7 @@ export class Replica implements Turn {
     // A run cannot be stopped, and its memory must not go away under it.
     if (this.batch.length > 0) await this.empty();
     this.parts.answers.flush();
+    await this.parts.sequences?.close();
     await this.parts.session.release();
   }
 
@@ -220,10 +265,13 @@ export class Replica implements Turn {
     this.refuse(request, error);
   }
 
-  private decode({ body, headers }: Waiting): Decoded {
+  private decode(waiting: Waiting): Decoded {
+    const { body, headers } = waiting;
     const { inputs: specs, outputs } = this.parts.session.declared;
     const { axes } = this.traits;
-    const request = decodeInferRequest(body, headers.jsonLength, specs);
+    const { sequences } = this.parts;
+    const request = decodeInferRequest(body, headers.jsonLength, sequences?.sent(waiting, specs) ?? specs);
+    if (sequences) request.inputs = sequences.complete(waiting, request.inputs);
     checkInputs(request, specs);
     checkOutputs(request, outputs);
     const inputs = inOrder(request.inputs, specs);
@@ -240,6 +288,7 @@ export class Replica implements Turn {
     const heldMs = this.heldMs(one);
     this.counts.failed(heldMs);
     this.parts.answers.error(one.to, error, heldMs * 1_000);
+    this.parts.sequences?.refused(one, error, heldMs * 1_000);
   }
 
   private reject(sender: string, error: Failure): void {

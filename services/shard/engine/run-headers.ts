@@ -1,7 +1,9 @@
 // Reads the headers of a run message, of which an engine needs few.
+import type { Sequence } from '../../../contracts/body-parameters.js';
 import { DEFAULT_TIMEOUT_MS, headers, PRIORITY_MAX, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
 import { failure } from '../../../contracts/errors.js';
 import { readTakesLarge, type TakesLarge } from '../../../contracts/large-body.js';
+import { sequenceInHeaders } from '../../../contracts/sequence.js';
 import { eachHeader } from '../../mesh/header-block.js';
 
 export interface RunHeaders {
@@ -16,6 +18,10 @@ export interface RunHeaders {
   /** Where the body lies that the message does not carry; '' when it does. */
   body: string;
   takesLarge: TakesLarge | undefined;
+  /** The step of a sequence that it is. */
+  sequence?: Sequence | undefined;
+  /** Another engine sent it on already. */
+  hopped?: boolean;
 }
 
 /** `text` is the header block as it came. Throws BAD_REQUEST for a number that is none. */
@@ -30,6 +36,9 @@ export function parseRunHeaders(text: string): RunHeaders {
     body: '',
     takesLarge: undefined,
   };
+  let id: string | undefined;
+  let start: string | undefined;
+  let end: string | undefined;
   eachHeader(text, (key, value) => {
     switch (key) {
       case headers.jsonLength:
@@ -56,9 +65,22 @@ export function parseRunHeaders(text: string): RunHeaders {
       case headers.endpoint:
         parsed.endpoint = value;
         return;
+      case headers.sequence:
+        id = value;
+        return;
+      case headers.sequenceStart:
+        start = value;
+        return;
+      case headers.sequenceEnd:
+        end = value;
+        return;
+      case headers.sequenceHop:
+        parsed.hopped = true;
+        return;
       default:
     }
   });
+  parsed.sequence = sequenceInHeaders(id, start, end);
   return parsed;
 }
 

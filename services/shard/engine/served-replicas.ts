@@ -2,6 +2,7 @@
 // reports as ready is reachable. engine.ts passes the host's calls on to it.
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { failure } from '../../../contracts/errors.js';
+import { initialState } from '../../../contracts/sequence-state.js';
 import { queues, subjects } from '../../../contracts/subjects.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { Random } from '../../mesh/random.js';
@@ -18,6 +19,9 @@ import { EngineBodies } from './engine-bodies.js';
 import { LatencyCurve } from './latency-curve.js';
 import { type LoadedModel, loadModel } from './load.js';
 import { Replica } from './replica.js';
+import { SequenceBudget } from './sequence-budget.js';
+import { SequenceBus } from './sequence-bus.js';
+import { Sequences } from './sequences.js';
 import { RunLoop } from './run-loop.js';
 import type { RunNote } from './run-note.js';
 
@@ -26,10 +30,12 @@ export interface ServedParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly note: RunNote;
-  readonly threads: number;
   readonly region: string;
+  readonly threads: number;
   /** Of one body, request or answer. */
   readonly bodyMaxBytes: number;
+  /** Of all sequences of the engine. */
+  readonly sequenceBytesMax?: number | undefined;
   readonly warming: (replica: string) => void;
 }
 
@@ -42,15 +48,19 @@ interface Served {
 /** A reconnection takes 100 to 200 ms when the server is there. Whoever waits for the answer has a deadline as well. */
 const RECONNECT_MS = 500;
 const RECONNECT_TRIES = 20;
+/** Where the card does not say. */
+const SEQUENCE_IDLE_MS = 60_000;
 
 export class ServedReplicas {
   private readonly served = new Map<string, Served>();
   private readonly loop: RunLoop;
   private readonly bodies: EngineBodies;
+  private readonly budget: SequenceBudget;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: ServedParts) {
     this.bodies = new EngineBodies(parts);
+    this.budget = new SequenceBudget(parts.sequenceBytesMax);
     this.loop = new RunLoop(parts.clock, () => this.connected());
   }
 
@@ -69,14 +79,23 @@ export class ServedReplicas {
     return next;
   }
 
-  async unload({ replica: id, drainMs }: Pick<UnloadOrder, 'replica' | 'drainMs'>): Promise<void> {
+  /** What it counted to its end. */
+  async unload({
+    replica: id,
+    drainMs,
+  }: Pick<UnloadOrder, 'replica' | 'drainMs'>): Promise<ReplicaCounters | undefined> {
     const served = this.served.get(id);
-    if (served === undefined) return;
-    this.served.delete(id);
+    if (served === undefined) return undefined;
+    const late = this.parts.clock.sleep(drainMs);
+    await served.replica.handOver(late);
+    // Somebody else unloads it as well.
+    if (!this.served.delete(id)) return undefined;
+    const last = served.replica.counters();
     // First no new messages (drained: those under way are still delivered), then an end to those that are here.
     await served.subscription.drain().catch(() => undefined);
-    await served.replica.drain(this.parts.clock.sleep(drainMs));
+    await served.replica.drain(late);
     served.cancels.unsubscribe();
+    return last;
   }
 
   async unloadAll(drainMs: number): Promise<void> {
@@ -110,7 +129,9 @@ export class ServedReplicas {
       warming: () => this.parts.warming(order.replica),
     });
     const answers = this.bodies.answersOf(order.replica);
-    const replica = this.replicaOf(order, model, answers);
+    const sequences = this.sequencesOf(order, answers);
+    const replica = this.replicaOf(order, model, answers, sequences);
+    await sequences?.open(replica);
     const subscription = nc.subscribe(subjects.run(order.replica), {
       queue: queues.replica,
       callback: (error, message) => {
@@ -139,10 +160,30 @@ export class ServedReplicas {
     };
   }
 
+  /** Undefined for a version that keeps no state. */
+  private sequencesOf({ version, replica }: LoadOrder, answers: Answers): Sequences | undefined {
+    const { clock, nc, region } = this.parts;
+    const { state, sequenceIdleMs = SEQUENCE_IDLE_MS } = version.card;
+    if (state === undefined) return undefined;
+    return new Sequences({
+      replica,
+      region,
+      declared: state,
+      inputs: version.inputs,
+      initial: initialState(state, version),
+      idleMs: sequenceIdleMs,
+      bus: new SequenceBus(nc, replica, version.model, version.digest),
+      budget: this.budget,
+      clock,
+      answers,
+    });
+  }
+
   private replicaOf(
     order: LoadOrder,
     { session, labels, points, axes, rowItems }: LoadedModel,
     answers: Answers,
+    sequences: Sequences | undefined,
   ): Replica {
     const { version, replica: id, number, capacityMax } = order;
     const capacity = decideCapacity(new LatencyCurve(points).bestRowMs, capacityMax);
@@ -153,6 +194,7 @@ export class ServedReplicas {
         loop: this.loop,
         clock: this.parts.clock,
         answers,
+        ...(sequences && { sequences }),
         aboutToRun: () => this.parts.note.about(number),
       },
     );
