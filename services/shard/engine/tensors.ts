@@ -49,16 +49,23 @@ export function fromRuntime(
   return { name, datatype, shape: dims, data: bits as TensorData };
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
+// Without ignoreBOM it would take a mark at the beginning away.
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function texts(name: string, data: TensorData): string[] {
   return (data as (string | Uint8Array)[]).map((item) => {
-    if (typeof item === 'string') return item;
-    try {
-      return UTF8.decode(item);
-    } catch (cause) {
-      // onnxruntime's strings are C strings of text: other bytes would come out changed.
-      throw failure('BAD_REQUEST', `Input "${name}" has an element that is not UTF-8.`, {}, cause);
-    }
+    const text = typeof item === 'string' ? item : decoded(name, item);
+    // onnxruntime's strings are C strings: what comes after would be lost without a word.
+    if (text.includes('\0'))
+      throw failure('BAD_REQUEST', `Input "${name}" has an element with a NUL, which engines cannot carry.`);
+    return text;
   });
+}
+
+function decoded(name: string, item: Uint8Array): string {
+  try {
+    return UTF8.decode(item);
+  } catch (cause) {
+    throw failure('BAD_REQUEST', `Input "${name}" has an element that is not UTF-8.`, {}, cause);
+  }
 }

@@ -34,6 +34,8 @@ export interface VersionParts {
   readonly label?: string;
   readonly card?: Partial<Card>;
   readonly selftest?: unknown;
+  /** One a line. */
+  readonly labels?: string;
   readonly external?: Readonly<Record<string, Uint8Array>>;
   /** Signs with a key that the policy does not know. */
   readonly strangerKey?: boolean;
@@ -46,6 +48,7 @@ export function signedVersion(onnx: Uint8Array, parts: VersionParts = {}): Signe
     [RESOURCES.model]: onnx,
     [RESOURCES.card]: Buffer.from(JSON.stringify(card)),
     ...external,
+    ...(parts.labels === undefined ? {} : { [RESOURCES.labels]: Buffer.from(parts.labels) }),
     ...(parts.selftest === undefined
       ? {}
       : { [RESOURCES.selftest]: Buffer.from(JSON.stringify(parts.selftest)) }),
