@@ -4,6 +4,12 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '
 import { MassifClient } from './client.js';
 import { connect, type ConnectOptions } from './connect.js';
 
+/** For `ClientsModule.register([{ name: 'MASSIF', customClass: BusClient, options: { url } }])`. */
+export { BusClient, type BusClientOptions, BusMessage } from '../services/mesh/bus-client.js';
+export type { Body } from '../contracts/infer-body.js';
+export { decodeInferResponse, encodeInferRequest } from '../contracts/infer-body.js';
+export { subjects } from '../contracts/subjects.js';
+
 @Module({})
 export class MassifModule implements OnApplicationShutdown {
   /** Connects while the application starts, so that one that cannot reach its models does not become ready. */

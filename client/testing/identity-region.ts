@@ -57,7 +57,7 @@ export class IdentityRegion implements AsyncDisposable {
   private constructor(
     readonly region: string,
     private readonly bus: Bus,
-    private readonly nc: NatsConnection,
+    readonly nc: NatsConnection,
   ) {}
 
   /** The router takes requests and says nothing, as one does that was killed with them in its hands. */
