@@ -5,6 +5,9 @@ import type { Body } from '../contracts/infer-body.js';
 import type { Bus } from '../services/mesh/bus.js';
 import type { Clock } from '../services/mesh/clock.js';
 import { Dispatcher } from '../services/mesh/dispatch.js';
+import { silentLog } from '../services/mesh/log.js';
+import { OrderBook } from '../services/mesh/order-book.js';
+import { OverrideWatch } from '../services/mesh/override-watch.js';
 import type { Random } from '../services/mesh/random.js';
 import { RouteView } from '../services/mesh/route-view.js';
 import type { Answer, Caller, CallOptions } from './caller.js';
@@ -26,6 +29,7 @@ interface Generation {
   readonly buses: readonly Bus[];
   readonly view: RouteView;
   readonly dispatcher: Dispatcher;
+  readonly overrides: OverrideWatch;
 }
 
 const RETIRED_LOOK_MS = 1_000;
@@ -92,12 +96,17 @@ function generation(
   const [first, ...others] = connections.all();
   if (!first) throw failure('UNAVAILABLE', 'No region is connected.');
   const buses: [Bus, ...Bus[]] = [first, ...others];
-  const view = new RouteView({ buses, clock, random });
-  return { buses, view, dispatcher: new Dispatcher({ buses, view, clock, random, retries, bodyMaxBytes }) };
+  const orders = new OrderBook();
+  const places = buses.map((bus) => ({ bus, region: bus.region }));
+  const overrides = new OverrideWatch({ places, book: orders, clock, log: silentLog });
+  const view = new RouteView({ buses, clock, random, orders });
+  const dispatcher = new Dispatcher({ buses, view, clock, random, retries, bodyMaxBytes });
+  return { buses, view, overrides, dispatcher };
 }
 
-function end({ dispatcher, view }: Generation): void {
+function end({ dispatcher, view, overrides }: Generation): void {
   dispatcher.close();
+  overrides.close();
   view.close();
 }
 

@@ -21,6 +21,10 @@ export const subjects = {
   evidence: (region: string) => `massif.evidence.${region}` as const,
   /** Caller -> router: what became of an answer. Queue group `router`. */
   feedback: () => 'massif.feedback' as const,
+  /** Operator -> a router of the region: a signed order into the region's bucket of overrides. */
+  override: (region: string) => `massif.override.${region}` as const,
+  /** Operator -> a router of the region: the orders in force there. */
+  overrides: (region: string) => `massif.overrides.${region}` as const,
   /** Shard -> everybody: what it serves and how loaded it is. */
   heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
   /** Operators, gateways -> shard host: recycle, drain; inspect and statistics. */

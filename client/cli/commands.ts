@@ -11,6 +11,7 @@ import { lineage } from '../commands/lineage.js';
 import { models } from '../commands/models.js';
 import { pipeline } from '../commands/pipeline.js';
 import { pipelines } from '../commands/pipelines.js';
+import { override } from '../commands/override.js';
 import { push } from '../commands/push.js';
 import { status } from '../commands/status.js';
 import { top } from '../commands/top.js';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   endpoints,
   deploy,
   undeploy,
+  override,
   pipelines,
   pipeline,
   models,

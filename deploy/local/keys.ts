@@ -1,5 +1,5 @@
-// The secrets of a mesh on one machine, made on its first start: the trust root, who publishes versions and the policy that says
-// so, and what keeps the gossip of two checkouts apart. Production brings its own; nothing here leaves the folder.
+// The secrets of a mesh on one machine, made on its first start: the trust root, who publishes versions, who gives orders, the
+// policy that says so, and what keeps the gossip of two checkouts apart. Production brings its own; nothing here leaves the folder.
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -31,6 +31,7 @@ export async function prepareKeys(folder: string): Promise<Keys> {
 async function makeTrust(folder: string): Promise<void> {
   const root = newKeyPair('root');
   const publisher = newKeyPair('publisher');
+  const operator = newKeyPair('operator');
   const now = new Date();
   const until = new Date(now);
   until.setUTCFullYear(now.getUTCFullYear() + POLICY_YEARS);
@@ -47,6 +48,15 @@ async function makeTrust(folder: string): Promise<void> {
           notAfter: until.toISOString(),
         },
       ],
+      operators: [
+        {
+          fingerprint: operator.fingerprint,
+          publicKeyPem: operator.publicKeyPem,
+          person: userInfo().username,
+          notBefore: now.toISOString(),
+          notAfter: until.toISOString(),
+        },
+      ],
     },
     privateKeyOf(root.privateKeyPem),
   );
@@ -54,6 +64,7 @@ async function makeTrust(folder: string): Promise<void> {
   await writeSecret(join(folder, TRUST_FILES.rootKey), root.publicKeyPem);
   await writeSecret(join(folder, 'publisher.pem'), publisher.privateKeyPem);
   await writeSecret(join(folder, 'publisher.pub.pem'), publisher.publicKeyPem);
+  await writeSecret(join(folder, 'operator.pem'), operator.privateKeyPem);
   await writeSecret(join(folder, TRUST_FILES.policy), JSON.stringify(policy));
 }
 

@@ -6,12 +6,15 @@ import type { Digest } from '../../contracts/names.js';
 import { PipelineRecord } from '../../contracts/pipeline.js';
 import { EndpointRecord } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
+import type { RoutedEndpoint } from './arm-choice.js';
 import { Breakers } from './breaker.js';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import { Journey } from './journey.js';
 import { KnownRecords } from './known-records.js';
 import { type Log, silentLog } from './log.js';
+import type { OrderBook } from './order-book.js';
+import { underOrders } from './orders-applied.js';
 import type { Random } from './random.js';
 import type { Flight, ReplicaEntry } from './replica-entry.js';
 import { type Decision, route, type RouteRequest, type RouteTable } from './route.js';
@@ -28,6 +31,8 @@ export interface RouteViewOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;
+  /** Orders of safety that overrule the catalog; whoever gives the book follows them. */
+  readonly orders?: OrderBook;
 }
 
 // Freshness is a matter of 1,750 ms; a tenth of a second more or less does not count, and a pass over 10,000 replicas does.
@@ -37,7 +42,7 @@ export class RouteView implements RouteTable {
   readonly region: string;
   /** What Consul says of shards that are silent: false lets the view forget one at once. */
   isAlive: ((shard: string) => boolean | undefined) | undefined;
-  private readonly endpoints: KnownRecords<EndpointRecord>;
+  private readonly endpoints: KnownRecords<RoutedEndpoint>;
   private readonly pipelines: KnownRecords<PipelineRecord>;
   private readonly shards: ShardTable;
   private readonly breakers: Breakers;
@@ -48,10 +53,15 @@ export class RouteView implements RouteTable {
   private loadedOnce = false;
 
   constructor(private readonly options: RouteViewOptions) {
-    const { buses, clock, random } = options;
+    const { buses, clock, random, orders } = options;
     this.region = buses[0].region;
     this.breakers = new Breakers(clock, random);
-    this.endpoints = new KnownRecords(buses.length, 'endpoint.', EndpointRecord);
+    const endpoints = new KnownRecords<RoutedEndpoint>(buses.length, 'endpoint.', EndpointRecord, {
+      shown: orders && ((record) => underOrders(record, orders)),
+      isOlder: ofEarlierEpoch,
+    });
+    this.endpoints = endpoints;
+    if (orders) this.stops.push(orders.onChange(() => endpoints.refresh()));
     this.pipelines = new KnownRecords(buses.length, 'pipeline.', PipelineRecord);
     this.shards = new ShardTable({
       regions: buses.map((bus) => bus.region),
@@ -72,11 +82,11 @@ export class RouteView implements RouteTable {
     return this.loadedOnce;
   }
 
-  endpoint(name: string): EndpointRecord | undefined {
+  endpoint(name: string): RoutedEndpoint | undefined {
     return this.endpoints.get(name);
   }
 
-  allEndpoints(): EndpointRecord[] {
+  allEndpoints(): RoutedEndpoint[] {
     return this.endpoints.all();
   }
 
@@ -206,5 +216,9 @@ export class RouteView implements RouteTable {
     for (const call of this.usableCalls) call();
   }
 }
+
+/** Of the same endpoint: one that was taken away and deployed again has another salt, and its epochs begin anew. */
+const ofEarlierEpoch = (record: EndpointRecord, known: EndpointRecord): boolean =>
+  record.salt === known.salt && (record.epoch ?? 0) < (known.epoch ?? 0);
 
 const decoder = new TextDecoder();

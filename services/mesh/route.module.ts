@@ -1,5 +1,6 @@
 // The one RouteView of a process: router and gateway of an edge process share it by importing this module. Endpoints come from
-// the region's catalog, replicas from heartbeats, and Consul has the say on shards that have fallen silent.
+// the region's catalog, orders of safety from each region's own bucket, replicas from heartbeats, and Consul has the say on shards
+// that have fallen silent.
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { buckets } from '../../contracts/buckets.js';
 import type { Bus } from './bus.js';
@@ -7,33 +8,66 @@ import type { Clock } from './clock.js';
 import type { Discovery } from './discovery.js';
 import { openMirror } from './kv-mirror.js';
 import { errorFields, type Log } from './log.js';
+import { OrderBook } from './order-book.js';
+import { OverrideWatch } from './override-watch.js';
 import type { Random } from './random.js';
 import { RouteView } from './route-view.js';
 import type { MeshConfig } from './service-config.js';
 import { shardLiveness } from './shard-liveness.js';
 import { BUS, CLOCK, DISCOVERY, LOG, MESH_CONFIG, RANDOM } from './tokens.js';
+import { TrustFiles } from './trust-files.js';
 
 const STOP = Symbol('StopRouteView');
 
 @Module({
   providers: [
     { provide: STOP, useFactory: () => new AbortController() },
+    OrderBook,
+    {
+      provide: TrustFiles,
+      inject: [MESH_CONFIG, CLOCK, LOG],
+      useFactory: ({ keysDir }: MeshConfig, clock: Clock, log: Log) =>
+        TrustFiles.open({ dir: keysDir, clock, log }),
+    },
+    {
+      provide: OverrideWatch,
+      inject: [MESH_CONFIG, BUS, OrderBook, TrustFiles, CLOCK, LOG],
+      useFactory: (
+        { regions }: MeshConfig,
+        bus: Bus,
+        book: OrderBook,
+        trust: TrustFiles,
+        clock: Clock,
+        log: Log,
+      ) =>
+        new OverrideWatch({
+          places: regions.map((region) => ({ bus, region })),
+          book,
+          trust,
+          clock,
+          log,
+        }),
+    },
     {
       provide: RouteView,
-      inject: [BUS, CLOCK, RANDOM, LOG, DISCOVERY, MESH_CONFIG, STOP],
+      inject: [BUS, CLOCK, RANDOM, LOG, DISCOVERY, MESH_CONFIG, STOP, OrderBook],
       useFactory: openView,
     },
   ],
-  exports: [RouteView],
+  exports: [RouteView, OrderBook, TrustFiles],
 })
 export class RouteModule implements OnApplicationShutdown {
   constructor(
     @Inject(RouteView) private readonly view: RouteView,
     @Inject(STOP) private readonly stop: AbortController,
+    @Inject(OverrideWatch) private readonly overrides: OverrideWatch,
+    @Inject(TrustFiles) private readonly trust: TrustFiles,
   ) {}
 
   onApplicationShutdown(): void {
     this.stop.abort();
+    this.overrides.close();
+    this.trust.close();
     this.view.close();
   }
 }
@@ -46,12 +80,13 @@ function openView(
   discovery: Discovery,
   config: MeshConfig,
   stop: AbortController,
+  orders: OrderBook,
 ): RouteView {
   // Whoever comes first in a region makes its mirror. The view waits for it by itself, so a home out of reach holds up nobody.
   openMirror(bus, config.homeRegion, buckets.catalog, clock).catch((error: unknown) =>
     log.warn('catalog.mirror.failed', errorFields(error)),
   );
-  const view = new RouteView({ buses: [bus], homeRegion: config.homeRegion, clock, random, log });
+  const view = new RouteView({ buses: [bus], homeRegion: config.homeRegion, clock, random, log, orders });
   view.isAlive = shardLiveness(discovery, config.regions, stop.signal);
   return view;
 }

@@ -9,7 +9,7 @@ import {
 } from 'node:crypto';
 import { failure } from '../../contracts/errors.js';
 
-export type KeyPurpose = 'publisher' | 'root';
+export type KeyPurpose = 'publisher' | 'root' | 'operator';
 
 export interface KeyPair {
   readonly privateKeyPem: string;
@@ -28,9 +28,9 @@ const HASH_OF_CURVE: Readonly<Record<string, SignatureHash>> = {
 
 export function newKeyPair(purpose: KeyPurpose): KeyPair {
   const { privateKey, publicKey } =
-    purpose === 'root'
-      ? generateKeyPairSync('ed25519')
-      : generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    purpose === 'publisher'
+      ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+      : generateKeyPairSync('ed25519');
   return {
     privateKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     publicKeyPem: pemOf(publicKey),

@@ -25,6 +25,8 @@ export interface TrustFilesOptions {
 
 export class TrustFiles implements PolicyReader {
   private keeper: PolicyKeeper | undefined;
+  private read: TrustFiles['documents'];
+  private rootPem = '';
   private complaint = '';
   private stopLooking: () => void = () => undefined;
 
@@ -37,6 +39,11 @@ export class TrustFiles implements PolicyReader {
 
   private constructor(private readonly options: TrustFilesOptions) {}
 
+  /** The two files as they were read last, for those who have none; undefined while they cannot be read. */
+  get documents(): { readonly rootPublicKeyPem: string; readonly policy: Envelope } | undefined {
+    return this.read;
+  }
+
   current(): TrustPolicy {
     if (this.keeper) return this.keeper.current();
     throw failure('UNSIGNED', `No trust root: ${this.complaint}`);
@@ -47,12 +54,16 @@ export class TrustFiles implements PolicyReader {
     const { dir, log } = this.options;
     try {
       // The root key is taken once: another root is another mesh, and asks for a restart.
-      this.keeper ??= new PolicyKeeper(publicKeyOf(await readFile(join(dir, TRUST_FILES.rootKey), 'utf8')));
+      if (!this.keeper) {
+        this.rootPem = await readFile(join(dir, TRUST_FILES.rootKey), 'utf8');
+        this.keeper = new PolicyKeeper(publicKeyOf(this.rootPem));
+      }
       const bytes = await readFile(join(dir, TRUST_FILES.policy));
-      if (
-        this.keeper.offer(Envelope.parse(strictJson(bytes, 'The trust policy', { bytesMax: FILE_BYTES_MAX })))
-      )
+      const policy = Envelope.parse(strictJson(bytes, 'The trust policy', { bytesMax: FILE_BYTES_MAX }));
+      if (this.keeper.offer(policy)) {
+        this.read = { rootPublicKeyPem: this.rootPem, policy };
         log.info('trust.policy', { version: this.keeper.current().version });
+      }
       this.complaint = '';
     } catch (error) {
       const complaint = error instanceof Error ? error.message : String(error);

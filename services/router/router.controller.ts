@@ -1,16 +1,36 @@
-// The router's side door for people: what it would do with a request, and why. Inference itself comes in through door.ts.
-import { Controller, Inject } from '@nestjs/common';
+// The router's side door for people: what it would do with a request, and why; and the region's orders of safety. Inference itself
+// comes in through door.ts.
+import { type BeforeApplicationShutdown, Controller, Inject } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { type Explanation, ExplainRequest } from '../../contracts/explain.js';
+import { type OverrideReply, OverrideRequest, type OverridesReply } from '../../contracts/override.js';
 import { fromSubjectToken } from '../../contracts/names.js';
 import { queues, subjects, wildcards } from '../../contracts/subjects.js';
 import { BusContext } from '../mesh/bus-context.js';
 import { RouteView } from '../mesh/route-view.js';
 import { explain } from './explanation.js';
+import { Overrides } from './overrides.js';
 
 @Controller()
-export class RouterController {
-  constructor(@Inject(RouteView) private readonly view: RouteView) {}
+export class RouterController implements BeforeApplicationShutdown {
+  constructor(
+    @Inject(RouteView) private readonly view: RouteView,
+    @Inject(Overrides) private readonly overrides: Overrides,
+  ) {}
+
+  @MessagePattern(subjects.override('{region}'), { queue: queues.router })
+  override(@Payload({ schema: OverrideRequest }) { envelope }: OverrideRequest): Promise<OverrideReply> {
+    return this.overrides.give(envelope);
+  }
+
+  @MessagePattern(subjects.overrides('{region}'), { queue: queues.router })
+  listOverrides(): OverridesReply {
+    return this.overrides.list();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.overrides.close();
+  }
 
   @MessagePattern(wildcards.explain(), { queue: queues.router })
   explain(

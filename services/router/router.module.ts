@@ -8,12 +8,15 @@ import type { Clock } from '../mesh/clock.js';
 import type { Endpoints } from '../mesh/endpoints.js';
 import type { Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
+import { OrderBook } from '../mesh/order-book.js';
 import { RouteModule } from '../mesh/route.module.js';
 import { RouteView } from '../mesh/route-view.js';
 import type { Metrics } from '../mesh/telemetry.js';
 import { BUS, CLOCK, ENDPOINTS, LOG, METRICS, RANDOM } from '../mesh/tokens.js';
+import { TrustFiles } from '../mesh/trust-files.js';
 import { RouterDoor } from './door.js';
 import { DoorKeeper } from './door-keeper.js';
+import { Overrides } from './overrides.js';
 import { RefusalLog } from './refusal-log.js';
 import { readRouterConfig } from './router.config.js';
 import { RouterController } from './router.controller.js';
@@ -48,6 +51,12 @@ import { RouterController } from './router.controller.js';
             queue: queues.router,
           }),
         }),
+    },
+    {
+      provide: Overrides,
+      inject: [BUS, OrderBook, TrustFiles, CLOCK, RANDOM, LOG],
+      useFactory: (bus: Bus, book: OrderBook, trust: TrustFiles, clock: Clock, random: Random, log: Log) =>
+        new Overrides({ bus, book, trust, clock, random, log }),
     },
     DoorKeeper,
   ],

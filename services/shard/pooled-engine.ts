@@ -123,6 +123,11 @@ export class PooledEngine {
     this.handle.kill();
   }
 
+  /** An order of safety against one who lives here: whatever it runs, it ends now. */
+  execute(): void {
+    this.handle.kill();
+  }
+
   async stop(drainMs: number): Promise<void> {
     this.ending ??= 'expected';
     this.open = false;

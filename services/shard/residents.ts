@@ -7,6 +7,7 @@ import type { ReplicaStatistics } from '../../contracts/statistics.js';
 import { type ErrorCode, toFailure } from '../../contracts/errors.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
+import type { OrderBook } from '../mesh/order-book.js';
 import type { Random } from '../mesh/random.js';
 import type { Admitted } from './admission.js';
 import { askStatistics } from './ask-statistics.js';
@@ -35,20 +36,36 @@ export interface ResidentsParts {
   readonly random: Random;
   readonly log: Log;
   readonly changed: () => void;
+  /** Orders of safety: what they withhold is placed here and does not live here. */
+  readonly orders?: Pick<OrderBook, 'version' | 'kills'> | undefined;
 }
 
 /** What a leaving replica may still finish. */
 const DRAIN_MS = 5_000;
+/** Neighbours of a replica that is to be killed get this long to move to another engine. */
+const KILL_WITHIN_MS = 1_500;
 
 export class Residents {
   private readonly replicas = new Map<Digest, HostedReplica>();
+  private placed: PlacementRecord['versions'] = [];
   private lastNumber = 0;
   private lastAdmission: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: ResidentsParts) {}
 
   want(versions: PlacementRecord['versions']): void {
-    const wanted = new Map(versions.map(({ version, model }) => [version, model]));
+    this.placed = versions;
+    this.review();
+  }
+
+  /** What is placed here, less what orders withhold: also when these change. */
+  review(): void {
+    const { orders } = this.parts;
+    const wanted = new Map(
+      this.placed
+        .filter(({ version }) => orders?.version(version) === undefined)
+        .map(({ version, model }) => [version, model]),
+    );
     for (const [version, model] of wanted) {
       if (this.replicas.has(version)) continue;
       this.replicas.set(version, new HostedReplica(this.parts.shard, ++this.lastNumber, model, version));
@@ -56,6 +73,7 @@ export class Residents {
     for (const replica of this.replicas.values()) {
       replica.wanted = wanted.has(replica.version);
       this.settle(replica);
+      if (orders?.kills(replica.version)) void this.kill(replica);
     }
     this.parts.changed();
   }
@@ -112,6 +130,18 @@ export class Residents {
   async leave(): Promise<void> {
     this.want([]);
     await Promise.all([...this.replicas.values()].map(({ gone }) => gone));
+  }
+
+  /** Ends the engine of a replica, whatever it runs. Who lives there too has moved before, or is brought up anew. */
+  private async kill(replica: HostedReplica): Promise<void> {
+    const { engine } = replica;
+    if (!engine?.alive) return;
+    engine.close();
+    this.parts.log.warn('replica.kill', { replica: replica.id, model: replica.model, pid: engine.pid });
+    const neighbours = [...this.replicas.values()].filter((one) => one !== replica && one.engine === engine);
+    const moved = Promise.all(neighbours.map((one) => this.step(one, () => this.move(one))));
+    if (neighbours.length > 0) await Promise.race([moved, this.parts.clock.sleep(KILL_WITHIN_MS)]);
+    engine.execute();
   }
 
   private settle(replica: HostedReplica): void {

@@ -6,6 +6,8 @@ import { buckets } from '../../contracts/buckets.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Log } from '../mesh/log.js';
+import { OrderBook } from '../mesh/order-book.js';
+import { OverrideWatch } from '../mesh/override-watch.js';
 import type { Random } from '../mesh/random.js';
 import type { MeshConfig } from '../mesh/service-config.js';
 import type { ServiceDefinition } from '../mesh/start.js';
@@ -31,6 +33,19 @@ const SHARD_CONFIG = Symbol('ShardConfig');
       useFactory: ({ keysDir }: MeshConfig, clock: Clock, log: Log) =>
         TrustFiles.open({ dir: keysDir, clock, log }),
     },
+    OrderBook,
+    {
+      provide: OverrideWatch,
+      inject: [MESH_CONFIG, BUS, OrderBook, TrustFiles, CLOCK, LOG],
+      useFactory: (
+        { regions }: MeshConfig,
+        bus: Bus,
+        book: OrderBook,
+        trust: TrustFiles,
+        clock: Clock,
+        log: Log,
+      ) => new OverrideWatch({ places: regions.map((region) => ({ bus, region })), book, trust, clock, log }),
+    },
     {
       provide: ArtifactCache,
       inject: [MESH_CONFIG, SHARD_CONFIG, BUS, LOG],
@@ -51,7 +66,18 @@ const SHARD_CONFIG = Symbol('ShardConfig');
     },
     {
       provide: Shard,
-      inject: [MESH_CONFIG, SHARD_CONFIG, BUS, ArtifactCache, TrustFiles, CLOCK, RANDOM, LOG, METRICS],
+      inject: [
+        MESH_CONFIG,
+        SHARD_CONFIG,
+        BUS,
+        ArtifactCache,
+        TrustFiles,
+        CLOCK,
+        RANDOM,
+        LOG,
+        METRICS,
+        OrderBook,
+      ],
       useFactory: (
         mesh: MeshConfig,
         config: ShardConfig,
@@ -62,8 +88,20 @@ const SHARD_CONFIG = Symbol('ShardConfig');
         random: Random,
         log: Log,
         metrics: Metrics,
+        orders: OrderBook,
       ) =>
-        new Shard({ mesh, config, bus, cache, trust, clock, random, log, observed: shardMetrics(metrics) }),
+        new Shard({
+          mesh,
+          config,
+          bus,
+          cache,
+          trust,
+          clock,
+          random,
+          log,
+          orders,
+          observed: shardMetrics(metrics),
+        }),
     },
   ],
 })
@@ -71,6 +109,7 @@ export class ShardModule implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly shard: Shard,
     @Inject(TrustFiles) private readonly trust: TrustFiles,
+    @Inject(OverrideWatch) private readonly overrides: OverrideWatch,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -78,6 +117,7 @@ export class ShardModule implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.overrides.close();
     await this.shard.stop();
     this.trust.close();
   }

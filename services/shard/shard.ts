@@ -10,6 +10,7 @@ import type { Clock } from '../mesh/clock.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
+import type { OrderBook } from '../mesh/order-book.js';
 import type { Random } from '../mesh/random.js';
 import type { MeshConfig } from '../mesh/service-config.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
@@ -32,6 +33,8 @@ export interface ShardParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Orders of safety; whoever gives the book follows them. */
+  readonly orders?: OrderBook;
   /** Told at every beat. */
   readonly observed: (pulse: Pulse) => void;
 }
@@ -50,7 +53,7 @@ export class Shard {
   private recycling: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: ShardParts) {
-    const { mesh, config, bus, cache, trust, clock, random, log } = parts;
+    const { mesh, config, bus, cache, trust, clock, random, log, orders } = parts;
     const records = new VersionRecords(bus, mesh.homeRegion);
     this.pool = new EnginePool(
       {
@@ -84,7 +87,13 @@ export class Shard {
       random,
       log,
       changed: () => this.heartbeats.changed(),
+      orders,
     });
+    if (orders)
+      this.leaving.signal.addEventListener(
+        'abort',
+        orders.onChange(() => this.residents.review()),
+      );
     this.heartbeats = new Heartbeats(bus, clock, () => this.pulse());
   }
 

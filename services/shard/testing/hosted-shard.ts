@@ -17,6 +17,7 @@ import { type Bus, connectBus } from '../../mesh/bus.js';
 import { systemClock } from '../../mesh/clock.js';
 import { openHomeBuckets } from '../../mesh/kv-mirror.js';
 import { silentLog } from '../../mesh/log.js';
+import { OrderBook } from '../../mesh/order-book.js';
 import { systemRandom } from '../../mesh/random.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { ArtifactCache } from '../artifact-cache.js';
@@ -31,6 +32,7 @@ const NAME = 'shard-east-1';
 
 export class HostedShard implements AsyncDisposable {
   readonly beats: Heartbeat[] = [];
+  readonly orders = new OrderBook();
   private epoch = 0;
   private shard: Shard | undefined;
 
@@ -92,6 +94,7 @@ export class HostedShard implements AsyncDisposable {
       clock: systemClock,
       random: systemRandom,
       log,
+      orders: this.orders,
       observed: () => undefined,
     });
     this.shard.start();

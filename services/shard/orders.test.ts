@@ -1,0 +1,59 @@
+// What a shard does at an order of safety, with real engines: what is withheld is placed here and does not live here.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { OrderAction } from '../../contracts/override.js';
+import type { Tensor } from '../../contracts/tensor.js';
+import { anOrder, ofVersion } from '../mesh/testing/orders.js';
+import { identity } from '../onnx/testing/identity.js';
+import { mlp } from '../onnx/testing/mlp.js';
+import { slow } from '../onnx/testing/slow.js';
+import { HostedShard } from './testing/hosted-shard.js';
+import { signedVersion, type SignedVersion } from './testing/signed-version.js';
+
+let mesh: HostedShard;
+beforeAll(async () => {
+  mesh = await HostedShard.start();
+}, 30_000);
+afterAll(() => mesh[Symbol.asyncDispose]());
+
+const x: Tensor = { name: 'x', datatype: 'FP32', shape: [2], data: Float32Array.of(1, 2) };
+const order = ({ record }: SignedVersion, action: OrderAction) =>
+  mesh.orders.take(
+    { order: anOrder({ target: ofVersion(record.digest), action }), person: 'ada' },
+    Date.now(),
+  );
+
+test('a quarantined version leaves the shard, its neighbours stay, and a lift brings it back', async () => {
+  const bad = signedVersion(identity(), { model: 'bad' });
+  const good = signedVersion(mlp(1), { model: 'good' });
+  await mesh.serve(bad, good);
+  const pid = mesh.pidOf(good);
+  order(bad, 'quarantine');
+  await mesh.until(bad, 'gone');
+  expect(mesh.replica(good)?.state).toBe('ready');
+  expect(mesh.pidOf(good)).toBe(pid);
+  // Placed anew, it stays away all the same.
+  await mesh.place(bad, good);
+  await mesh.until(good, 'ready');
+  expect(mesh.replica(bad)).toBeUndefined();
+  order(bad, 'lift');
+  await mesh.until(bad, 'ready');
+  expect((await mesh.call(bad, [x])).response?.outputs[0]).toMatchObject({ data: x.data });
+}, 60_000);
+
+test('a kill ends the engine in the middle of a run, and its neighbours live on in another', async () => {
+  const busy = signedVersion(slow(), { model: 'busy' });
+  const neighbour = signedVersion(identity(), { model: 'neighbour' });
+  await mesh.serve(busy, neighbour);
+  const pid = mesh.pidOf(busy);
+  expect(mesh.pidOf(neighbour)).toBe(pid);
+  const trips: Tensor = { name: 'n', datatype: 'INT64', shape: [], data: BigInt64Array.of(2_000_000_000n) };
+  const call = mesh.call(busy, [trips], 60_000).catch((error: unknown) => error);
+  order(busy, 'kill');
+  await mesh.until(busy, 'gone');
+  await mesh.until(neighbour, 'ready');
+  expect(mesh.latest?.engines.map((engine) => engine.pid)).not.toContain(pid);
+  expect((await mesh.call(neighbour, [x])).response?.outputs[0]).toMatchObject({ data: x.data });
+  order(busy, 'lift');
+  await mesh.place();
+  void call;
+}, 60_000);
