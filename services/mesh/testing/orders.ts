@@ -1,13 +1,10 @@
-// A trust root with one operator, and orders of theirs: a test names what matters to it.
+// A policy with one operator, and orders of theirs: a test names what matters to it.
 import type { Envelope, TrustPolicy } from '../../../contracts/manifest.js';
 import type { Order, OrderTarget } from '../../../contracts/override.js';
 import { signOrder } from '../order.js';
 import { newKeyPair, privateKeyOf } from '../signing-key.js';
 
-const ROOT = newKeyPair('root');
 const OPERATOR = newKeyPair('operator');
-export const rootKey = privateKeyOf(ROOT.privateKeyPem);
-export const rootPublicKeyPem = ROOT.publicKeyPem;
 export const operatorKey = privateKeyOf(OPERATOR.privateKeyPem);
 
 export const orderPolicy: TrustPolicy = {
