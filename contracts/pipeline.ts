@@ -86,6 +86,20 @@ export const PipelinePlan = PipelineRecord.pick({
 });
 export type PipelinePlan = z.infer<typeof PipelinePlan>;
 
+/** The tensors that a step adds to those of the request. */
+export const madeBy = ({ before, out, after }: PipelineStep): string[] => [
+  ...before.flatMap((one) => Object.values(one.out)),
+  ...Object.values(out),
+  ...after.flatMap((one) => Object.values(one.out)),
+];
+
+/** The tensors that a step looks at, its own among them. */
+export const takenBy = ({ rows, before, in: wiring, after }: PipelineStep): string[] => [
+  ...(rows?.of ?? []),
+  ...[...before, ...after].flatMap((one) => Object.values(one.in)),
+  ...Object.values(wiring),
+];
+
 /** Inputs and outputs in the form that models declare theirs. */
 export function pipelineSignature({ inputs, outputs, tensors }: PipelinePlan): {
   inputs: TensorSpec[];

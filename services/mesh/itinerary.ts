@@ -4,8 +4,6 @@
 import { headers } from '../../contracts/headers.js';
 import { PipelinePlan, type PipelineRecord } from '../../contracts/pipeline.js';
 import { headerLine } from './header-block.js';
-import { Journey } from './journey.js';
-import type { Trip } from './replica-entry.js';
 
 const texts = new WeakMap<PipelineRecord, string>();
 
@@ -21,19 +19,8 @@ export function planText(pipeline: PipelineRecord): string {
 export const itineraryLines = (plan: string, hops: string, step: number): string =>
   headerLine(headers.plan, plan) + headerLine(headers.hops, hops) + headerLine(headers.step, step);
 
-/** The lines for the first step of a journey; nothing for a plain flight. */
-export function linesOf(trip: Trip): string {
-  if (!(trip instanceof Journey)) return '';
-  const { pipeline, hops } = trip.choices;
-  return itineraryLines(planText(pipeline), hops.join(' '), 0);
-}
-
 /** `17` is the token of an attempt, `17-2` that of its step 2. */
 export const stepToken = (token: string, step: number): string => `${token}-${step}`;
-
-/** Where answers come from whoever has it now. */
-export const tokenOf = (trip: Trip, token: string): string =>
-  trip instanceof Journey ? stepToken(token, trip.step) : token;
 
 export function readToken(word: string): { readonly token: string; readonly step: number } {
   const dash = word.indexOf('-');

@@ -4,6 +4,7 @@
 import assert from 'node:assert';
 import { type Failure, inStep } from '../../contracts/errors.js';
 import type { PipelineRecord } from '../../contracts/pipeline.js';
+import { itineraryLines, planText, stepToken } from './itinerary.js';
 import type { Flight, FlightEnd, ReplicaEntry, Trip } from './replica-entry.js';
 import type { StepChoices } from './route.js';
 
@@ -98,3 +99,14 @@ export class Journey implements Trip {
 /** Trouble in words that name the step, where there is one. */
 export const named = (trip: Trip, error: Failure): Failure =>
   trip instanceof Journey ? trip.named(error) : error;
+
+/** The header lines for the first step of a journey; nothing for a plain flight. */
+export function linesOf(trip: Trip): string {
+  if (!(trip instanceof Journey)) return '';
+  const { pipeline, hops } = trip.choices;
+  return itineraryLines(planText(pipeline), hops.join(' '), 0);
+}
+
+/** Where answers come from whoever has it now. */
+export const tokenOf = (trip: Trip, token: string): string =>
+  trip instanceof Journey ? stepToken(token, trip.step) : token;

@@ -2,11 +2,13 @@
 // steps stand in an order in which they can run. Pure; pipelines.ts writes the result. A refusal names the step.
 import { type Failure, failure, inStep } from '../../contracts/errors.js';
 import {
+  madeBy,
   PLAN_BYTES_MAX,
   type PipelinePlan,
   type PipelineSpec,
   type PipelineStep,
   type Processing,
+  takenBy,
   type TensorType,
 } from '../../contracts/pipeline.js';
 import {
@@ -95,21 +97,10 @@ function stuck(
   return inStep(refused(`Steps wait for each other's tensors: ${names}.`), left[0]?.name ?? '');
 }
 
-const madeBy = ({ before, out, after }: PipelineStep): string[] => [
-  ...before.flatMap((one) => Object.values(one.out)),
-  ...Object.values(out),
-  ...after.flatMap((one) => Object.values(one.out)),
-];
-
 /** A tensor that the step takes, that is not there and that it does not make itself. */
 function missing(step: PipelineStep, there: ReadonlySet<string>): string | undefined {
   const own = new Set(madeBy(step));
-  const taken = [
-    ...(step.rows?.of ?? []),
-    ...[...step.before, ...step.after].flatMap((one) => Object.values(one.in)),
-    ...Object.values(step.in),
-  ];
-  return taken.find((name) => !there.has(name) && !own.has(name));
+  return takenBy(step).find((name) => !there.has(name) && !own.has(name));
 }
 
 /** Adds what the step makes to `tensors`. */

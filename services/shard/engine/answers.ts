@@ -1,17 +1,19 @@
 // Sends what a replica has to say: results and final errors the short way home to the caller, retryable failures to the router
 // alone, and to each router now and then one message with the outcomes of what it forwarded. Replicas use it, nothing else.
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type Failure, toFailure } from '../../../contracts/errors.js';
+import { type Failure, failure, inStep, toFailure } from '../../../contracts/errors.js';
 import { headers } from '../../../contracts/headers.js';
 import type { Body } from '../../../contracts/infer-body.js';
 import type { TakesLarge } from '../../../contracts/large-body.js';
 import { type Outcome, OUTCOMES_TOKEN, type Outcomes } from '../../../contracts/outcome.js';
-import { isInbox } from '../../../contracts/subjects.js';
+import { isInbox, subjects } from '../../../contracts/subjects.js';
 import { errorReply } from '../../mesh/error-reply.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerBlock, headerLine } from '../../mesh/header-block.js';
 import { beginningOf, messageBytesMax } from '../../mesh/large-bodies.js';
 import type { LargeAnswers } from './large-answers.js';
+import { itineraryLines, stepToken } from '../../mesh/itinerary.js';
+import type { Itinerary } from './itinerary.js';
 import type { RunHeaders } from './run-headers.js';
 
 export interface ReturnAddress {
@@ -24,6 +26,15 @@ export interface ReturnAddress {
   readonly takesLarge?: TakesLarge | undefined;
 }
 
+/** What goes on to another step. */
+export interface Passage {
+  readonly itinerary: Itinerary;
+  readonly step: number;
+  readonly body: Body;
+  readonly leftMs: number;
+}
+
+const NOTHING = new Uint8Array();
 const OK = 200;
 const OUTCOMES_MAX = 4_096;
 // A message wakes the router's process, which on a busy machine takes the core from a caller that has its answer already: one
@@ -63,6 +74,40 @@ export class Answers {
     this.publish(to.caller || to.sender, bytes, lines);
     this.answered(to.sender);
     if (to.caller !== '') this.note(to.sender, OK, engineUs);
+  }
+
+  /**
+   * On to the replica of another step. Its answers, and word that nobody is there, come to whoever routed, under the token of that
+   * step; the caller's inbox stays what it was. First the sender hears that this step is done.
+   */
+  passOn(to: ReturnAddress, came: RunHeaders, { itinerary, step, body, leftMs }: Passage): void {
+    const { plan, planText, hops, at } = itinerary;
+    let lines =
+      itineraryLines(planText, hops.join(' '), step) +
+      headerLine(headers.endpoint, plan.name) +
+      headerLine(headers.timeoutMs, Math.floor(leftMs));
+    if (body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, body.jsonLength);
+    if (to.requestId !== '') lines += headerLine(headers.requestId, to.requestId);
+    if (to.caller !== '') lines += headerLine(headers.reply, to.caller);
+    if (came.priority !== 0) lines += headerLine(headers.priority, came.priority);
+    if (came.traceparent !== '') lines += headerLine(headers.traceparent, came.traceparent);
+    if (to.takesLarge !== undefined) lines += headerLine(headers.acceptBody, to.takesLarge);
+    const ends = stepToken('', at);
+    if (!to.sender.endsWith(ends))
+      throw failure('BAD_REQUEST', 'The reply subject of a pipeline ends with the number of its step.');
+    const reply = stepToken(to.sender.slice(0, -ends.length), step);
+    const send = (bytes: Uint8Array, bodyLine: string): void => {
+      this.publish(to.sender, NOTHING, this.replicaLine + headerLine(headers.passed, step));
+      this.publish(subjects.run(hops[step] as string), bytes, lines + bodyLine, reply);
+      this.answered(to.sender);
+    };
+    const limit = messageBytesMax(this.nc) - planText.length;
+    if (body.bytes.length <= limit) return send(body.bytes, '');
+    // The engine of the next step fetches it from here, chunk by chunk.
+    void this.large.keep(body, 'chunks', limit).then(
+      (reference) => send(beginningOf(body), headerLine(headers.body, reference)),
+      (error: unknown) => this.error(to, inStep(toFailure(error), plan.steps[at]?.name ?? ''), 0),
+    );
   }
 
   error(to: ReturnAddress, error: Failure, engineUs: number): void {
@@ -109,9 +154,10 @@ export class Answers {
     else this.outcomes.set(prefix, [outcome]);
   }
 
-  private publish(subject: string, bytes: Uint8Array, lines?: string): void {
+  private publish(subject: string, bytes: Uint8Array, lines?: string, reply?: string): void {
+    const options = lines === undefined ? {} : { headers: headerBlock(lines) };
     try {
-      this.nc.publish(subject, bytes, lines === undefined ? {} : { headers: headerBlock(lines) });
+      this.nc.publish(subject, bytes, reply === undefined ? options : { ...options, reply });
     } catch {
       // Closed: the callers see the connection go and ask another replica.
     }

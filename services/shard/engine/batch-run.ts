@@ -1,6 +1,6 @@
 // Runs a batch on a session and gives every caller its own rows. When something about the joint run fails, each request is run
 // by itself: one request's values must not cost the others their answer. scheduler.ts decides what makes a batch.
-import { type Failure, toFailure } from '../../../contracts/errors.js';
+import { type Failure, failure, toFailure } from '../../../contracts/errors.js';
 import { encodeInferResponse, type InferResponse } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
@@ -10,6 +10,8 @@ import type { ModelSession } from './model-session.js';
 import type { Ready } from './request-queue.js';
 import { carriesRows, type RowAxes, SHARED } from './rows.js';
 import type { RunLoop } from './run-loop.js';
+import type { Onward, Stage } from './stage.js';
+import { timeLeft } from './time-left.js';
 
 export interface BatchRunParts {
   readonly session: Pick<ModelSession, 'run'>;
@@ -25,6 +27,8 @@ export interface BatchRunParts {
   /** What the caller gets of the outputs; a sequence keeps the rest. */
   readonly seen: (one: Ready, outputs: Tensor[]) => Tensor[];
   readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
+  /** A step of a pipeline is done. */
+  readonly passedOn: (one: Ready, onward: Onward) => void;
   readonly refused: (one: Ready, error: Failure) => void;
   /** After each run that gave its outputs, the callers being answered. */
   readonly ran: (requests: number, rows: number, times: RunTimes) => void;
@@ -57,9 +61,11 @@ export class BatchRun {
 
   private async runAlone(one: Ready): Promise<boolean> {
     const { clock } = this.parts;
+    const { stage, inputs } = one.decoded;
+    if (stage && stage.runs.length !== 1) return this.runRows(one, stage);
     let outputs: Tensor[];
     try {
-      outputs = await this.blockingRun(one.decoded.inputs);
+      outputs = await this.blockingRun(inputs);
     } catch (error) {
       this.parts.refused(one, toFailure(error));
       return false;
@@ -70,6 +76,29 @@ export class BatchRun {
     const inferMs = ranMs - this.runStartedMs;
     this.parts.ran(1, Math.max(one.decoded.rows, 1), { inputMs: 0, inferMs, outputMs });
     return true;
+  }
+
+  /** A step of a pipeline whose rows run each by itself. Between them the loop reads, and what has no time left goes no further. */
+  private async runRows(one: Ready, stage: Stage): Promise<boolean> {
+    const { clock } = this.parts;
+    const results: Tensor[][] = [];
+    try {
+      for (const inputs of stage.runs) {
+        if (timeLeft(one, clock.monotonicMs()) === 'expired')
+          throw failure(
+            'DEADLINE',
+            `Of ${stage.runs.length} rows ${results.length} ran in the request's time.`,
+          );
+        results.push(await this.blockingRun(inputs));
+        const inferMs = clock.monotonicMs() - this.runStartedMs;
+        this.parts.ran(1, 1, { inputMs: 0, inferMs, outputMs: 0 });
+      }
+      this.parts.passedOn(one, stage.finish(results));
+      return true;
+    } catch (error) {
+      this.parts.refused(one, toFailure(error));
+      return false;
+    }
   }
 
   /** False when nobody was answered. */
@@ -104,6 +133,14 @@ export class BatchRun {
     return true;
   }
 
+  private passOn(one: Ready, stage: Stage, outputs: readonly Tensor[]): void {
+    try {
+      this.parts.passedOn(one, stage.finish([outputs]));
+    } catch (error) {
+      this.parts.refused(one, toFailure(error));
+    }
+  }
+
   /** The library runs in an immediate of its own: until then the loop reads what came, which is no part of the run. */
   private blockingRun(inputs: readonly Tensor[]): Promise<Tensor[]> {
     const { aboutToRun, clock, loop, session } = this.parts;
@@ -113,7 +150,8 @@ export class BatchRun {
   }
 
   private answer(one: Ready, outputs: Tensor[]): void {
-    const { request } = one.decoded;
+    const { request, stage } = one.decoded;
+    if (stage) return this.passOn(one, stage, outputs);
     try {
       const response: InferResponse = {
         modelName: one.headers.endpoint || this.parts.model,

@@ -3,11 +3,13 @@
 import { failure, type Failure, toFailure } from '../../../contracts/errors.js';
 import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contracts/infer-body.js';
 import { isInbox } from '../../../contracts/subjects.js';
+import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { EngineStatistics, ReplicaCounters } from '../engine-messages.js';
 import { type Answers, returnAddress } from './answers.js';
 import { BatchRun } from './batch-run.js';
 import { Counts } from './counts.js';
+import { inStepOf, readItinerary } from './itinerary.js';
 import type { LatencyPoint } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
 import { peekBodyParameters } from '../../../contracts/body-parameters.js';
@@ -18,6 +20,7 @@ import { parseRunHeaders, type RunHeaders } from './run-headers.js';
 import type { RunLoop, Turn } from './run-loop.js';
 import { type LetGo, Scheduler } from './scheduler.js';
 import type { Sequences, StepRunner } from './sequences.js';
+import { type Onward, Stage } from './stage.js';
 
 export interface ReplicaTraits {
   readonly id: string;
@@ -87,6 +90,7 @@ export class Replica implements Turn, StepRunner {
         answers.result(one.to, body, heldMs * 1_000);
         sequences?.answered(one, body, heldMs * 1_000);
       },
+      passedOn: (one, onward) => this.passOn(one, onward),
       refused: (one, error) => this.refuse(one, error),
       ran: (requests, rows, times) => {
         this.counts.ran(times, requests, rows, Math.round(clock.now()));
@@ -158,9 +162,9 @@ export class Replica implements Turn, StepRunner {
     try {
       if (this.isStep(request)) return this.parts.sequences?.accept(request);
     } catch (error) {
-      return answers.error(to, toFailure(error), 0);
+      return answers.error(to, inStepOf(headers, toFailure(error)), 0);
     }
-    if (!this.open) return answers.error(to, this.leaving(), 0);
+    if (!this.open) return answers.error(to, inStepOf(headers, this.leaving()), 0);
     if (this.hasRoomFor(request)) this.enqueue(request);
   }
 
@@ -268,23 +272,48 @@ export class Replica implements Turn, StepRunner {
   private decode(waiting: Waiting): Decoded {
     const { body, headers } = waiting;
     const { inputs: specs, outputs } = this.parts.session.declared;
-    const { axes } = this.traits;
+    if (headers.plan !== '') return this.decodeStage(headers, body);
     const { sequences } = this.parts;
     const request = decodeInferRequest(body, headers.jsonLength, sequences?.sent(waiting, specs) ?? specs);
     if (sequences) request.inputs = sequences.complete(waiting, request.inputs);
     checkInputs(request, specs);
     checkOutputs(request, outputs);
     const inputs = inOrder(request.inputs, specs);
-    const rowAxes = axes?.inputs ?? [];
-    return {
-      request,
-      inputs,
-      rows: axes === undefined ? 0 : rowsOf(inputs, rowAxes),
-      key: shareKey(inputs, rowAxes),
-    };
+    return { request, inputs, ...this.sharing(inputs) };
   }
 
-  private refuse(one: Waiting, error: Failure): void {
+  private decodeStage(headers: RunHeaders, bytes: Uint8Array): Decoded {
+    const { labels } = this.traits;
+    const body = { bytes, jsonLength: headers.jsonLength };
+    const stage = new Stage(readItinerary(headers), body, this.parts.session.declared.inputs, { labels });
+    const { request, runs } = stage;
+    const [inputs = []] = runs;
+    const sharing = this.sharing(inputs);
+    return { request, inputs, stage, ...sharing, rows: runs.length === 1 ? sharing.rows : 0 };
+  }
+
+  private sharing(inputs: readonly Tensor[]): Pick<Decoded, 'rows' | 'key'> {
+    const { axes } = this.traits;
+    const rowAxes = axes?.inputs ?? [];
+    return { rows: axes === undefined ? 0 : rowsOf(inputs, rowAxes), key: shareKey(inputs, rowAxes) };
+  }
+
+  /** To the replica of the next step, or home. */
+  private passOn(one: Ready, onward: Onward): void {
+    const { answers } = this.parts;
+    const heldMs = this.heldMs(one);
+    const { stage } = one.decoded;
+    if (onward.kind === 'home' || !stage) answers.result(one.to, onward.body, heldMs * 1_000);
+    else {
+      const leftMs = one.timeoutMs - heldMs;
+      if (leftMs < 1) throw failure('DEADLINE', 'The request has no time left for the next step.');
+      answers.passOn(one.to, one.headers, { itinerary: stage.itinerary, ...onward, leftMs });
+    }
+    this.counts.answered(heldMs);
+  }
+
+  private refuse(one: Waiting, cause: Failure): void {
+    const error = inStepOf(one.headers, cause);
     const heldMs = this.heldMs(one);
     this.counts.failed(heldMs);
     this.parts.answers.error(one.to, error, heldMs * 1_000);

@@ -4,6 +4,7 @@ import type { InferRequest } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { ReturnAddress } from './answers.js';
 import type { RunHeaders } from './run-headers.js';
+import type { Stage } from './stage.js';
 import type { Held } from './time-left.js';
 
 export interface Decoded {
@@ -14,6 +15,8 @@ export interface Decoded {
   readonly rows: number;
   /** Equal for requests that may share a run. */
   readonly key: string;
+  /** Of a pipeline: what its step does beside the model; `inputs` are those of its first run. */
+  readonly stage?: Stage;
 }
 
 export interface Waiting extends Held {

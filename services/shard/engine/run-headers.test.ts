@@ -20,6 +20,9 @@ test('what a sender writes is read back', () => {
     [headers.priority]: '7',
     [headers.body]: 'object=east/x',
     [headers.acceptBody]: 'chunks',
+    [headers.plan]: '{"name":"p"}',
+    [headers.hops]: 'shard-a_0123456789ab shard-b_0123456789ab',
+    [headers.step]: '1',
   });
   expect(parseRunHeaders(text)).toEqual({
     jsonLength: 97,
@@ -30,6 +33,10 @@ test('what a sender writes is read back', () => {
     priority: 7,
     body: 'object=east/x',
     takesLarge: 'chunks',
+    traceparent: '',
+    plan: '{"name":"p"}',
+    hops: 'shard-a_0123456789ab shard-b_0123456789ab',
+    step: 1,
   });
 });
 

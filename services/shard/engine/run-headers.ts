@@ -22,6 +22,12 @@ export interface RunHeaders {
   sequence?: Sequence | undefined;
   /** Another engine sent it on already. */
   hopped?: boolean;
+  /** As it came; '' when there is none. */
+  traceparent: string;
+  /** Of a pipeline (itinerary.ts); '' for any other request. */
+  plan: string;
+  hops: string;
+  step: number;
 }
 
 /** `text` is the header block as it came. Throws BAD_REQUEST for a number that is none. */
@@ -35,6 +41,10 @@ export function parseRunHeaders(text: string): RunHeaders {
     priority: 0,
     body: '',
     takesLarge: undefined,
+    traceparent: '',
+    plan: '',
+    hops: '',
+    step: 0,
   };
   let id: string | undefined;
   let start: string | undefined;
@@ -76,6 +86,18 @@ export function parseRunHeaders(text: string): RunHeaders {
         return;
       case headers.sequenceHop:
         parsed.hopped = true;
+        return;
+      case headers.traceparent:
+        parsed.traceparent = value;
+        return;
+      case headers.plan:
+        parsed.plan = value;
+        return;
+      case headers.hops:
+        parsed.hops = value;
+        return;
+      case headers.step:
+        parsed.step = wholeNumber(key, value);
         return;
       default:
     }
