@@ -14,6 +14,7 @@ import type { Connections } from './connections.js';
 import { inputTensors } from './input-tensors.js';
 import { processes, type SeenProcess } from './processes.js';
 import { Registry } from './registry.js';
+import { Releases } from './releases.js';
 
 export interface InferOptions {
   /** Opaque key of sticky routing: the same user gets the same version. */
@@ -56,6 +57,7 @@ const EXPLAIN_TIMEOUT_MS = 3_000;
 
 export class MassifClient {
   readonly registry: Registry;
+  readonly releases: Releases;
   private readonly catalog: Catalog;
   private closed = false;
 
@@ -64,6 +66,7 @@ export class MassifClient {
     private readonly caller: Caller,
   ) {
     this.registry = new Registry(connections);
+    this.releases = new Releases(connections);
     this.catalog = new Catalog(connections);
   }
 

@@ -7,6 +7,7 @@ export { type EndpointMetadata, type InferOptions, type InferResult, MassifClien
 export { connect, type ConnectOptions } from './connect.js';
 export type { PushFile, PushOptions } from './push.js';
 export type { Registry } from './registry.js';
+export type { Releases } from './releases.js';
 export type { Explanation } from '../contracts/explain.js';
 export { type ErrorCode, Failure } from '../contracts/errors.js';
 export type { EndpointRecord, VersionRecord } from '../contracts/registry.js';

@@ -52,8 +52,9 @@ export class Registry {
     await this.ask('archive', z.unknown(), query);
   }
 
-  async deploy(request: z.input<typeof DeployRequest>): Promise<DeployReply['endpoint']> {
-    return (await this.ask('deploy', DeployReply, request)).endpoint;
+  /** With other versions than before the reply names the release that brings them. */
+  deploy(request: z.input<typeof DeployRequest>): Promise<DeployReply> {
+    return this.ask('deploy', DeployReply, request);
   }
 
   async undeploy(endpoint: string): Promise<void> {

@@ -16,6 +16,10 @@ export const buckets = {
   uploads: (region: string) => `massif_uploads_${region.replaceAll('-', '_')}`,
   /** Object store, every region: bodies too large for a message, of callers without our library; forgotten after ten minutes. */
   bodies: (region: string) => `massif_bodies_${region.replaceAll('-', '_')}`,
+  /** KV, home region: one record a release, with its plan. */
+  releases: (region: string) => `massif_releases_${region.replaceAll('-', '_')}`,
+  /** KV, home region: the decisions of all releases, one entry each. */
+  journals: (region: string) => `massif_journals_${region.replaceAll('-', '_')}`,
   /** KV, home region: one record a job. */
   jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
   /** Object store, home region: data sets by digest; checkpoints and reports by job. */
@@ -43,6 +47,8 @@ export const keys = {
   armOrder: (endpoint: string, arm: string) => `arm.${keyPart(endpoint)}.${keyPart(arm)}`,
   versionOrder: (version: Digest) => `version.${version}`,
   trust: () => 'trust',
+  release: (id: string) => keyPart(id),
+  journal: (release: string, seq: number) => `${keyPart(release)}.${seq}`,
   job: (id: string) => keyPart(id),
   /** Names in the object store of training. */
   dataset: (digest: Digest) => `data.${digest}`,

@@ -52,6 +52,12 @@ export const ERRORS = {
     grpc: 5,
     fix: 'List the versions with massif models <model>.',
   },
+  RELEASE_UNKNOWN: {
+    retryable: false,
+    http: 404,
+    grpc: 5,
+    fix: 'List the releases with massif release list.',
+  },
   NOT_FOUND: {
     retryable: false,
     http: 404,

@@ -1,6 +1,6 @@
 // The conversation with the registry, and the records it keeps in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
-import { Digest, EndpointName, Label, ModelName } from './names.js';
+import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
 import { Bundle } from './manifest.js';
 import { StateTensor } from './sequence-state.js';
 import { TensorSpec } from './tensor-spec.js';
@@ -75,6 +75,8 @@ export const Variant = z.object({
   weight: z.int().min(0).max(WEIGHT_TOTAL),
   /** Unique in the endpoint; the label when not given. */
   arm: ArmName.optional(),
+  /** Replicas in the regions named, while a release goes replica by replica; the endpoint's number elsewhere. */
+  replicas: z.record(RegionName, z.int().min(0).max(64)).optional(),
 });
 export type Variant = z.infer<typeof Variant>;
 
@@ -116,6 +118,8 @@ export const EndpointRecord = z.object({
   hedgeAfterMs: z.int().min(1).optional(),
   /** A version of it keeps the state of sequences: only then do routers look for one in the body. */
   stateful: z.boolean().optional(),
+  /** The release whose plan this is, and which of its plans. */
+  release: z.object({ id: z.string().max(160), revision: z.int().min(1) }).optional(),
   updatedAt: z.iso.datetime(),
 });
 export type EndpointRecord = z.infer<typeof EndpointRecord>;
@@ -188,7 +192,8 @@ export const DeployRequest = z.object({
   withoutUser: WithoutUser.nullable().optional(),
 });
 export type DeployRequest = z.infer<typeof DeployRequest>;
-export const DeployReply = z.object({ endpoint: EndpointRecord });
+/** With a release the endpoint is as it was: the release loads the new versions first, then switches. */
+export const DeployReply = z.object({ endpoint: EndpointRecord, release: z.string().optional() });
 export type DeployReply = z.infer<typeof DeployReply>;
 
 export const EndpointQuery = z.object({ endpoint: EndpointName });

@@ -2,15 +2,14 @@
 // keeps of each, the journal of every decision, and the conversation about them. Nothing is ignored: a field that cannot be
 // honoured is refused.
 import { z } from 'zod';
+import { Analysis, JudgeInput, JudgeMemory, Verdict } from './analysis.js';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
-import { WEIGHT_TOTAL } from './traffic.js';
+import { ArmName, WEIGHT_TOTAL } from './traffic.js';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** Arms are named in evidence, tables and metrics, so there are few and their names are short. */
-export const ArmName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
 export const ARMS_MAX = 8;
 export const STEPS_MAX = 32;
 
@@ -90,7 +89,25 @@ export const Shadow = z.strictObject({
   maxMs: TimeMs.min(1).default(DAY_MS),
 });
 
-export const Strategy = z.discriminatedUnion('type', [Rolling, BlueGreen, Canary, Experiment, Shadow]);
+/** Load, switch, drain: what `massif deploy` does. Nobody compares anything. */
+export const Immediate = z.strictObject({
+  type: z.literal('immediate'),
+  /** Instead of `to`: several versions, each with its share. */
+  variants: z
+    .array(z.strictObject({ version: VersionWord, weight: Weight, arm: ArmName.optional() }))
+    .max(16)
+    .default([]),
+  keepOldMs: TimeMs.default(0),
+});
+
+export const Strategy = z.discriminatedUnion('type', [
+  Immediate,
+  Rolling,
+  BlueGreen,
+  Canary,
+  Experiment,
+  Shadow,
+]);
 export type Strategy = z.infer<typeof Strategy>;
 
 /** Looked at all the time, also while the release is paused. */
@@ -123,6 +140,8 @@ export const ReleaseSpec = z.strictObject({
   /** The new version; for `ab` the arms name theirs. */
   to: VersionWord.optional(),
   strategy: Strategy,
+  /** What is compared; a canary, an experiment and a shadow have one also when nothing is said. */
+  analysis: Analysis.optional(),
   guards: Guards.prefault({}),
   deadlines: Deadlines.prefault({}),
   resident: Resident.optional(),
@@ -160,6 +179,44 @@ export const ReleasePlan = z.object({
 });
 export type ReleasePlan = z.infer<typeof ReleasePlan>;
 
+/** What holds in one step, and what it takes to leave it forwards. */
+export const CourseStep = z.object({
+  arms: z.array(PlanArm),
+  /** `placed`: replicas are where the arms want them; `time`: minMs; `analysis`: a verdict, not before minMs; `person`: promote. */
+  gate: z.enum(['placed', 'time', 'analysis', 'person']),
+  minMs: TimeMs,
+  maxMs: TimeMs.optional(),
+  pauseAfter: z.boolean().default(false),
+});
+export type CourseStep = z.infer<typeof CourseStep>;
+
+/** The whole way of a release from its spec, versions found and replicas counted: with it the machine needs nothing else. */
+export const ReleaseCourse = z.object({
+  strategy: z.enum(['immediate', 'rolling', 'blueGreen', 'canary', 'ab', 'shadow']),
+  /** What the endpoint served, and what a rollback brings back. */
+  initial: z.array(PlanArm),
+  /** While the new version loads. */
+  loading: z.array(PlanArm),
+  steps: z.array(CourseStep),
+  /** All traffic where it shall be; the old version still loaded. */
+  promoted: z.array(PlanArm),
+  /** Loaded beside what serves when all is over. */
+  resident: z.array(PlanArm),
+  /** The arm that a failing arm's share goes back to; its name outlives the release. */
+  control: ArmName,
+  /** Weight epoch of the endpoint before: what was counted up to it is of other arms. */
+  epochBefore: z.int().min(0),
+  judged: z.object({ analysis: Analysis, baseline: ArmName, candidates: z.array(ArmName) }).optional(),
+  shadow: z.object({ arm: ArmName, share: Weight, minMs: TimeMs, maxMs: TimeMs }).optional(),
+  /** As they were at the start; they move with the promotion and come back with a rollback. Absent: this release moves none. */
+  aliases: z.object({ stable: Digest.optional(), previous: Digest.optional() }).optional(),
+  onInconclusive: z.enum(['hold', 'abort']),
+  /** A hold that nobody ends, ends in a rollback. */
+  holdMs: TimeMs.optional(),
+  keepOldMs: TimeMs,
+});
+export type ReleaseCourse = z.infer<typeof ReleaseCourse>;
+
 export const RELEASE_STATES = [
   'draft',
   'loading',
@@ -178,6 +235,9 @@ export const RELEASE_STATES = [
 export const ReleaseState = z.enum(RELEASE_STATES);
 export type ReleaseState = z.infer<typeof ReleaseState>;
 
+/** `failed` is a release that never came to serve: what it leaves is as it was before. */
+export const ENDED: ReadonlySet<ReleaseState> = new Set(['done', 'rolled_back', 'failed']);
+
 // ---- the journal -----------------------------------------------------------------------------------------------------
 
 /** What somebody or something wanted, or what was seen. The machine takes it or refuses it, and that is the decision. */
@@ -191,6 +251,8 @@ export const ReleaseEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('PASS') }),
   z.object({ type: z.literal('FAIL'), arm: ArmName.optional() }),
   z.object({ type: z.literal('INCONCLUSIVE') }),
+  /** A verdict that moves nothing: written down now and then, and when what it remembers has changed. */
+  z.object({ type: z.literal('LOOKED') }),
   z.object({ type: z.literal('DEADLINE') }),
   z.object({ type: z.literal('BROKEN') }),
   z.object({ type: z.literal('DRAINED') }),
@@ -200,6 +262,10 @@ export const ReleaseEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ABORT') }),
 ]);
 export type ReleaseEvent = z.infer<typeof ReleaseEvent>;
+
+/** A verdict and all that it follows from. */
+export const Judged = z.object({ input: JudgeInput, verdict: Verdict });
+export type Judged = z.infer<typeof Judged>;
 
 export const JournalEntry = z.object({
   release: z.string().max(160),
@@ -214,8 +280,10 @@ export const JournalEntry = z.object({
   /** Index of the step, from 0. */
   step: z.int().min(0),
   plan: ReleasePlan,
+  /** Of the first entry: all that the later ones follow from. */
+  opened: z.object({ spec: ReleaseSpec, course: ReleaseCourse }).optional(),
   /** Counts, thresholds and verdict, where one was given. */
-  evidence: z.unknown().optional(),
+  judged: Judged.optional(),
   /** Version of the code that decided. */
   code: z.string().max(64),
   /** Hash of the entry before; 64 zeros before the first. */
@@ -226,26 +294,46 @@ export const JournalEntry = z.object({
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
 /** Where a release goes on after a restart; `version` tells the machine that wrote it. */
-export const MachineSnapshot = z.object({ version: z.int(), value: ReleaseState, context: z.unknown() });
+export const ReleaseSnapshot = z.object({
+  version: z.int(),
+  value: ReleaseState,
+  context: z.object({
+    step: z.int().min(0),
+    /** Why it is paused; RESUME and PROMOTE go by it. */
+    held: z.enum(['person', 'gate', 'inconclusive']).optional(),
+    /** State that it was paused in. */
+    pausedIn: z.enum(['shadow', 'step']).optional(),
+    winner: ArmName.optional(),
+    /** Arms that failed and gave their share back. */
+    out: z.array(ArmName),
+    /** It never came to serve, so its end is called `failed`. */
+    doomed: z.boolean(),
+  }),
+});
+export type ReleaseSnapshot = z.infer<typeof ReleaseSnapshot>;
 
 export const ReleaseRecord = z.object({
   /** `<endpoint>-<n>`. */
   id: z.string().max(160),
   endpoint: EndpointName,
   model: ModelName,
-  /** As it was written, defaults filled in, versions resolved to digests in `plan` and `compiled`. */
+  /** As it was written, defaults filled in. */
   spec: ReleaseSpec,
+  /** What the spec means for this endpoint, decided once, at the start. */
+  course: ReleaseCourse,
   state: ReleaseState,
   step: z.int().min(0),
-  /** The machine's steps, made from the spec once, at the start. */
-  compiled: z.unknown(),
-  snapshot: MachineSnapshot,
+  snapshot: ReleaseSnapshot,
   plan: ReleasePlan,
-  /** When the state was entered, and when it ends by itself. */
+  /** When the state or the step was entered. */
   enteredAt: z.iso.datetime(),
+  /** When the state ends by itself, one way or the other. */
   deadlineAt: z.iso.datetime().optional(),
   createdAt: z.iso.datetime(),
   owner: z.string(),
+  /** When traffic first went to the new version, and so the first look at it. */
+  startedAt: z.iso.datetime().optional(),
+  memory: JudgeMemory.optional(),
   /** The newest entry of the journal; the record and it are one write. */
   last: JournalEntry,
 });
@@ -275,14 +363,13 @@ export type PromoteOrder = z.infer<typeof PromoteOrder>;
 export const ReleaseReply = z.object({ release: ReleaseRecord });
 export type ReleaseReply = z.infer<typeof ReleaseReply>;
 export const ReleasesReply = z.object({
-  releases: z.array(ReleaseRecord.omit({ compiled: true, snapshot: true })),
+  releases: z.array(ReleaseRecord.omit({ course: true, snapshot: true, last: true })),
 });
 export type ReleasesReply = z.infer<typeof ReleasesReply>;
 
 /** Pages, for a journal may be longer than a message. */
 export const HistoryRequest = z.object({ id: ReleaseId, afterSeq: z.int().min(0).default(0) });
 export type HistoryRequest = z.infer<typeof HistoryRequest>;
-/** `compiled` is what the first entry began with: with it and the entries everything can be decided again. */
 export const HistoryReply = z.object({
   release: ReleaseRecord,
   entries: z.array(JournalEntry).max(500),
@@ -302,6 +389,6 @@ export const ReleaseNotice = z.object({
   from: ReleaseState,
   to: ReleaseState,
   step: z.int(),
-  weights: z.record(z.string(), Weight),
+  arms: z.array(PlanArm.omit({ replicas: true })),
 });
 export type ReleaseNotice = z.infer<typeof ReleaseNotice>;

@@ -2,20 +2,17 @@
 // library loses none; plain callers of one door lose what is said here, kind by kind; a control run without retries must lose some.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectNats } from '@nats-io/transport-node';
 import type { MassifClient } from '../../client/mod.js';
-import { headers } from '../../contracts/headers.js';
-import { decodeInferResponse, encodeInferRequest, readJsonLength } from '../../contracts/infer-body.js';
-import { subjects } from '../../contracts/subjects.js';
 import { root } from '../../deploy/local/root.mjs';
 import { seededRandom } from '../../services/mesh/random.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
+import { clientCall, natsCall, restCall } from '../callers.js';
 import { type DrillMesh, startMesh, stateFileOf } from '../harness.js';
 import { Ledger } from '../ledger.js';
 import { type Caller, openLoop } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
 import { readRunbook, runBlock } from '../runbook.js';
-import { questions, type Question } from '../questions.js';
+import { type Question, questions } from '../questions.js';
 
 const ENDPOINT = 'mlp';
 const DEADLINE_MS = 2_000;
@@ -44,21 +41,30 @@ export const drill: Drill = async (options) => {
   const model = mlp(1);
   await mesh.publish(ENDPOINT, [{ name: 'model.onnx', bytes: model }], SHARDS_PER_REGION);
   const asked = await questions(model, 16);
+  const target = {
+    endpoint: ENDPOINT,
+    timeoutMs: DEADLINE_MS,
+    question: (n: number) => asked[n % asked.length] as Question,
+  };
 
   await using direct = await mesh.client();
   await using routed = await mesh.client({ mode: 'routed' });
   const callers: Caller[] = [
-    { name: 'client', perSecond: 200, call: clientCall(direct, asked) },
-    { name: 'client-routed', perSecond: 20, call: clientCall(routed, asked) },
+    { name: 'client', perSecond: 200, call: clientCall(direct, target) },
+    { name: 'client-routed', perSecond: 20, call: clientCall(routed, target) },
   ];
   const controls: MassifClient[] = [];
   for (const region of mesh.regions) {
     // One near each region, so that whichever shard is killed somebody without retries was about to ask it.
     const control = await mesh.client({ nats: [region.natsUrl], retries: false });
     controls.push(control);
-    callers.push({ name: `control-${region.name}`, perSecond: 60, call: clientCall(control, asked) });
-    callers.push({ name: `nats-${region.name}`, perSecond: 20, call: await natsCall(region.natsUrl, asked) });
-    callers.push({ name: `rest-${region.name}`, perSecond: 20, call: restCall(region.restUrl, asked) });
+    callers.push({ name: `control-${region.name}`, perSecond: 60, call: clientCall(control, target) });
+    callers.push({
+      name: `nats-${region.name}`,
+      perSecond: 20,
+      call: await natsCall(region.natsUrl, target),
+    });
+    callers.push({ name: `rest-${region.name}`, perSecond: 20, call: restCall(region.restUrl, target) });
   }
 
   const ledger = new Ledger();
@@ -163,80 +169,6 @@ export const drill: Drill = async (options) => {
 
 const longest = (accounts: readonly { longestMs: number }[]): number =>
   Math.round(Math.max(...accounts.map((a) => a.longestMs)));
-
-function clientCall(client: MassifClient, asked: readonly Question[]): Caller['call'] {
-  return async (id, n) => {
-    const question = asked[n % asked.length] as Question;
-    const { outputs, attempts } = await client.infer(
-      ENDPOINT,
-      { x: { data: question.input, shape: [1, question.input.length] } },
-      { requestId: id, timeoutMs: DEADLINE_MS },
-    );
-    question.check(outputs['y']?.data);
-    return { attempts };
-  };
-}
-
-/** What any NATS client can do: one request, one answer, no second try. */
-async function natsCall(url: string, asked: readonly Question[]): Promise<Caller['call']> {
-  const nc = await connectNats({
-    servers: url,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 100,
-    noAsyncTraces: true,
-  });
-  const { headers: natsHeaders } = await import('@nats-io/transport-node');
-  return async (id, n) => {
-    const question = asked[n % asked.length] as Question;
-    const body = bodyOf(question);
-    const sent = natsHeaders();
-    sent.set(headers.requestId, id);
-    sent.set(headers.jsonLength, String(body.jsonLength));
-    const reply = await nc.request(subjects.infer(ENDPOINT), body.bytes, {
-      timeout: DEADLINE_MS,
-      headers: sent,
-    });
-    const status = reply.headers?.get(headers.errorStatus);
-    if (status)
-      throw Object.assign(new Error(status), { code: reply.headers?.get(headers.errorCode) ?? status });
-    const jsonLength = readJsonLength(reply.headers?.get(headers.jsonLength), reply.data.length);
-    question.check(decodeInferResponse(reply.data, jsonLength).outputs[0]?.data);
-    return { attempts: 1 };
-  };
-}
-
-function restCall(url: string, asked: readonly Question[]): Caller['call'] {
-  return async (id, n) => {
-    const question = asked[n % asked.length] as Question;
-    const body = bodyOf(question);
-    const reply = await fetch(`${url}/v2/models/${ENDPOINT}/infer`, {
-      method: 'POST',
-      body: body.bytes as Uint8Array<ArrayBuffer>,
-      headers: {
-        'content-type': 'application/octet-stream',
-        [headers.jsonLength]: String(body.jsonLength),
-        [headers.requestId]: id,
-      },
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
-    if (!reply.ok) {
-      const { code } = (await reply.json().catch(() => ({}))) as { code?: string };
-      throw Object.assign(new Error(String(reply.status)), { code: code ?? String(reply.status) });
-    }
-    const answer = new Uint8Array(await reply.arrayBuffer());
-    const jsonLength = readJsonLength(reply.headers.get(headers.jsonLength) ?? undefined, answer.length);
-    question.check(decodeInferResponse(answer, jsonLength).outputs[0]?.data);
-    return { attempts: 1 };
-  };
-}
-
-function bodyOf(question: Question) {
-  return encodeInferRequest({
-    parameters: {},
-    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, question.input.length], data: question.input }],
-    binaryOutput: true,
-  });
-}
 
 function runbookEnv(mesh: DrillMesh): NodeJS.ProcessEnv {
   return { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };

@@ -13,6 +13,7 @@ import { pipeline } from '../commands/pipeline.js';
 import { pipelines } from '../commands/pipelines.js';
 import { override } from '../commands/override.js';
 import { push } from '../commands/push.js';
+import { release } from '../commands/release.js';
 import { status } from '../commands/status.js';
 import { top } from '../commands/top.js';
 import { train } from '../commands/train.js';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   override,
   pipelines,
   pipeline,
+  release,
   models,
   push,
   train,

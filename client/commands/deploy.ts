@@ -12,7 +12,9 @@ import {
   UsageError,
   wholeNumber,
 } from '../cli/command.js';
+import { stateText } from '../release-text.js';
 import { endpointTable } from './endpoints.js';
+import { followRelease, succeeded } from './follow-release.js';
 
 const PERCENT = WEIGHT_TOTAL / 100;
 
@@ -28,6 +30,7 @@ export const deploy: Command = {
   --by-user                  the user decides the variant; a call without Massif-User is refused
   --traffic FILE             JSON with any of rules, experiment, shadow, withoutUser (docs/routing.md)
   --timeout MS               for calls that bring no deadline of their own (10000)
+  --no-wait                  does not wait until other versions than before are loaded, switched to and drained
   --hedge MS                 ask a second replica after this time; not at all when absent`,
   options: {
     model: { type: 'string' },
@@ -37,16 +40,16 @@ export const deploy: Command = {
     traffic: { type: 'string' },
     timeout: { type: 'string' },
     hedge: { type: 'string' },
+    'no-wait': { type: 'boolean' },
   },
-  async run({ args, values, client, out }: Invocation) {
+  async run({ args, values, client, out, clock, signal }: Invocation) {
     const endpoint = argument(args, 0, 'ENDPOINT');
     const replicasPerRegion = wholeNumber(values, 'replicas');
     const timeoutMs = wholeNumber(values, 'timeout');
     const hedgeAfterMs = wholeNumber(values, 'hedge');
     const traffic = await readTraffic(text(values, 'traffic'));
-    const record = await (
-      await client('routed')
-    ).registry.deploy({
+    const massif = await client('routed');
+    const { endpoint: record, release } = await massif.registry.deploy({
       endpoint,
       model: text(values, 'model') ?? endpoint,
       variants: texts(values, 'variant').map(readVariant),
@@ -56,7 +59,19 @@ export const deploy: Command = {
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
     });
-    out.show(record, () => endpointTable([record]));
+    if (release === undefined || values['no-wait'] === true)
+      return out.show(release === undefined ? record : { ...record, release }, () =>
+        [
+          endpointTable([record]),
+          ...(release === undefined ? [] : [`the release ${release} brings the rest`]),
+        ].join('\n'),
+      );
+    const ended = await followRelease({ clock, signal, out }, massif.releases, release);
+    const [after = record] = (await massif.registry.endpoints()).filter(({ name }) => name === endpoint);
+    out.show({ ...after, release }, () =>
+      succeeded(ended) ? endpointTable([after]) : `${stateText(ended)}\n\n${endpointTable([after])}`,
+    );
+    return succeeded(ended) ? 0 : 1;
   },
 };
 

@@ -1,13 +1,14 @@
 // Measures and logs one verb of the registry: how long, with which outcome, for which request. The controller wraps every call in
 // it, so that the verbs themselves say nothing of metrics.
 import { toFailure } from '../../contracts/errors.js';
-import type { RegistryVerb } from '../../contracts/subjects.js';
+import type { RegistryVerb, ReleaseVerb } from '../../contracts/subjects.js';
 import type { BusContext } from '../mesh/bus-context.js';
 import type { Log, LogFields } from '../mesh/log.js';
 import type { Metrics } from '../mesh/telemetry.js';
 
 /** Reads are asked all the time by consoles and scripts; a line each would bury the changes. */
-const CHANGES: ReadonlySet<RegistryVerb> = new Set([
+type Verb = RegistryVerb | `release.${ReleaseVerb}`;
+const CHANGES: ReadonlySet<Verb> = new Set<Verb>([
   'push',
   'alias',
   'deploy',
@@ -15,6 +16,11 @@ const CHANGES: ReadonlySet<RegistryVerb> = new Set([
   'archive',
   'pipeline',
   'withdraw',
+  'release.apply',
+  'release.pause',
+  'release.resume',
+  'release.promote',
+  'release.abort',
 ]);
 
 export class Answered {
@@ -31,7 +37,7 @@ export class Answered {
   }
 
   async run<T>(
-    verb: RegistryVerb,
+    verb: Verb,
     context: Pick<BusContext, 'elapsedMs' | 'requestId'>,
     fields: LogFields,
     work: () => Promise<T>,

@@ -22,11 +22,18 @@ import type { Clock } from '../mesh/clock.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from './bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
+import { checkTraffic } from './check-traffic.js';
 import { decideEndpoint } from './endpoint.js';
 import { lineageOf } from './lineage.js';
 import { checkDependents, checkUnused } from './pipeline-users.js';
 import type { Wanting } from './placer.js';
+import type { CourseInputs } from './release/course-arms.js';
 import { byLabel, type ModelEntry, newestFirst, resolveVersion } from './resolve.js';
+
+interface Aliases {
+  stable?: Digest;
+  previous?: Digest;
+}
 
 export interface CatalogParts {
   readonly log: BucketLog;
@@ -86,23 +93,71 @@ export class Catalog {
     });
   }
 
+  /** At once: for a new endpoint, or where no version comes or goes. Others come by a release (release/releases.ts). */
   deploy(request: DeployRequest): Promise<DeployReply> {
-    const { log, state, clock, random } = this.parts;
-    const freshSalt = Math.floor(random() * 2 ** 48).toString(36);
-    return log.transact(() => {
-      const current = state.endpoints.get(request.endpoint);
-      const entry = state.model(request.model);
-      const endpoint = decideEndpoint(request, {
-        current,
-        resolve: (version) => resolveVersion(entry, version),
-        nowMs: clock.now(),
-        others: state.endpoints.values(),
-        freshSalt,
-      });
-      checkDependents(endpoint, state);
-      const result = { endpoint };
-      return { change: { key: keys.endpoint(endpoint.name), value: endpoint }, result };
+    return this.parts.log.transact(() => {
+      const endpoint = this.decided(request);
+      return { change: { key: keys.endpoint(endpoint.name), value: endpoint }, result: { endpoint } };
     });
+  }
+
+  /** What the endpoint would become. */
+  async decide(request: DeployRequest): Promise<EndpointRecord> {
+    await this.parts.log.refresh();
+    return this.decided(request);
+  }
+
+  /** All of the request but its versions and shares. */
+  settings(request: DeployRequest): Promise<void> {
+    return this.parts.log.transact(() => {
+      const current = this.parts.state.endpoints.get(request.endpoint);
+      if (!current) return { result: undefined };
+      const { variants, epoch, table, release } = current;
+      const { epoch: _epoch, table: _table, ...settings } = this.decided(request);
+      const value: EndpointRecord = {
+        ...settings,
+        variants,
+        ...(epoch !== undefined && { epoch }),
+        ...(table && { table }),
+        ...(release && { release }),
+      };
+      checkTraffic(value, this.parts.state.endpoints.values());
+      return { change: { key: keys.endpoint(value.name), value }, result: undefined };
+    });
+  }
+
+  async endpoint(name: string): Promise<EndpointRecord | undefined> {
+    await this.parts.log.refresh();
+    return this.parts.state.endpoints.get(name);
+  }
+
+  /** What the course of a release follows from, beside its spec. */
+  async releaseInputs(name: string): Promise<Omit<CourseInputs, 'regions'> & { aliases: Aliases }> {
+    await this.parts.log.refresh();
+    const endpoint = this.parts.state.endpoints.get(name);
+    if (!endpoint) throw failure('ENDPOINT_UNKNOWN', `There is no endpoint "${name}".`, { endpoint: name });
+    const entry = this.parts.state.model(endpoint.model);
+    const [stable, previous] = [entry.aliases.get('stable'), entry.aliases.get('previous')];
+    return {
+      endpoint,
+      resolve: (word) => resolveVersion(entry, word === 'latest' ? newestOf(entry)?.digest : word),
+      newest: usableOf(entry),
+      aliases: { ...(stable && { stable }), ...(previous && { previous }) },
+    };
+  }
+
+  private decided(request: DeployRequest): EndpointRecord {
+    const { state, clock, random } = this.parts;
+    const entry = state.model(request.model);
+    const endpoint = decideEndpoint(request, {
+      current: state.endpoints.get(request.endpoint),
+      resolve: (version) => resolveVersion(entry, version),
+      nowMs: clock.now(),
+      others: state.endpoints.values(),
+      freshSalt: Math.floor(random() * 2 ** 48).toString(36),
+    });
+    checkDependents(endpoint, state);
+    return endpoint;
   }
 
   undeploy({ endpoint: name }: EndpointQuery): Promise<DeployReply> {
@@ -142,6 +197,10 @@ export class Catalog {
     return { endpoints: state.endpoints.values(), sizeOf, revision: log.revision };
   }
 }
+
+const usableOf = (entry: ModelEntry): VersionRecord[] =>
+  newestFirst(entry.versions.values()).filter(({ state }) => state !== 'archived');
+const newestOf = (entry: ModelEntry): VersionRecord | undefined => usableOf(entry)[0];
 
 function summaryOf(entry: ModelEntry, archived: boolean): ModelsReply['models'][number] {
   const listed = newestFirst(entry.versions.values()).filter((one) => archived || one.state === 'live');

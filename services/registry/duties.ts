@@ -1,13 +1,15 @@
-// What the leading registry does beside answering: places, replicates, sweeps. Every duty ends with the signal.
+// What the leading registry does beside answering: places, conducts releases, replicates, sweeps. Every duty ends with the signal.
 import { UPLOAD_TTL_MS } from '../../contracts/buckets.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Placer } from './placer.js';
+import type { Conductor } from './release/conductor.js';
 import type { Replicator } from './replicator.js';
 import type { Sweeper } from './sweeper.js';
 
 export interface DutiesParts {
   readonly placer: () => Placer;
+  readonly conductor: () => Conductor;
   readonly replicator: Replicator;
   readonly sweeper: Sweeper;
   readonly clock: Clock;
@@ -16,20 +18,29 @@ export interface DutiesParts {
 
 export class Duties {
   private placer: Placer | undefined;
+  private conductor: Conductor | undefined;
 
   constructor(private readonly parts: DutiesParts) {}
 
   /** Endpoints or versions changed. */
   nudge(): void {
     this.placer?.nudge();
+    this.conductor?.nudge();
     this.parts.replicator.nudge();
   }
 
   begin(epoch: number, signal: AbortSignal): Promise<void>[] {
-    // Every term has a placer of its own: what an earlier one heard is old.
+    // Every term has a placer and a conductor of its own: what an earlier one heard is old.
     const placer = this.parts.placer();
     this.placer = placer;
-    return [placer.run(epoch, signal), this.parts.replicator.run(signal), this.sweep(signal)];
+    const conductor = this.parts.conductor();
+    this.conductor = conductor;
+    return [
+      placer.run(epoch, signal),
+      conductor.run(epoch, signal),
+      this.parts.replicator.run(signal),
+      this.sweep(signal),
+    ];
   }
 
   private async sweep(signal: AbortSignal): Promise<void> {

@@ -53,7 +53,7 @@ export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): 
 }
 
 /** What was counted under other weights or other arms must not be mixed with what comes. */
-function nextEpoch(current: EndpointRecord | undefined, variants: readonly Variant[]): number {
+export function nextEpoch(current: EndpointRecord | undefined, variants: readonly Variant[]): number {
   if (!current) return 1;
   const epoch = current.epoch ?? 0;
   const same =

@@ -25,7 +25,7 @@ export function place(
   current: Placements,
   sizeOf: SizeOf = () => undefined,
 ): Placing {
-  const wanted = wantedVersions(endpoints);
+  const all = [...endpoints];
   const placements = new Map(current);
   const unplaced: (PlacedVersion & { region: string })[] = [];
   for (const region of new Set(shards.map((shard) => shard.region))) {
@@ -36,7 +36,9 @@ export function place(
     // An empty list, or a shard that comes back would take away what lies elsewhere by now.
     for (const shard of members) if (shard.state === 'gone') placements.set(shard.id, []);
     const live = members.filter((shard) => shard.state !== 'gone').map((shard) => new Holding(shard, sizeOf));
-    placeRegion(wanted, live, current, ({ model, version }) => unplaced.push({ model, version, region }));
+    placeRegion(wantedVersions(all, region), live, current, ({ model, version }) =>
+      unplaced.push({ model, version, region }),
+    );
     for (const member of live) placements.set(member.shard.id, member.list());
   }
   return { placements, unplaced };
@@ -44,15 +46,20 @@ export function place(
 
 interface Wanted extends PlacedVersion {
   readonly replicas: number;
+  /** A version that comes beside it, replica by replica: where that one lies this one leaves first. */
+  readonly yieldsTo: Digest | undefined;
 }
 
 /** Every variant counts, also one of weight 0: it stays resident so that going back to it is a change of weights alone. */
-function wantedVersions(endpoints: Iterable<EndpointRecord>): Wanted[] {
+function wantedVersions(endpoints: readonly EndpointRecord[], region: string): Wanted[] {
   const wanted = new Map<Digest, Wanted>();
   for (const { model, variants, replicasPerRegion } of endpoints)
-    for (const { version } of variants) {
-      const replicas = Math.max(wanted.get(version)?.replicas ?? 0, replicasPerRegion);
-      wanted.set(version, { model, version, replicas });
+    for (const variant of variants) {
+      const { version } = variant;
+      const asked = variant.replicas?.[region] ?? replicasPerRegion;
+      const replicas = Math.max(wanted.get(version)?.replicas ?? 0, asked);
+      const yieldsTo = variants.find((other) => other.replicas !== undefined && other.version !== version);
+      wanted.set(version, { model, version, replicas, yieldsTo: variant.replicas && yieldsTo?.version });
     }
   return [...wanted.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
 }
@@ -69,7 +76,7 @@ function placeRegion(
   // First what stays, for all versions, so that the load is known before anything new is placed.
   for (const version of wanted) {
     const holding = holders.get(version.version) ?? [];
-    const staying = bestFirst(version.version, holding.filter(isOpen)).slice(0, version.replicas);
+    const staying = bestFirst(version, holding.filter(isOpen)).slice(0, version.replicas);
     const leaving = holding.filter((member) => !isOpen(member));
     for (const member of [...staying, ...leaving]) member.add(version);
     const count = Math.min(version.replicas, open.length) - staying.length;
@@ -103,11 +110,12 @@ function holdersNow(members: readonly Holding[], current: Placements): Map<Diges
   return holders;
 }
 
-/** Of two that hold a version the one that serves it stays. */
-function bestFirst(version: Digest, holders: readonly Holding[]): readonly Holding[] {
+/** Of two that hold a version the one that serves it stays; where its successor is ready, it goes. */
+function bestFirst({ version, yieldsTo }: Wanted, holders: readonly Holding[]): readonly Holding[] {
   if (holders.length < 2) return holders;
   const hash = murmur3(version);
-  const serves = (member: Holding) => (member.shard.ready.has(version) ? 1 : 0);
+  const serves = ({ shard }: Holding): number =>
+    (shard.ready.has(version) ? 2 : 0) - (yieldsTo !== undefined && shard.ready.has(yieldsTo) ? 1 : 0);
   return [...holders].sort((a, b) => serves(b) - serves(a) || score(hash, b.hash) - score(hash, a.hash));
 }
 

@@ -21,6 +21,7 @@ import type { BusExtras } from '../mesh/bus-transport.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
 import { Pusher } from './push.js';
+import { Releases } from './release/releases.js';
 
 const shared: BusExtras = { queue: queues.registry };
 // Each waits with its model's bytes on the server and its turn in the pusher; more than this are told to come later.
@@ -31,6 +32,7 @@ export class RegistryController {
   constructor(
     private readonly catalog: Catalog,
     private readonly pusher: Pusher,
+    private readonly releases: Releases,
     private readonly answered: Answered,
   ) {}
 
@@ -76,7 +78,7 @@ export class RegistryController {
   ): Promise<DeployReply> {
     const { endpoint, model, variants } = request;
     return this.answered.run('deploy', context, { endpoint, model, variants }, () =>
-      this.catalog.deploy(request),
+      this.releases.deploy(request),
     );
   }
 
@@ -85,7 +87,7 @@ export class RegistryController {
     @Payload({ schema: EndpointQuery }) query: EndpointQuery,
     @Ctx() context: BusContext,
   ): Promise<DeployReply> {
-    return this.answered.run('undeploy', context, query, () => this.catalog.undeploy(query));
+    return this.answered.run('undeploy', context, query, () => this.releases.undeploy(query));
   }
 
   @MessagePattern(subjects.registry('endpoints'), shared)

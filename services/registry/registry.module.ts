@@ -1,5 +1,5 @@
 // The registry's wiring. The catalog's bucket is the truth: Catalog decides on it, Pusher adds versions to it, and the one registry
-// that leads carries it out (duties.ts): placements, copies in the other regions, removal of left-overs.
+// that leads carries it out (duties.ts): placements, releases, copies in the other regions, removal of left-overs.
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { ServiceDefinition } from '../mesh/start.js';
 import { BUS, CLOCK, CONSUL, DISCOVERY, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
@@ -9,13 +9,15 @@ import { PipelinesController } from './pipelines.controller.js';
 import { Pipelines } from './pipelines.js';
 import { Pusher } from './push.js';
 import { RegistryController } from './registry.controller.js';
+import { ReleaseController } from './release/release.controller.js';
+import { Releases } from './release/releases.js';
 import { openRegistry, type RegistryMesh, type RegistryParts } from './registry.parts.js';
 
 const PARTS = Symbol('RegistryParts');
 type Mesh = RegistryMesh;
 
 @Module({
-  controllers: [RegistryController, PipelinesController],
+  controllers: [RegistryController, ReleaseController, PipelinesController],
   providers: [
     {
       provide: PARTS,
@@ -33,6 +35,7 @@ type Mesh = RegistryMesh;
     },
     { provide: Catalog, inject: [PARTS], useFactory: ({ catalog }: RegistryParts) => catalog },
     { provide: Pipelines, inject: [PARTS], useFactory: ({ pipelines }: RegistryParts) => pipelines },
+    { provide: Releases, inject: [PARTS], useFactory: ({ releases }: RegistryParts) => releases },
     { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
     {
       provide: Answered,

@@ -18,6 +18,8 @@ import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
 import { Placer } from './placer.js';
 import { Pusher } from './push.js';
+import { openReleases } from './release/release.parts.js';
+import type { Releases } from './release/releases.js';
 import { Replicator } from './replicator.js';
 import { Sweeper } from './sweeper.js';
 
@@ -26,6 +28,7 @@ export type RegistryMesh = Omit<MeshParts, 'endpoints'>;
 export interface RegistryParts {
   readonly catalog: Catalog;
   readonly pipelines: Pipelines;
+  readonly releases: Releases;
   readonly pusher: Pusher;
   readonly trust: TrustFiles;
   readonly leadership: Leadership;
@@ -51,8 +54,18 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const trust = await TrustFiles.open({ dir: config.keysDir, clock, log });
   const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy: trust, clock });
 
+  const placementState = new PlacementState(log);
+  const placement = await BucketLog.open(bus, buckets.placement(config.region), placementState);
+  const opened = await openReleases(mesh, {
+    catalog,
+    catalogLog,
+    catalogState: state,
+    placement,
+    placementState,
+  });
   const duties = new Duties({
-    placer: await openPlacers(mesh, catalog),
+    placer: openPlacers(mesh, catalog, placement, placementState),
+    conductor: opened.conductor,
     replicator: openReplicator(mesh, admission, artifacts),
     sweeper: new Sweeper({ admission, artifacts, clock, log }),
     clock,
@@ -71,13 +84,16 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     clock,
     log,
   });
-  return { catalog, pipelines, pusher, trust, leadership, duties };
+  return { catalog, pipelines, releases: opened.releases, pusher, trust, leadership, duties };
 }
 
-async function openPlacers(mesh: RegistryMesh, catalog: Catalog): Promise<() => Placer> {
+function openPlacers(
+  mesh: RegistryMesh,
+  catalog: Catalog,
+  placement: BucketLog,
+  state: PlacementState,
+): () => Placer {
   const { config, bus, discovery, clock, random, log, metrics } = mesh;
-  const state = new PlacementState(log);
-  const placement = await BucketLog.open(bus, buckets.placement(config.region), state);
   const unplaced = metrics.gauge('massif_placement_unplaced', {
     help: 'Versions for which no shard of a region has room.',
   });

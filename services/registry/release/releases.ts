@@ -1,0 +1,204 @@
+// What the verbs of releases do: a spec becomes a release or is refused with a sentence, orders become decisions, deployments that
+// bring other versions become releases of their own. Any registry answers; the leading one conducts.
+import { failure } from '../../../contracts/errors.js';
+import type {
+  DeployReply,
+  DeployRequest,
+  EndpointQuery,
+  EndpointRecord,
+} from '../../../contracts/registry.js';
+import {
+  type ApplyRequest,
+  ENDED,
+  type HistoryReply,
+  type HistoryRequest,
+  type PromoteOrder,
+  type ReleaseCourse,
+  type ReleaseEvent,
+  type ReleaseList,
+  type ReleaseOrder,
+  type ReleaseRecord,
+  ReleaseSpec,
+  type ReleasesReply,
+} from '../../../contracts/release.js';
+import type { Clock } from '../../mesh/clock.js';
+import { opened } from '../../mesh/release/advance.js';
+import { VERSION } from '../../mesh/version.js';
+import type { Catalog } from '../catalog.js';
+import { armOf } from '../../../contracts/registry.js';
+import type { CarryOut } from './carry-out.js';
+import { courseOf } from './course.js';
+import type { ReleaseStore } from './release-store.js';
+import { readSpec } from './read-spec.js';
+
+export interface ReleasesParts {
+  readonly store: ReleaseStore;
+  readonly catalog: Catalog;
+  readonly carryOut: CarryOut;
+  readonly regions: readonly string[];
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+export class Releases {
+  constructor(private readonly parts: ReleasesParts) {}
+
+  async apply({ spec: written, by }: ApplyRequest): Promise<ReleaseRecord> {
+    const spec = readSpec(written);
+    return this.begin(spec, by);
+  }
+
+  async list({ endpoint, active }: ReleaseList): Promise<ReleasesReply> {
+    const { store } = this.parts;
+    await store.refresh();
+    const found = store.states
+      .all()
+      .filter((record) => endpoint === undefined || record.endpoint === endpoint)
+      .filter(({ state }) => !active || !ENDED.has(state))
+      .toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+      .slice(0, LISTED_MAX);
+    return {
+      releases: found.map(({ course, snapshot, last, ...listed }) => {
+        void [course, snapshot, last];
+        return listed;
+      }),
+    };
+  }
+
+  async show(id: string): Promise<ReleaseRecord> {
+    await this.parts.store.refresh();
+    return this.parts.store.states.get(id);
+  }
+
+  async history({ id, afterSeq }: HistoryRequest): Promise<HistoryReply> {
+    const { store } = this.parts;
+    await store.refresh();
+    return { release: store.states.get(id), ...(await store.entries(id, afterSeq)) };
+  }
+
+  pause(order: ReleaseOrder): Promise<ReleaseRecord> {
+    return this.order(order, { type: 'PAUSE' });
+  }
+
+  resume(order: ReleaseOrder): Promise<ReleaseRecord> {
+    return this.order(order, { type: 'RESUME' });
+  }
+
+  promote({ arm, ...order }: PromoteOrder): Promise<ReleaseRecord> {
+    return this.order(order, { type: 'PROMOTE', ...(arm !== undefined && { arm }) });
+  }
+
+  /** An order that comes again finds it done. */
+  async abort(order: ReleaseOrder): Promise<ReleaseRecord> {
+    const record = await this.show(order.id);
+    if (record.state === 'aborting' || record.state === 'rolled_back') return record;
+    return this.order(order, { type: 'ABORT' });
+  }
+
+  /** Weights and settings change at once; other versions come by a release: load first, then switch, then drain. */
+  async deploy(request: DeployRequest): Promise<DeployReply> {
+    const { store, catalog } = this.parts;
+    await store.refresh();
+    const now = await catalog.endpoint(request.endpoint);
+    const next = await catalog.decide(request);
+    const active = store.states.activeAt(request.endpoint);
+    if (active) return this.repeated(active, next, now);
+    if (!now || now.model !== next.model || sameArms(now, next)) return catalog.deploy(request);
+    const spec = ReleaseSpec.parse({
+      endpoint: request.endpoint,
+      strategy: {
+        type: 'immediate',
+        variants: next.variants.map(({ version, weight, arm }) => ({ version, weight, ...(arm && { arm }) })),
+      },
+      owner: 'deploy',
+      reason: 'deployed',
+    });
+    // Everything else that was asked for holds from now on.
+    await catalog.settings(request);
+    const { id } = await this.begin(spec, 'deploy');
+    const endpoint = (await catalog.endpoint(request.endpoint)) ?? now;
+    return { endpoint, release: id };
+  }
+
+  async undeploy(query: EndpointQuery): Promise<DeployReply> {
+    const { store, catalog } = this.parts;
+    await store.refresh();
+    const active = store.states.activeAt(query.endpoint);
+    if (active) throw goesOn(active);
+    return catalog.undeploy(query);
+  }
+
+  private async begin(spec: ReleaseSpec, by: string): Promise<ReleaseRecord> {
+    const { store, catalog, carryOut, regions, clock } = this.parts;
+    const inputs = await catalog.releaseInputs(spec.endpoint);
+    const course: ReleaseCourse = {
+      ...courseOf(spec, { ...inputs, regions }),
+    };
+    const aliases = inputs.aliases;
+    const serving = course.initial.find(({ arm }) => arm === course.control);
+    // Another endpoint's release must not rename what this model calls stable.
+    const moves =
+      course.shadow === undefined && (aliases.stable === undefined || aliases.stable === serving?.version);
+    const whole = moves ? { ...course, aliases } : course;
+    const record = await store.open(spec.endpoint, (id) =>
+      opened(
+        { id, model: inputs.endpoint.model, spec, course: whole, by },
+        { atMs: clock.now(), epoch: 0, code: VERSION },
+      ),
+    );
+    await carryOut.carryOut(record);
+    return record;
+  }
+
+  private async order({ id, by, why }: ReleaseOrder, event: ReleaseEvent): Promise<ReleaseRecord> {
+    const { store, carryOut, clock } = this.parts;
+    const next = await store.advance(id, ({ plan }) => ({
+      decided: { event, by, why: why || `${event.type.toLowerCase()} asked for` },
+      now: { atMs: clock.now(), epoch: plan.epoch, code: VERSION },
+    }));
+    // At once, whoever leads: a rollback does not wait for the conductor.
+    await carryOut.carryOut(next);
+    return next;
+  }
+
+  /** A deployment that was sent again, because its answer was lost, is the same one. */
+  private repeated(
+    active: ReleaseRecord,
+    next: EndpointRecord,
+    now: EndpointRecord | undefined,
+  ): DeployReply {
+    const { course } = active;
+    const same =
+      course.strategy === 'immediate' &&
+      course.promoted.filter(({ weight }) => weight > 0).length ===
+        next.variants.filter(({ weight }) => weight > 0).length &&
+      next.variants.every(({ version, weight }) =>
+        course.promoted.some((arm) => arm.version === version && arm.weight === weight),
+      );
+    if (same && now) return { endpoint: now, release: active.id };
+    throw goesOn(active);
+  }
+}
+
+const LISTED_MAX = 200;
+
+const goesOn = ({ id, endpoint, state }: ReleaseRecord) =>
+  failure(
+    'BAD_REQUEST',
+    `The release ${id} of "${endpoint}" goes on (${state}): wait for it, or end it with massif release abort ${id}.`,
+    { release: id },
+  );
+
+/** Only shares differ, and nothing has to be loaded or to leave. */
+function sameArms(now: EndpointRecord, next: EndpointRecord): boolean {
+  const versions = (record: EndpointRecord) =>
+    record.variants
+      .map((variant) => `${variant.version}`)
+      .toSorted()
+      .join();
+  const named = next.variants.every(
+    (variant) =>
+      variant.arm === undefined ||
+      now.variants.some((one) => armOf(one) === variant.arm && one.version === variant.version),
+  );
+  return versions(now) === versions(next) && named;
+}

@@ -1,0 +1,66 @@
+// What shards say of their replicas, for releases: how far each version is on each shard. Told by the conductor what was heard.
+import { z } from 'zod';
+import { Heartbeat, HEARTBEAT_STALE_MS, ReplicaReport } from '../../../contracts/heartbeat.js';
+import type { Digest } from '../../../contracts/names.js';
+import { GONE_MS } from '../census.js';
+
+const Sign = Heartbeat.pick({ shard: true, region: true, state: true }).extend({
+  replicas: z.array(ReplicaReport.pick({ version: true, state: true, reason: true })),
+});
+type Sign = z.infer<typeof Sign>;
+
+export interface Sighting {
+  readonly shard: string;
+  readonly region: string;
+  readonly heardMs: number;
+  readonly draining: boolean;
+  readonly replicas: ReadonlyMap<
+    Digest,
+    { readonly state: ReplicaReport['state']; readonly reason?: string }
+  >;
+  /** Too old to say what is ready now. */
+  readonly stale: boolean;
+}
+
+export class Sightings {
+  private readonly byShard = new Map<string, { readonly sign: Sign; readonly heardMs: number }>();
+
+  /** Times are the wall clock's: they are compared with those in records. */
+  heard(text: string, nowMs: number): void {
+    const sign = read(text);
+    if (sign) this.byShard.set(sign.shard, { sign, heardMs: nowMs });
+  }
+
+  shards(nowMs: number): Sighting[] {
+    const seen: Sighting[] = [];
+    for (const [shard, { sign, heardMs }] of this.byShard) {
+      const silentMs = nowMs - heardMs;
+      if (silentMs >= GONE_MS) {
+        this.byShard.delete(shard);
+        continue;
+      }
+      seen.push({
+        shard,
+        region: sign.region,
+        heardMs,
+        draining: sign.state === 'draining',
+        stale: silentMs >= HEARTBEAT_STALE_MS,
+        replicas: new Map(
+          sign.replicas.map(({ version, state, reason }) => [
+            version,
+            { state, ...(reason !== undefined && { reason }) },
+          ]),
+        ),
+      });
+    }
+    return seen;
+  }
+}
+
+function read(text: string): Sign | undefined {
+  try {
+    return Sign.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
