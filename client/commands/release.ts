@@ -34,7 +34,7 @@ export const release: Command = {
   release abort ID           all traffic back to what served before, at once
   release history ID         the journal: what was decided, by whom, why
   release replay ID          decides everything again from the journal alone; --file JOURNAL reads a saved one
-  --why TEXT                 stands in the journal`,
+  --why TEXT, --by PERSON    stand in the journal; without the second your user name`,
   options: {
     why: { type: 'string' },
     arm: { type: 'string' },
