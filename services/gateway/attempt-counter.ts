@@ -1,5 +1,6 @@
-// Counts what the gateway's calls cost beyond their first attempt, and how long attempts take on each shard as seen from here.
+// Counts what the gateway's calls cost beyond their first attempt, what became of their copies for a shadow, and how long attempts take on each shard as seen from here.
 import type { DispatchObserver } from '../mesh/dispatch-observer.js';
+import { shadowCounter } from '../mesh/shadow-counter.js';
 import type { Metrics } from '../mesh/telemetry.js';
 
 export function attemptCounter(metrics: Metrics): DispatchObserver {
@@ -12,6 +13,7 @@ export function attemptCounter(metrics: Metrics): DispatchObserver {
     labels: ['endpoint', 'version', 'shard', 'end'],
   });
   return {
+    ...shadowCounter(metrics),
     attemptEnded: ({ endpoint, label, shard, kind, end, latencyMs }) => {
       if (kind !== 'first') extra.inc({ door: 'rest', kind });
       seconds.observe({ endpoint, version: label, shard, end }, latencyMs / 1e3);

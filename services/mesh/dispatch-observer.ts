@@ -1,5 +1,6 @@
 // What a dispatcher tells of its work, for those who count: policies say what happened, metrics wrap them.
 import type { ErrorCode } from '../../contracts/errors.js';
+import type { ShadowObserver } from './shadow-mirror.js';
 import type { FlightEnd } from './replica-entry.js';
 
 export type AttemptKind = 'first' | 'retry' | 'hedge';
@@ -24,7 +25,7 @@ export interface CallEnded {
   readonly attempts: number;
 }
 
-export interface DispatchObserver {
+export interface DispatchObserver extends ShadowObserver {
   attemptEnded?(attempt: AttemptEnded): void;
   callEnded?(call: CallEnded): void;
 }

@@ -13,6 +13,7 @@ import { LargeBodies, messageBytesMax, OutgoingBody } from './large-bodies.js';
 import { Mux } from './mux.js';
 import type { Random } from './random.js';
 import { RetryBudget } from './retry-budget.js';
+import { ShadowMirror } from './shadow-mirror.js';
 import type { RouteView } from './route-view.js';
 
 export type { DispatchResult } from './dispatch-call.js';
@@ -61,6 +62,7 @@ export class Dispatcher {
   private readonly idPrefix = `${nuid.next()}.`;
   private ids = 0;
   private readonly bodyMaxBytes: number;
+  private readonly mirror: ShadowMirror;
 
   constructor(private readonly options: DispatcherOptions) {
     const { buses, view, clock, random, observer = {}, retries = true } = options;
@@ -77,6 +79,7 @@ export class Dispatcher {
       retries,
       ended: (call) => void this.calls.delete(call),
     };
+    this.mirror = new ShadowMirror({ buses, view, clock, random, observer });
     this.stopHearing = view.onUsable(() => this.hurry());
   }
 
@@ -86,16 +89,18 @@ export class Dispatcher {
 
   /** Ends by its deadline, with an answer or with a Failure. */
   infer(endpoint: string, body: Body, options: InferOptions = {}): Promise<DispatchResult> {
+    const { view } = this.options;
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(callerGone(signal));
     const requestId = options.requestId ?? this.idPrefix + (++this.ids).toString(36);
-    const timeoutMs =
-      options.timeoutMs ?? this.options.view.endpoint(endpoint)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const timeoutMs = options.timeoutMs ?? view.endpoint(endpoint)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const { user, tenant, headers, version, priority, traceparent } = options;
     const who = { user, tenant, headers, version };
     const request = { endpoint, body, ...who, requestId, timeoutMs, priority, traceparent };
     if (body.bytes.length > this.messageBytesMax()) return this.inferLarge(request, signal);
-    return this.call(request, signal);
+    const answer = this.call(request, signal);
+    if (view.endpoint(endpoint)?.shadow) this.shadow(request, answer);
+    return answer;
   }
 
   /** Ends all calls; the connections and the view are their owner's to close. */
@@ -104,6 +109,17 @@ export class Dispatcher {
     this.stopSweep?.();
     for (const call of this.calls) call.cancel(failure('UNAVAILABLE', 'The dispatcher closes.'));
     for (const bodies of this.parts.bodies) bodies.close();
+  }
+
+  /** The real one is out by now; the caller gets its answer, whatever becomes of the copy. */
+  private shadow(request: CallRequest, answer: Promise<DispatchResult>): void {
+    const startedMs = this.parts.nowMs();
+    const pair = this.mirror.offer(request);
+    if (!pair) return;
+    answer.then(
+      ({ bytes, jsonLength }) => pair.real({ bytes, jsonLength, latencyMs: this.parts.nowMs() - startedMs }),
+      () => pair.real(undefined),
+    );
   }
 
   private call(request: CallRequest, signal: AbortSignal | undefined): Promise<DispatchResult> {

@@ -20,6 +20,8 @@ import type { Trip } from '../mesh/replica-entry.js';
 import { RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
 import { ruleHeaders } from '../mesh/rule-match.js';
+import { ShadowMirror } from '../mesh/shadow-mirror.js';
+import { shadowCounter } from '../mesh/shadow-counter.js';
 import type { Metrics } from '../mesh/telemetry.js';
 import type { Call } from './call.js';
 import { Forwarder, type Wire } from './forwarder.js';
@@ -55,6 +57,7 @@ const LEAVE_LOOK_MS = 10;
 export class RouterDoor implements Wire {
   private readonly forwarder: Forwarder;
   private readonly mux: Mux;
+  private readonly mirror: ShadowMirror;
   private readonly seconds;
   private readonly dropped;
   private readonly extra;
@@ -76,6 +79,7 @@ export class RouterDoor implements Wire {
       attemptsMax: config.attemptsMax,
     });
     this.mux = new Mux(bus, (token, message) => this.heard(token, message));
+    this.mirror = new ShadowMirror({ buses: [bus], view, clock, random, observer: shadowCounter(metrics) });
     this.stopHearing = view.onUsable(() => this.forwarder.wakeAll());
     this.seconds = metrics.histogram('massif_request_seconds', {
       help: 'From the arrival of a request at a door to its answer.',
@@ -168,6 +172,15 @@ export class RouterDoor implements Wire {
       this.checkSize(head.body?.bytes ?? message.data.length);
       this.keepSweeping();
       this.forwarder.accept({ ...target, head, requestId, replyTo, body: message.data });
+      // By now the real one is out.
+      if (this.parts.view.endpoint(target.endpoint)?.shadow && !head.sequence && !head.body)
+        this.mirror.offerTwice({
+          ...target,
+          user: head.user,
+          tenant: head.tenant,
+          headers: head.ruled,
+          body: { bytes: message.data, jsonLength: head.jsonLength },
+        });
     } catch (error) {
       const reason = toFailure(error);
       this.parts.refusals.refused(reason, { subject: message.subject.slice(0, 200), requestId });

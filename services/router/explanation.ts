@@ -1,5 +1,6 @@
 // A routing decision in words: what the route would do with a request now, and what it thinks of each replica.
 import type { Explanation, ExplainRequest } from '../../contracts/explain.js';
+import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 import { type ReplicaView, TIERS, tierOf } from '../mesh/route.js';
 import type { RouteView } from '../mesh/route-view.js';
 
@@ -12,7 +13,16 @@ export function explain(
   { user, version, tenant, headers }: ExplainRequest,
 ): Explanation {
   const decision = view.route({ endpoint, user, version, tenant, headers }, true);
-  const common = { endpoint, region: view.region, reasons: [...decision.reasons] };
+  const shadow = version === undefined ? view.endpoint(endpoint)?.shadow : undefined;
+  const common = {
+    endpoint,
+    region: view.region,
+    reasons: [
+      ...decision.reasons,
+      ...(shadow ? [`of ${shadow.share} in ${WEIGHT_TOTAL} requests a copy goes to ${shadow.arm}`] : []),
+    ],
+    ...(shadow && { shadow: { arm: shadow.arm, share: shadow.share } }),
+  };
   if (decision.kind === 'replica')
     return {
       ...common,
