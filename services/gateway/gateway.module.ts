@@ -5,6 +5,8 @@ import type { ServiceDefinition } from '../mesh/boot.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { Dispatcher } from '../mesh/dispatch.js';
+import { EvidenceModule } from '../mesh/evidence.module.js';
+import { EvidenceBook } from '../mesh/evidence/book.js';
 import type { Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import { RouteModule } from '../mesh/route.module.js';
@@ -36,7 +38,7 @@ import { UnsupportedController } from './unsupported.controller.js';
 import { VersionRecords } from './version-records.js';
 
 @Module({
-  imports: [RouteModule],
+  imports: [RouteModule, EvidenceModule],
   controllers: [
     ServerController,
     ModelsController,
@@ -48,7 +50,7 @@ import { VersionRecords } from './version-records.js';
   providers: [
     {
       provide: Dispatcher,
-      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS, GATEWAY_CONFIG],
+      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS, GATEWAY_CONFIG, EvidenceBook],
       useFactory: (
         bus: Bus,
         view: RouteView,
@@ -56,6 +58,7 @@ import { VersionRecords } from './version-records.js';
         random: Random,
         metrics: Metrics,
         { bodyMaxBytes }: GatewayConfig,
+        evidence: EvidenceBook,
       ) =>
         new Dispatcher({
           buses: [bus],
@@ -63,6 +66,7 @@ import { VersionRecords } from './version-records.js';
           clock,
           random,
           observer: attemptCounter(metrics),
+          evidence,
           bodyMaxBytes,
         }),
     },

@@ -73,6 +73,7 @@ export class InferCalls {
           ...body.headers,
           [headers.replica]: answer.replica,
           [headers.attempts]: String(answer.attempts),
+          ...(answer.arm !== undefined && { [headers.arm]: answer.arm }),
         })
         .send(body.bytes);
     } finally {

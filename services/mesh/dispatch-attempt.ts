@@ -7,6 +7,8 @@ export class Attempt {
   readonly token: string;
   /** Something came back, or there was nobody: nothing of it waits there any more. */
   settled = false;
+  /** `<epoch>.<arm>`, where arms are compared. */
+  arm: string | undefined;
 
   constructor(
     readonly flight: Trip,

@@ -12,6 +12,8 @@ import { Attempt } from './dispatch-attempt.js';
 import { attemptHeaders, type SteadyHeaders } from './dispatch-headers.js';
 import type { AttemptKind, DispatchObserver } from './dispatch-observer.js';
 import type { LargeBodies, OutgoingBody } from './large-bodies.js';
+import type { EvidenceBook } from './evidence/book.js';
+import { armTag, CallEvidence } from './evidence/call-evidence.js';
 import type { Mux } from './mux.js';
 import type { Random } from './random.js';
 import { Journey, linesOf, named, tokenOf } from './journey.js';
@@ -29,6 +31,7 @@ export interface CallParts {
   readonly random: Random;
   readonly nowMs: () => number;
   readonly observer: DispatchObserver;
+  readonly evidence: EvidenceBook | undefined;
   /** Retries may be switched off, for a control run. */
   readonly retries: boolean;
   readonly ended: (call: Call) => void;
@@ -51,6 +54,8 @@ export interface DispatchResult {
   readonly replica: string;
   readonly attempts: number;
   readonly requestId: string;
+  /** `<epoch>.<arm>` where the weights chose among arms; callers give it back with their feedback. */
+  readonly arm?: string | undefined;
   /** Of the answer, as they came. */
   headers(): Map<string, string>;
 }
@@ -85,6 +90,7 @@ export class Call {
   private last: Failure | undefined;
   private letGo: (() => void) | undefined;
   private fetching: AbortController | undefined;
+  private evidence: CallEvidence | undefined;
 
   constructor(
     private readonly parts: CallParts,
@@ -141,6 +147,7 @@ export class Call {
     const { view, budget } = this.parts;
     const { endpoint, user, tenant, headers, version } = this.request;
     const decision = view.route({ endpoint, user, tenant, headers, version, exclude: this.tried });
+    this.evidence ??= CallEvidence.of(this.parts.evidence, endpoint, user, decision);
     if (decision.kind === 'refused') return this.refused(decision);
     const replica = decision.replica as ReplicaEntry;
     const link = view.linkFor(replica, this.avoidLink);
@@ -157,6 +164,7 @@ export class Call {
       return this.pause(failure('BREAKER_OPEN', `Replica ${trip.blocked} failed too often lately.`));
     }
     attempt = this.prepare(trip, kind, paid, decision.label);
+    if (this.evidence) attempt.arm = armTag(decision);
     this.send(attempt);
   }
 
@@ -292,6 +300,7 @@ export class Call {
     this.last = why;
     this.exclude(attempt.flight.replica.id);
     this.land(attempt, end);
+    if (attempt === this.attempts[0]) this.evidence?.failed(end, why.code);
     this.replaces = end === 'unreachable' || end === 'abandoned';
     // A request that takes every engine with it must not be handed to all of them.
     if (end === 'abandoned' && ++this.losses >= LOSSES_MAX) return this.fail(why);
@@ -310,6 +319,7 @@ export class Call {
       replica: answer.replica || attempt.flight.replica.id,
       attempts: this.attempts.length,
       requestId: this.request.requestId,
+      arm: attempt.arm,
       headers: () => answer.headers(),
     });
   }
@@ -392,6 +402,7 @@ export class Call {
       attempt.mux.close(attempt.token);
     }
     this.parts.ended(this);
+    this.evidence?.over(code, this.parts.nowMs() - this.startedAt);
     this.parts.observer.callEnded?.({
       endpoint: this.request.endpoint,
       label: this.attempts.at(-1)?.label ?? '',

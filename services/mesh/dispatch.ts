@@ -10,6 +10,7 @@ import type { Clock } from './clock.js';
 import { Call, callerGone, type CallParts, type CallRequest, type DispatchResult } from './dispatch-call.js';
 import type { DispatchObserver } from './dispatch-observer.js';
 import { LargeBodies, messageBytesMax, OutgoingBody } from './large-bodies.js';
+import type { EvidenceBook } from './evidence/book.js';
 import { Mux } from './mux.js';
 import type { Random } from './random.js';
 import { RetryBudget } from './retry-budget.js';
@@ -25,6 +26,8 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer?: DispatchObserver;
+  /** Where calls of endpoints with several arms are counted. */
+  readonly evidence?: EvidenceBook;
   /** True when not given; a control run shows what is lost without. */
   readonly retries?: boolean;
   /** Of one request and of one answer: BODY_BYTES_MAX when not given. */
@@ -76,6 +79,7 @@ export class Dispatcher {
       random,
       nowMs: () => clock.monotonicMs(),
       observer,
+      evidence: options.evidence,
       retries,
       ended: (call) => void this.calls.delete(call),
     };

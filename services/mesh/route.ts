@@ -44,6 +44,10 @@ export type Decision =
   | {
       readonly kind: 'refused';
       readonly code: ErrorCode;
+      /** Of the arm that has nobody to serve it: its failure, as against one of the request. */
+      readonly arm?: string | undefined;
+      readonly epoch?: number | undefined;
+      readonly bucket?: number | undefined;
       readonly message: string;
       /** Of a pipeline: the step that has no replica. */
       readonly step?: string;
@@ -88,7 +92,8 @@ export function route(
       reasons,
     };
   }
-  return refused(...whyNone(replicas, endpoint, variant, request.exclude), reasons);
+  const [code, message] = whyNone(replicas, endpoint, variant, request.exclude);
+  return { ...refused(code, message, reasons), arm: armOf(variant), epoch: endpoint.epoch ?? 0, bucket };
 }
 
 function pick(

@@ -1,6 +1,7 @@
 // One caller's request while the router has it, and each try to get it answered.
 import type { Failure } from '../../contracts/errors.js';
 import type { Trip } from '../mesh/replica-entry.js';
+import type { CallEvidence } from '../mesh/evidence/call-evidence.js';
 import type { RequestHead } from '../mesh/request-head.js';
 
 /** As it came through the door; nothing of it changes. */
@@ -30,6 +31,10 @@ export class Call {
   hedged = false;
   /** Of the version that was chosen last. */
   label = '';
+  /** Of an endpoint whose arms are compared. */
+  evidence: CallEvidence | undefined;
+  /** `<epoch>.<arm>` of the last attempt, there. */
+  arm: string | undefined;
   /** Why the last attempt failed. */
   last: Failure | undefined;
   tried: Set<string> | undefined;

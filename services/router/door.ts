@@ -12,6 +12,7 @@ import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Endpoint } from '../mesh/endpoints.js';
 import { headerBlock, headerText } from '../mesh/header-block.js';
+import type { EvidenceBook } from '../mesh/evidence/book.js';
 import { readToken } from '../mesh/itinerary.js';
 import { linesOf, tokenOf } from '../mesh/journey.js';
 import { Mux } from '../mesh/mux.js';
@@ -39,6 +40,8 @@ export interface DoorParts {
   readonly random: Random;
   readonly config: RouterConfig;
   readonly metrics: Metrics;
+  /** Where calls of endpoints with several arms are counted. */
+  readonly evidence?: EvidenceBook;
   readonly refusals: RefusalLog;
   /** Its line in the services protocol. */
   readonly endpoint: Endpoint;
@@ -76,6 +79,7 @@ export class RouterDoor implements Wire {
       clock,
       random,
       budget,
+      evidence: parts.evidence,
       attemptsMax: config.attemptsMax,
     });
     this.mux = new Mux(bus, (token, message) => this.heard(token, message));
@@ -129,7 +133,7 @@ export class RouterDoor implements Wire {
       subjects.run(trip.replica.id),
       call.asked.body,
       tokenOf(trip, token),
-      attemptHeaders(call.steady, leftMs, call.attempts, itinerary),
+      attemptHeaders(call.steady, leftMs, call.attempts, itinerary, call.arm),
       itinerary.length,
     );
   }

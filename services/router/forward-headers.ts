@@ -76,9 +76,19 @@ export function steadyLines(head: RequestHead, requestId: string, endpoint: stri
 }
 
 /** The block of one attempt: the way of a pipeline, what is left of the time, and which attempt it is. */
-export function attemptHeaders(steady: string, leftMs: number, attempt: number, itinerary: string): MsgHdrs {
+export function attemptHeaders(
+  steady: string,
+  leftMs: number,
+  attempt: number,
+  itinerary: string,
+  arm?: string,
+): MsgHdrs {
   const counted = attempt > 1 ? headerLine(headers.attempt, attempt) : '';
   return headerBlock(
-    steady + itinerary + headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) + counted,
+    steady +
+      (arm === undefined ? '' : headerLine(headers.arm, arm)) +
+      itinerary +
+      headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) +
+      counted,
   );
 }

@@ -7,6 +7,8 @@ import type { Outcome } from '../../contracts/outcome.js';
 import { attemptTimeoutMs } from '../mesh/attempt-timeout.js';
 import { backoffMs, RETRY_BACKOFF } from '../mesh/backoff.js';
 import type { Clock } from '../mesh/clock.js';
+import type { EvidenceBook } from '../mesh/evidence/book.js';
+import { armTag, CallEvidence } from '../mesh/evidence/call-evidence.js';
 import type { Random } from '../mesh/random.js';
 import { readToken } from '../mesh/itinerary.js';
 import { Journey, named, tokenOf } from '../mesh/journey.js';
@@ -36,6 +38,8 @@ export interface ForwarderParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly budget: RetryBudget;
+  /** Where calls of endpoints with several arms are counted. */
+  readonly evidence?: EvidenceBook | undefined;
   /** Replicas asked for one request. */
   readonly attemptsMax: number;
 }
@@ -89,18 +93,29 @@ export class Forwarder {
   /** Engines answer callers themselves and say so here. */
   outcomes(done: readonly Outcome[]): void {
     const now = this.parts.clock.monotonicMs();
-    for (const [word, http] of done) {
+    for (const [word, http, engineUs] of done) {
       const { token, step } = readToken(word);
-      this.answered(token, http, step, now);
+      this.answered(token, http, step, now, engineUs / 1_000);
     }
   }
 
   /** `step`: of a pipeline, which of its steps gave the answer. */
-  answered(token: string, http: number, step = 0, now = this.parts.clock.monotonicMs()): void {
+  answered(
+    token: string,
+    http: number,
+    step = 0,
+    now = this.parts.clock.monotonicMs(),
+    engineMs?: number,
+  ): void {
     const trip = this.attempts.get(token)?.flight;
     if (trip instanceof Journey) trip.reached(step, now);
     const attempt = this.close(token, endOfOutcome(http), now);
-    if (attempt) this.finish(attempt.call, http);
+    if (!attempt) return;
+    const { call } = attempt;
+    // The outcome of a first attempt comes a few milliseconds after the answer: the engine knows better how long it took.
+    const ms = engineMs !== undefined && call.attempts === 1 ? engineMs : now - call.arrivedMs;
+    if (call.state !== 'over') call.evidence?.answered(http, ms);
+    this.finish(call, http);
   }
 
   /** The call that an answer is for, when it came to us instead of the caller; undefined once that call is over. */
@@ -130,6 +145,7 @@ export class Forwarder {
     const wasLate = trip?.over ?? false;
     const attempt = this.close(token, end, now);
     if (attempt?.call.state !== 'under way') return;
+    if (!attempt.extra) attempt.call.evidence?.failed(end, reason.code);
     attempt.call.last = named(attempt.flight, reason);
     // A late one has been followed by another attempt already.
     if (wasLate) this.stay(attempt.call);
@@ -194,6 +210,7 @@ export class Forwarder {
     for (;;) {
       const { user, tenant, ruled } = head;
       const decision = view.route({ endpoint, version, user, tenant, headers: ruled, exclude: call.tried });
+      call.evidence ??= CallEvidence.of(this.parts.evidence, endpoint, user, decision);
       if (decision.kind === 'refused') {
         const { code, message, step } = decision;
         return failure(code, message, step === undefined ? {} : { step });
@@ -205,6 +222,7 @@ export class Forwarder {
       const trip = view.setOut(decision, link, (step) => this.lost(token, step));
       if (!('blocked' in trip)) {
         call.label = decision.steps ? '' : decision.label;
+        if (call.evidence) call.arm = armTag(decision);
         this.send(call, trip, token, now, extra);
         return undefined;
       }
@@ -277,6 +295,7 @@ export class Forwarder {
     const { call, flight, extra } = attempt;
     flight.end('timedOut', now);
     call.timedOut++;
+    if (!extra) call.evidence?.failed('timedOut', 'REPLICA_LOST');
     if (extra) this.parts.budget.done();
     if (call.state !== 'under way') return;
     call.last = named(flight, failure('REPLICA_LOST', `${flight.replica.id} did not answer in time.`));
@@ -319,6 +338,7 @@ export class Forwarder {
   private giveUp(call: Call, reason: Failure): void {
     if (call.state === 'over') return;
     this.parts.wire.refuse(call, reason);
+    call.evidence?.over(reason.code, 0);
     this.finish(call, reason.http);
   }
 

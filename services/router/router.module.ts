@@ -9,6 +9,8 @@ import type { Endpoints } from '../mesh/endpoints.js';
 import type { Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import { OrderBook } from '../mesh/order-book.js';
+import { EvidenceModule } from '../mesh/evidence.module.js';
+import { EvidenceBook } from '../mesh/evidence/book.js';
 import { RouteModule } from '../mesh/route.module.js';
 import { RouteView } from '../mesh/route-view.js';
 import type { Metrics } from '../mesh/telemetry.js';
@@ -22,12 +24,12 @@ import { readRouterConfig } from './router.config.js';
 import { RouterController } from './router.controller.js';
 
 @Module({
-  imports: [RouteModule],
+  imports: [RouteModule, EvidenceModule],
   controllers: [RouterController],
   providers: [
     {
       provide: RouterDoor,
-      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS, LOG, ENDPOINTS],
+      inject: [BUS, RouteView, CLOCK, RANDOM, METRICS, LOG, ENDPOINTS, EvidenceBook],
       useFactory: (
         bus: Bus,
         view: RouteView,
@@ -36,6 +38,7 @@ import { RouterController } from './router.controller.js';
         metrics: Metrics,
         log: Log,
         endpoints: Endpoints,
+        evidence: EvidenceBook,
       ) =>
         new RouterDoor({
           bus,
@@ -43,6 +46,7 @@ import { RouterController } from './router.controller.js';
           clock,
           random,
           metrics,
+          evidence,
           config: readRouterConfig(),
           refusals: new RefusalLog(clock, log),
           endpoint: endpoints.add('router', {

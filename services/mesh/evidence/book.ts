@@ -1,7 +1,7 @@
 // The evidence that this process has: by endpoint, the epochs of its weights. Dispatcher and forwarder write one line a call, the
 // reporter reads. Endpoints with a single arm have nothing to compare and cost one look at their record.
 import type { EvidenceReport, FailureKind } from '../../../contracts/evidence.js';
-import type { EndpointRecord } from '../../../contracts/registry.js';
+import type { RoutedEndpoint } from '../arm-choice.js';
 import type { ShadowPair } from './arm-tally.js';
 import { EpochTally } from './epoch-tally.js';
 
@@ -19,8 +19,13 @@ export class EvidenceBook {
   constructor(
     /** Of this life of the process: another must not look like a repetition of it. */
     private readonly life: string,
-    private readonly endpoint: (name: string) => EndpointRecord | undefined,
+    private readonly endpoint: (name: string) => RoutedEndpoint | undefined,
   ) {}
+
+  /** Whether calls of the endpoint are counted. */
+  follows(endpoint: string): boolean {
+    return comparable(this.endpoint(endpoint));
+  }
 
   /** A call has ended. `failure` is what its first arm did to it, whatever others made of it. */
   called(
@@ -91,5 +96,6 @@ export class EvidenceBook {
   }
 }
 
-const comparable = (record: EndpointRecord | undefined): record is EndpointRecord =>
-  record !== undefined && record.variants.length > 1;
+/** While an order of safety withholds an arm, the weights of the record are not those in force: nothing is counted by them. */
+const comparable = (record: RoutedEndpoint | undefined): record is RoutedEndpoint =>
+  record !== undefined && record.variants.length > 1 && record.withheld === undefined;

@@ -37,7 +37,7 @@ export class EpochTally {
     this.told = this.arms.map(() => ({ users: 0, failedUsers: 0 }));
   }
 
-  /** One call, once, for the arm that it was first given. */
+  /** One call, once, for the arm that it was first given; below 0 ms it was not answered. */
   called(name: string, user: string | undefined, failure: FailureKind | undefined, ms: number): void {
     const arm = this.arm(name);
     if (!arm) return;
@@ -46,15 +46,15 @@ export class EpochTally {
     if (failure !== undefined) arm.failed(failure);
     if (user === undefined) {
       arm.anonymous++;
-      if (failure === undefined) arm.tookMs(ms);
-      else arm.anonymousFailures++;
+      if (failure !== undefined) arm.anonymousFailures++;
+      else if (ms >= 0) arm.tookMs(ms);
       return;
     }
     const hash = murmur3(user);
     const first = this.users.add(hash);
     if (first) arm.users.push(hash);
     if (failure === undefined) {
-      if (first) arm.tookMs(ms);
+      if (first && ms >= 0) arm.tookMs(ms);
     } else if (this.failedUsers.add(hash)) arm.failedUsers.push(hash);
   }
 

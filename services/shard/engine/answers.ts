@@ -24,6 +24,8 @@ export interface ReturnAddress {
   readonly requestId: string;
   /** How the caller takes an answer that one message does not carry. */
   readonly takesLarge?: TakesLarge | undefined;
+  /** Which arm this answer is of, where arms are compared: callers give it back with their feedback. */
+  readonly arm?: string | undefined;
 }
 
 /** What goes on to another step. */
@@ -71,6 +73,7 @@ export class Answers {
     let lines = this.replicaLine + bodyLine;
     if (body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, body.jsonLength);
     if (to.requestId !== '') lines += headerLine(headers.requestId, to.requestId);
+    if (to.arm) lines += headerLine(headers.arm, to.arm);
     this.publish(to.caller || to.sender, bytes, lines);
     this.answered(to.sender);
     if (to.caller !== '') this.note(to.sender, OK, engineUs);
@@ -167,10 +170,15 @@ export class Answers {
 /** Where the answers of a message may go; undefined when it names a subject that is no inbox: nothing is published there. */
 export function returnAddress(
   sender: string,
-  { reply: caller, requestId, takesLarge }: Pick<RunHeaders, 'reply' | 'requestId' | 'takesLarge'>,
+  {
+    reply: caller,
+    requestId,
+    takesLarge,
+    arm,
+  }: Pick<RunHeaders, 'reply' | 'requestId' | 'takesLarge' | 'arm'>,
 ): ReturnAddress | undefined {
   if (!isInbox(sender) || (caller !== '' && !isInbox(caller))) return undefined;
-  return { sender, caller, requestId: requestId.slice(0, REQUEST_ID_CHARS_MAX), takesLarge };
+  return { sender, caller, requestId: requestId.slice(0, REQUEST_ID_CHARS_MAX), takesLarge, arm };
 }
 
 /** Longer ones are cut: an answer's headers have a bound. */

@@ -72,7 +72,7 @@ function refuse(answers: Answers, sender: string, text: string, error: Failure):
     to = returnAddress(sender, parseRunHeaders(text));
   } catch {
     // What is wrong with its headers is the error itself.
-    to = returnAddress(sender, { reply: '', requestId: '', takesLarge: undefined });
+    to = returnAddress(sender, { reply: '', requestId: '', arm: '', takesLarge: undefined });
   }
   if (to) answers.error(to, error, 0);
 }

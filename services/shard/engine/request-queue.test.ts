@@ -10,6 +10,7 @@ const waiting = (name: string, readAtMs: number, priority = 0, timeoutMs = 1_000
     reply: '',
     timeoutMs,
     endpoint: '',
+    arm: '',
     priority,
     body: '',
     takesLarge: undefined,

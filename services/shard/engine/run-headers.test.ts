@@ -18,6 +18,7 @@ test('what a sender writes is read back', () => {
     [headers.endpoint]: 'mnist',
     [headers.attempt]: '2',
     [headers.priority]: '7',
+    [headers.arm]: '3.canary',
     [headers.body]: 'object=east/x',
     [headers.acceptBody]: 'chunks',
     [headers.plan]: '{"name":"p"}',
@@ -27,6 +28,7 @@ test('what a sender writes is read back', () => {
   expect(parseRunHeaders(text)).toEqual({
     jsonLength: 97,
     requestId: 'a:b:c',
+    arm: '3.canary',
     reply: '_INBOX.abc.1',
     timeoutMs: 250,
     endpoint: 'mnist',

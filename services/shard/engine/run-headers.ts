@@ -13,6 +13,8 @@ export interface RunHeaders {
   reply: string;
   timeoutMs: number;
   endpoint: string;
+  /** Comes back on the answer; '' where no arms are compared. */
+  arm: string;
   /** As sent: 0 is the default. */
   priority: number;
   /** Where the body lies that the message does not carry; '' when it does. */
@@ -38,6 +40,7 @@ export function parseRunHeaders(text: string): RunHeaders {
     reply: '',
     timeoutMs: DEFAULT_TIMEOUT_MS,
     endpoint: '',
+    arm: '',
     priority: 0,
     body: '',
     takesLarge: undefined,
@@ -72,6 +75,9 @@ export function parseRunHeaders(text: string): RunHeaders {
       case headers.acceptBody:
         parsed.takesLarge = readTakesLarge(value);
         return;
+      case headers.arm:
+        parsed.arm = value.slice(0, ARM_CHARS_MAX);
+        return;
       case headers.endpoint:
         parsed.endpoint = value;
         return;
@@ -105,6 +111,9 @@ export function parseRunHeaders(text: string): RunHeaders {
   parsed.sequence = sequenceInHeaders(id, start, end);
   return parsed;
 }
+
+/** An epoch and the name of an arm. */
+const ARM_CHARS_MAX = 96;
 
 const DECIMAL = /^\d{1,15}$/;
 
