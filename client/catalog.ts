@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { buckets, keys } from '../contracts/buckets.js';
 import { failure } from '../contracts/errors.js';
 import type { Digest } from '../contracts/names.js';
+import { PipelineRecord } from '../contracts/pipeline.js';
 import { EndpointRecord, VersionRecord } from '../contracts/registry.js';
 import type { Connections } from './connections.js';
 
@@ -29,6 +30,11 @@ export class Catalog {
     const found = await this.read((kv) => get(kv, keys.endpoint(name), EndpointRecord));
     if (found) return found;
     throw failure('ENDPOINT_UNKNOWN', `There is no endpoint ${name}.`);
+  }
+
+  /** Undefined where the name is an endpoint's, or nobody's. */
+  pipeline(name: string): Promise<PipelineRecord | undefined> {
+    return this.read((kv) => get(kv, keys.pipeline(name), PipelineRecord));
   }
 
   /** By digest, by its beginning, or by label. */

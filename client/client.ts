@@ -4,6 +4,7 @@ import { readBodyParameters } from '../contracts/body-parameters.js';
 import { failure } from '../contracts/errors.js';
 import { Explanation } from '../contracts/explain.js';
 import { decodeInferResponse, encodeInferRequest } from '../contracts/infer-body.js';
+import { type PipelineRecord, pipelineSignature } from '../contracts/pipeline.js';
 import type { EndpointRecord, VersionRecord } from '../contracts/registry.js';
 import { subjects } from '../contracts/subjects.js';
 import type { TensorSpec } from '../contracts/tensor-spec.js';
@@ -107,6 +108,14 @@ export class MassifClient {
 
   /** What the endpoint takes and gives, by the version that gets the most traffic. */
   async metadata(endpoint: string): Promise<EndpointMetadata> {
+    const pipeline = await this.catalog.pipeline(endpoint);
+    if (pipeline)
+      return {
+        name: endpoint,
+        versions: [String(pipeline.revision)],
+        platform: 'massif_pipeline',
+        ...pipelineSignature(pipeline),
+      };
     const record = await this.catalog.endpoint(endpoint);
     const [heaviest] = record.variants.toSorted((a, b) => b.weight - a.weight);
     if (!heaviest) throw failure('VERSION_UNKNOWN', `Endpoint ${endpoint} has no version.`);
@@ -117,6 +126,11 @@ export class MassifClient {
 
   /** Whether a call could be answered now. */
   async ready(endpoint: string): Promise<boolean> {
+    const pipeline = await this.catalog.pipeline(endpoint);
+    if (pipeline) {
+      const steps = await Promise.all(pipeline.steps.map((step) => this.ready(step.endpoint)));
+      return steps.every(Boolean);
+    }
     const { variants } = await this.catalog.endpoint(endpoint);
     const wanted = variants.filter(({ weight }) => weight > 0);
     const explained = await Promise.all(wanted.map(({ version }) => this.explain(endpoint, { version })));
@@ -134,6 +148,11 @@ export class MassifClient {
       { user, tenant, headers: lowerCased(headers), version },
       EXPLAIN_TIMEOUT_MS,
     );
+  }
+
+  /** The graph of models behind the name; undefined where it is a plain endpoint or nothing. */
+  pipeline(name: string): Promise<PipelineRecord | undefined> {
+    return this.catalog.pipeline(name);
   }
 
   processes(): Promise<SeenProcess[]> {

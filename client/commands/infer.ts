@@ -15,6 +15,7 @@ import {
 import { table } from '../cli/table.js';
 import type { InferOptions, MassifClient } from '../mod.js';
 import { readLabels } from '../../contracts/classification.js';
+import { pageText, readPage } from '../ocr/read-page.js';
 import { readLine } from '../ocr/read-line.js';
 import { detectSpeech } from '../vad/detect-speech.js';
 import { readWav, SAMPLE_RATE } from '../vad/wav.js';
@@ -24,7 +25,7 @@ export const infer: Command = {
   usage:
     'infer ENDPOINT (--image FILE | --wav FILE | --request FILE) [--user USER] [--version VERSION] [--routed]',
   summary: 'one inference: the text of a picture, the speech in a sound, or a request of your own',
-  help: `  --image FILE       PNG of one line of text, for a PP-OCRv4 recogniser: prints the text
+  help: `  --image FILE       PNG of one line of text for a PP-OCRv4 recogniser, or of a page for a pipeline that takes one: prints the text
   --wav FILE         16-bit WAV at 16 kHz, for Silero VAD: prints the intervals of speech
   --request FILE     body of the Open Inference Protocol as JSON (- reads it from stdin): prints the response
   --user USER        opaque key of sticky routing
@@ -63,6 +64,13 @@ type Run = (
 const RUN: Record<'image' | 'wav' | 'request', Run> = {
   async image(massif, endpoint, bytes, { values, out }) {
     const options = inferOptions(values);
+    if (await massif.pipeline(endpoint)) {
+      const lines = await readPage(
+        bytes,
+        async (inputs) => (await massif.infer(endpoint, inputs, options)).outputs,
+      );
+      return out.show({ lines }, () => pageText(lines));
+    }
     let ran = '';
     const line = await readLine(
       bytes,

@@ -38,7 +38,7 @@ export function lineTensor(pixels: Pixels): InputTensor {
   return { data, shape: [1, 3, HEIGHT, width] };
 }
 
-function readPng(bytes: Uint8Array): Pixels {
+export function readPng(bytes: Uint8Array): Pixels {
   try {
     const { width, height, data } = PNG.sync.read(
       Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
@@ -58,6 +58,6 @@ function neighbours(index: number, size: number, sourceSize: number) {
 
 const mix = (a: number, b: number, share: number): number => a + (b - a) * share;
 
-function onPaper({ rgba }: Pixels, pixel: number, channel: number): number {
+export function onPaper({ rgba }: Pixels, pixel: number, channel: number): number {
   return mix(255, rgba[pixel * 4 + channel] ?? 255, (rgba[pixel * 4 + 3] ?? 255) / 255);
 }

