@@ -34,6 +34,8 @@ export interface LoadOrder {
   /** As the host verified it: the engine checks the signature on what it loads once more. */
   readonly policy: TrustPolicy;
   readonly capacityMax: number;
+  /** Rows that share a run at most. */
+  readonly batchRowsMax: number;
 }
 
 export interface UnloadOrder {

@@ -29,6 +29,7 @@ export interface ResidentsParts {
   readonly pool: Pick<EnginePool, 'place' | 'release'>;
   readonly artifactsDir: string;
   readonly capacityMax: number;
+  readonly batchRowsMax: number;
   /** The record of a version from the catalog. */
   readonly versionOf: (model: string, digest: Digest) => Promise<VersionRecord>;
   readonly admit: (version: VersionRecord) => Promise<Admitted>;
@@ -192,7 +193,7 @@ export class Residents {
 
   /** Afterwards it lives there: subscribed, flushed, reachable. */
   private async loadInto(replica: HostedReplica): Promise<void> {
-    const { pool, versionOf, artifactsDir, capacityMax } = this.parts;
+    const { pool, versionOf, artifactsDir, capacityMax, batchRowsMax } = this.parts;
     const version = await versionOf(replica.model, replica.version);
     replica.stateful = version.card.state !== undefined;
     replica.resources = version.resources.map(({ digest }) => digest);
@@ -205,7 +206,7 @@ export class Residents {
       runLimitMs,
     });
     try {
-      const order = { replica: id, number, version, artifactsDir, policy, capacityMax };
+      const order = { replica: id, number, version, artifactsDir, policy, capacityMax, batchRowsMax };
       replica.loaded = await engine.handle.load(order);
     } catch (error) {
       pool.release(engine, number);

@@ -14,6 +14,8 @@ export interface ShardConfig {
   readonly engineRssBytesMax: number;
   /** Requests that a replica of a fast model holds before it answers MAILBOX_FULL. */
   readonly capacityMax: number;
+  /** Rows that share a run at most; 1: every request runs alone. */
+  readonly batchRowsMax: number;
   readonly cacheBytesMax: number;
   /** Of one request or answer. */
   readonly bodyMaxBytes: number;
@@ -34,6 +36,7 @@ const ShardEnvironment = z.object({
   MASSIF_SHARD_ENGINE_MIB_MAX: wholeFrom(128).default(4_096),
   MASSIF_SHARD_CAPACITY_MAX: wholeFrom(1).default(512),
   MASSIF_BODY_MAX_BYTES: wholeFrom(1_024).default(BODY_BYTES_MAX),
+  MASSIF_SHARD_BATCH_ROWS_MAX: wholeFrom(1).default(256),
   MASSIF_SHARD_CACHE_MIB_MAX: wholeFrom(64).default(32 * 1_024),
 });
 
@@ -44,6 +47,7 @@ export function readShardConfig(env: Environment = process.env): ShardConfig {
     engineThreads: read.MASSIF_SHARD_ENGINE_THREADS,
     engineRssBytesMax: read.MASSIF_SHARD_ENGINE_MIB_MAX * MIB,
     capacityMax: read.MASSIF_SHARD_CAPACITY_MAX,
+    batchRowsMax: read.MASSIF_SHARD_BATCH_ROWS_MAX,
     cacheBytesMax: read.MASSIF_SHARD_CACHE_MIB_MAX * MIB,
     bodyMaxBytes: read.MASSIF_BODY_MAX_BYTES,
     device: { kind: 'cpu', cores: availableParallelism(), memoryBytes: totalmem() },

@@ -81,6 +81,7 @@ export class Shard {
       pool: this.pool,
       artifactsDir: resolve(cache.dir),
       capacityMax: config.capacityMax,
+      batchRowsMax: config.batchRowsMax,
       versionOf: (model, digest) => records.get(model, digest),
       admit: (version) => admit(version, { cache, trust, clock }),
       clock,

@@ -43,7 +43,7 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   );
   try {
     parts.warming();
-    const plan = { warmDims: version.card.warmDims, cases };
+    const plan = { warmDims: version.card.warmDims, cases, rowsMax: order.batchRowsMax };
     return { session, labels: labelsIn(bytes), ...(await warmUp(plan, { session, ...parts })) };
   } catch (error) {
     await session.release();

@@ -34,6 +34,8 @@ export interface ReplicaTraits {
   readonly points: readonly LatencyPoint[];
   /** Numbers a row of the warm-up had. */
   readonly rowItems: number;
+  /** Rows that share a run at most. */
+  readonly rowsMax: number;
 }
 
 export interface ReplicaParts {
@@ -63,13 +65,13 @@ export class Replica implements Turn, StepRunner {
     private readonly parts: ReplicaParts,
   ) {
     const { session, loop, clock, aboutToRun, answers, sequences } = parts;
-    const { id, model, label, axes, points, rowItems } = traits;
+    const { id, model, label, axes, points, rowItems, rowsMax } = traits;
     this.latencyMs = points[0]?.runMs ?? 0;
     this.scheduler = new Scheduler({
       id,
       points,
       rowItems,
-      batchable: axes !== undefined,
+      rowsMax: axes === undefined ? 1 : rowsMax,
       decode: (request) => this.decode(request),
       letGo: (request, why, error) => this.letGo(request, why, error),
     });

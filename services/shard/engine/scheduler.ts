@@ -3,7 +3,7 @@
 import { failure, type Failure, toFailure } from '../../../contracts/errors.js';
 import type { RunTimes } from './counts.js';
 import { type Candidate, decideBatch } from './decide-batch.js';
-import { type LatencyCurve, type LatencyPoint, ROWS_MAX } from './latency-curve.js';
+import type { LatencyCurve, LatencyPoint } from './latency-curve.js';
 import { LearnedCurves } from './learned-curves.js';
 import { Pace } from './pace.js';
 import { type Decoded, type Ready, RequestQueue, type Waiting } from './request-queue.js';
@@ -16,7 +16,8 @@ export interface SchedulerParts {
   readonly points: readonly LatencyPoint[];
   /** Numbers a row of the warm-up had. */
   readonly rowItems: number;
-  readonly batchable: boolean;
+  /** Rows that share a run at most; 1: every request runs alone. */
+  readonly rowsMax: number;
   readonly decode: (request: Waiting) => Decoded;
   readonly letGo: (request: Waiting, why: LetGo, error: Failure) => void;
 }
@@ -49,7 +50,7 @@ export class Scheduler {
 
   /** The size that serves most, of the shape that ran last. */
   get batchMax(): number {
-    return this.parts.batchable ? this.curve.bestRun : 1;
+    return Math.min(this.curve.bestRun, this.parts.rowsMax);
   }
 
   /** Whether a request that came just now would wait in vain: said at once, so that another replica has the time to help. */
@@ -136,11 +137,14 @@ export class Scheduler {
   }
 
   private rowsMax({ decoded }: Ready, curve: LatencyCurve): number {
-    if (!this.parts.batchable || decoded.rows === 0 || this.apart.has(decoded.key)) return 1;
+    if (this.parts.rowsMax === 1 || decoded.rows === 0 || this.apart.has(decoded.key)) return 1;
     const { bestRun, triedMax } = curve;
     if (bestRun === 1 && ++this.sinceTry < TRY_EVERY) return 1;
     if (bestRun === 1) this.sinceTry = 0;
-    return Math.max(1, Math.min(triedMax, ROWS_MAX, Math.floor(RUN_ITEMS_MAX / itemsOfRow(decoded))));
+    return Math.max(
+      1,
+      Math.min(triedMax, this.parts.rowsMax, Math.floor(RUN_ITEMS_MAX / itemsOfRow(decoded))),
+    );
   }
 
   private curveOf({ decoded }: Ready): LatencyCurve {

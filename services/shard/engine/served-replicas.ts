@@ -185,10 +185,10 @@ export class ServedReplicas {
     answers: Answers,
     sequences: Sequences | undefined,
   ): Replica {
-    const { version, replica: id, number, capacityMax } = order;
+    const { version, replica: id, number, capacityMax, batchRowsMax: rowsMax } = order;
     const capacity = decideCapacity(new LatencyCurve(points).bestRowMs, capacityMax);
     return new Replica(
-      { id, model: version.model, label: version.label, labels, capacity, points, axes, rowItems },
+      { id, model: version.model, label: version.label, labels, capacity, points, axes, rowItems, rowsMax },
       {
         session,
         loop: this.loop,

@@ -15,6 +15,8 @@ import { DIM_GUESSES, warmInputs } from './warm-inputs.js';
 export interface WarmUpPlan {
   readonly warmDims: Readonly<Record<string, number>>;
   readonly cases: readonly TestCase[];
+  /** Rows that share a run at most. */
+  readonly rowsMax: number;
 }
 
 export interface WarmUpParts {
@@ -56,8 +58,8 @@ export async function warmUp(plan: WarmUpPlan, parts: WarmUpParts): Promise<Warm
   const runMs = await time(() => run(sample), parts.clock);
   const rowItems = sample.reduce((sum, { data }) => sum + data.length, 0);
   const points: LatencyPoint[] = [{ rows: 1, runMs }];
-  const axes = await findAxes(sample, plan, parts, run);
-  if (axes !== undefined) await timeSizes(points, sample, axes, parts, run);
+  const axes = plan.rowsMax === 1 ? undefined : await findAxes(sample, plan, parts, run);
+  if (axes !== undefined) await timeSizes(points, sample, axes, plan.rowsMax, parts, run);
   return { points, axes, rowItems };
 }
 
@@ -163,6 +165,7 @@ async function timeSizes(
   points: LatencyPoint[],
   sample: readonly Tensor[],
   axes: RowAxes,
+  rowsMax: number,
   { clock }: WarmUpParts,
   run: Run,
 ): Promise<void> {
@@ -171,7 +174,7 @@ async function timeSizes(
   let best = points[0]?.runMs ?? 0;
   let lastMs = best;
   let inVain = 0;
-  for (const rows of ROW_RUNGS.slice(1)) {
+  for (const rows of ROW_RUNGS.slice(1).filter((size) => size <= rowsMax)) {
     // Even if every row cost the full price, a size is tried only when it does not hold up the neighbours for long.
     if (inVain >= IN_VAIN_MAX || lastMs * 2 > TIMED_MS_MAX * 4 || rows * items > TRIED_ITEMS_MAX) return;
     const joined = gatherer.join(Array.from({ length: rows }, () => sample));

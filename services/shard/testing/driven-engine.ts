@@ -87,7 +87,11 @@ export class DrivenEngine implements AsyncDisposable {
   }
 
   /** Answers the replica's id along with the engine's report. */
-  async load(version: SignedVersion, capacityMax = 512): Promise<LoadedReport & { replica: string }> {
+  async load(
+    version: SignedVersion,
+    capacityMax = 512,
+    batchRowsMax = 256,
+  ): Promise<LoadedReport & { replica: string }> {
     await this.put(version);
     const replica = replicaId('shard-test', version.record.digest);
     const report = await this.engine.load({
@@ -97,6 +101,7 @@ export class DrivenEngine implements AsyncDisposable {
       artifactsDir: this.artifactsDir,
       policy,
       capacityMax,
+      batchRowsMax,
     });
     return { ...report, replica };
   }

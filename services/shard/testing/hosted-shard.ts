@@ -84,6 +84,7 @@ export class HostedShard implements AsyncDisposable {
         engineThreads: 1,
         engineRssBytesMax: 4e9,
         capacityMax: 64,
+        batchRowsMax: 256,
         cacheBytesMax: 1e9,
         bodyMaxBytes: BODY_BYTES_MAX,
         device: { kind: 'cpu', cores: 2, memoryBytes: 1e9 },

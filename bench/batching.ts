@@ -1,0 +1,335 @@
+// What batching gains under deadlines: open-loop Poisson arrivals at rising rates, answers within 50 ms counted. Ours against the same
+// engine with every request alone, interleaved in one run, and against the bound that the runs' own times and the price of a message
+// allow. One process makes the load and one serves at a time, so two cores are enough.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodeInferRequest } from '../contracts/infer-body.js';
+import type { LatencyPoint } from '../contracts/statistics.js';
+import type { Tensor } from '../contracts/tensor.js';
+import { root } from '../deploy/local/root.mjs';
+import { GraphBuilder } from '../services/onnx/builder.js';
+import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
+import { seeded } from '../services/onnx/seeded.js';
+import { float32 } from '../services/onnx/tensor.js';
+import { mlp } from '../services/onnx/testing/mlp.js';
+import { ocrClassifier, ocrRecogniser, sileroVad } from '../services/onnx/testing/real-models.js';
+import { DrivenEngine } from '../services/shard/testing/driven-engine.js';
+import { signedVersion, type VersionParts } from '../services/shard/testing/signed-version.js';
+import type { Bodies, Lone, OpenLoop, OpenLoopEnd, Target } from './peers/arrivals.js';
+import { type Aim, type Benchmark, percentile, round } from './report.js';
+
+const DEADLINE_MS = 50;
+const CAPACITY = 4_096;
+/** Of what the engine should be able to serve: below, near and beyond. */
+const RATES = [0.5, 0.75, 0.9, 1.05, 1.3, 1.7];
+const FORMS = {
+  ci: { rounds: 1, seconds: 0.15, rates: [0.6, 1.2], lone: 10 },
+  quick: { rounds: 1, seconds: 0.4, rates: RATES, lone: 100 },
+  full: { rounds: 5, seconds: 1.5, rates: RATES, lone: 500 },
+} as const;
+/** Of one request besides its run, as a first guess for the rates: two messages, header, body. */
+const MESSAGE_MS = 0.04;
+const PROBES = 3;
+
+interface Served {
+  readonly name: string;
+  readonly onnx: Uint8Array;
+  readonly parts: VersionParts;
+  readonly inputs: Tensor[];
+  /** Over unbatched; undefined for models that gain nothing. */
+  readonly aim: number | undefined;
+}
+
+interface Side {
+  readonly pid: number;
+  readonly target: Target;
+  readonly points: readonly LatencyPoint[];
+}
+
+export const benchmark: Benchmark = async ({ form, seed }) => {
+  const { rounds, seconds, rates, lone } = FORMS[form];
+  const all = await models(seed);
+  const served = form === 'ci' ? all.filter(({ name }) => name === 'MLP' || name === 'OCR classifier') : all;
+  await using batched = await DrivenEngine.start();
+  await using alone = await DrivenEngine.start();
+  const load = await startLoad();
+  try {
+    const results: Record<string, Figures> = {};
+    for (const model of served) {
+      const sides = [await serve(batched, model, 256), await serve(alone, model, 1)] as const;
+      const bodies = bodiesOf(model.inputs);
+      const runs = { model, sides, bodies, load, seed };
+      const taken = await ask<number[][]>(load, {
+        kind: 'lone',
+        targets: targetsOf(sides),
+        bodies,
+        rounds: lone,
+      });
+      const goods = await interleave(runs, rounds, seconds, rates);
+      results[model.name] = figuresOf(sides, goods, taken);
+    }
+    print(results);
+    return { results: { ...results }, aims: served.flatMap((model) => aimsOf(model, results[model.name])) };
+  } finally {
+    load.kill();
+  }
+};
+
+interface Runs {
+  readonly sides: readonly [Side, Side];
+  readonly bodies: Bodies;
+  readonly load: ChildProcess;
+  readonly seed: number;
+}
+
+interface Cell {
+  readonly side: number;
+  readonly perSecond: number;
+  readonly end: OpenLoopEnd;
+  readonly goodPerSecond: number;
+  /** Of the engine's own processor time: what a core of its own would give, whatever else runs on the machine. */
+  readonly goodPerCpuSecond: number;
+}
+
+async function interleave(
+  { sides, bodies, load, seed }: Runs,
+  rounds: number,
+  seconds: number,
+  rates: readonly number[],
+): Promise<Cell[]> {
+  const cells: Cell[] = [];
+  const run = async (side: number, perSecond: number, forSeconds: number, draw: number): Promise<Cell> => {
+    const { target, pid } = sides[side] as Side;
+    const order: OpenLoop = {
+      kind: 'open',
+      target,
+      bodies,
+      perSecond,
+      seconds: forSeconds,
+      deadlineMs: DEADLINE_MS,
+      seed: draw,
+    };
+    const cpuBefore = cpuSeconds(pid);
+    const end = await ask<OpenLoopEnd>(load, order);
+    const goodPerCpuSecond = end.good / (cpuSeconds(pid) - cpuBefore);
+    return { side, perSecond, end, goodPerSecond: end.good / forSeconds, goodPerCpuSecond };
+  };
+  // Before anything counts: compiled code, learned curves, and how far this side reaches.
+  const reach = sides.map(({ points }, side) => bound(side === 0 ? points : points.slice(0, 1), MESSAGE_MS));
+  for (const side of [0, 1])
+    for (let tries = 0; tries < PROBES; tries++) {
+      const { goodPerSecond, perSecond } = await run(side, reach[side] ?? 1, seconds / 2, seed + tries);
+      reach[side] =
+        goodPerSecond > perSecond * 0.9 ? perSecond * 1.5 : Math.max(goodPerSecond, perSecond / 2);
+    }
+  for (let i = 0; i < rounds; i++)
+    for (const [step, rate] of rates.entries())
+      for (const side of i % 2 === 0 ? [0, 1] : [1, 0])
+        cells.push(await run(side, (reach[side] ?? 1) * rate, seconds, seed + i * 100 + step));
+  return cells;
+}
+
+interface Figures {
+  readonly batchedPerSecond: number;
+  readonly alonePerSecond: number;
+  readonly gain: number;
+  /** Per second of the engine's own processor time. */
+  readonly batchedPerCpu: number;
+  readonly alonePerCpu: number;
+  readonly gainPerCpu: number;
+  readonly boundPerCpu: number;
+  readonly ofBound: number;
+  readonly messageMs: number;
+  readonly curveMs: readonly number[];
+  readonly loneRatio: number;
+  readonly lonePeakMs: number;
+  readonly loadCpu: number;
+  readonly cells: readonly Record<string, number>[];
+}
+
+function figuresOf(sides: readonly [Side, Side], cells: readonly Cell[], taken: number[][]): Figures {
+  const peak = (side: number, of: 'goodPerSecond' | 'goodPerCpuSecond'): number => {
+    const rates = [...new Set(cells.filter((cell) => cell.side === side).map(({ perSecond }) => perSecond))];
+    const goods = rates.map((rate) =>
+      percentile(
+        cells.filter((cell) => cell.side === side && cell.perSecond === rate).map((cell) => cell[of]),
+        0.5,
+      ),
+    );
+    return Math.max(...goods);
+  };
+  const [batchedPerSecond, alonePerSecond] = [peak(0, 'goodPerSecond'), peak(1, 'goodPerSecond')];
+  const [batchedPerCpu, alonePerCpu] = [peak(0, 'goodPerCpuSecond'), peak(1, 'goodPerCpuSecond')];
+  // What a request costs beside its run, seen where every request runs alone.
+  const messageMs = Math.max(1_000 / alonePerCpu - (sides[1].points[0]?.run_ms ?? 0), 0);
+  const boundPerCpu = bound(sides[0].points, messageMs);
+  const [loneBatched = 0, loneAlone = 0] = taken.map((samples) => percentile(samples, 0.5));
+  return {
+    batchedPerSecond: round(batchedPerSecond),
+    alonePerSecond: round(alonePerSecond),
+    gain: batchedPerSecond / alonePerSecond,
+    batchedPerCpu: round(batchedPerCpu),
+    alonePerCpu: round(alonePerCpu),
+    gainPerCpu: batchedPerCpu / alonePerCpu,
+    boundPerCpu: round(boundPerCpu),
+    ofBound: batchedPerCpu / boundPerCpu,
+    messageMs: round(messageMs),
+    curveMs: sides[0].points.map(({ run_ms }) => round(run_ms)),
+    loneRatio: loneBatched / loneAlone,
+    lonePeakMs: loneBatched,
+    loadCpu: Math.max(...cells.map(({ end }) => end.cpuShare)),
+    cells: cells.map(({ side, perSecond, end, goodPerSecond, goodPerCpuSecond }) => ({
+      batched: side === 0 ? 1 : 0,
+      offered: round(perSecond),
+      good: round(goodPerSecond),
+      goodPerCpu: round(goodPerCpuSecond),
+      late: end.late,
+      refused: end.refused,
+      p50Ms: round(end.p50Ms),
+      p99Ms: round(end.p99Ms),
+      loadCpu: round(end.cpuShare),
+    })),
+  };
+}
+
+/** Requests a second at the best size whose run ends within the deadline, if nothing but runs and messages took time. */
+function bound(points: readonly LatencyPoint[], messageMs: number): number {
+  const best = points
+    .filter(({ rows, run_ms }) => run_ms + rows * messageMs <= DEADLINE_MS)
+    .map(({ rows, run_ms }) => 1_000 / (run_ms / rows + messageMs));
+  return Math.max(...best, 1);
+}
+
+function print(results: Record<string, Figures>): void {
+  console.table(
+    Object.entries(results).map(([model, f]) => ({
+      model,
+      'good/s alone': f.alonePerSecond,
+      'good/s batched': f.batchedPerSecond,
+      gain: round(f.gain),
+      'alone/cpu s': f.alonePerCpu,
+      'batched/cpu s': f.batchedPerCpu,
+      'gain/cpu': round(f.gainPerCpu),
+      'bound/cpu s': f.boundPerCpu,
+      'of bound': round(f.ofBound),
+      'lone p50 ms': round(f.lonePeakMs),
+      'lone / alone': round(f.loneRatio),
+      'load cpu': round(f.loadCpu),
+    })),
+  );
+}
+
+function aimsOf({ name, aim }: Served, figures: Figures | undefined): Aim[] {
+  if (figures === undefined) return [];
+  const gain = `${name}: goodput / unbatched`;
+  return [
+    { name: gain, value: figures.gain, unit: 'x', aim: aim ?? 0.97, op: '>=' },
+    ...(aim === undefined
+      ? []
+      : [
+          {
+            name: `${name}: goodput / bound`,
+            value: figures.ofBound,
+            unit: 'x',
+            aim: 0.9,
+            op: '>=',
+          } as const,
+        ]),
+    { name: `${name}: lone p50 / unbatched`, value: figures.loneRatio, unit: 'x', aim: 1.05, op: '<=' },
+  ];
+}
+
+async function serve(engine: DrivenEngine, { onnx, parts }: Served, rowsMax: number): Promise<Side> {
+  const { replica } = await engine.load(signedVersion(onnx, parts), CAPACITY, rowsMax);
+  const known = (await engine.engine.statistics()).find((one) => one.replica === replica);
+  const url = `nats://${engine.nc.getServer()}`;
+  return { pid: engine.engine.pid, target: { url, replica }, points: known?.curve ?? [] };
+}
+
+/** Of its main thread, which does all the work with one thread a run; Linux alone counts it this finely. */
+const cpuSeconds = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
+
+const targetsOf = (sides: readonly Side[]): Target[] => sides.map(({ target }) => target);
+
+function bodiesOf(inputs: Tensor[]): Bodies {
+  const body = encodeInferRequest({ parameters: {}, inputs, binaryOutput: true });
+  return { bytes: [body.bytes], jsonLength: body.jsonLength ?? 0 };
+}
+
+async function startLoad(): Promise<ChildProcess> {
+  const load = fork(join(import.meta.dirname, 'peers', 'arrivals.js'), { serialization: 'advanced' });
+  await once(load, 'message');
+  return load;
+}
+
+async function ask<T>(load: ChildProcess, order: OpenLoop | Lone): Promise<T> {
+  load.send(order);
+  const [answer] = (await once(load, 'message')) as [T];
+  return answer;
+}
+
+async function models(seed: number): Promise<Served[]> {
+  const random = seeded(seed);
+  const floats = (name: string, ...shape: number[]): Tensor => ({
+    name,
+    datatype: 'FP32',
+    shape,
+    data: Float32Array.from(
+      random.normals(
+        shape.reduce((a, b) => a * b, 1),
+        0.5,
+      ),
+    ),
+  });
+  const selftest: unknown = JSON.parse(
+    await readFile(join(root, 'deploy/examples/vad.selftest.json'), 'utf8'),
+  );
+  const speech = [
+    floats('input', 1, 576),
+    { ...floats('state', 2, 1, 128), data: new Float32Array(256) },
+    { name: 'sr', datatype: 'INT64', shape: [], data: BigInt64Array.of(16_000n) } as Tensor,
+  ];
+  const image = { warmDims: { 'x:0': 1, 'x:2': 48, 'x:3': 160 } };
+  const angle = { warmDims: { 'x:0': 1, 'x:2': 48, 'x:3': 192 } };
+  return [
+    { name: 'FFN', onnx: feedForward(seed), parts: { model: 'ffn' }, inputs: [floats('x', 1, 512)], aim: 3 },
+    { name: 'MLP', onnx: mlp(seed), parts: { model: 'mlp' }, inputs: [floats('x', 1, 784)], aim: 1.8 },
+    { name: 'Silero', onnx: sileroVad(), parts: { model: 'vad', selftest }, inputs: speech, aim: 1.4 },
+    {
+      name: 'OCR recogniser',
+      onnx: ocrRecogniser(),
+      parts: { model: 'ocr', card: image },
+      inputs: [floats('x', 1, 3, 48, 160)],
+      aim: undefined,
+    },
+    {
+      name: 'OCR classifier',
+      onnx: ocrClassifier(),
+      parts: { model: 'angle', card: angle },
+      inputs: [floats('x', 1, 3, 48, 192)],
+      aim: undefined,
+    },
+  ];
+}
+
+/** Six blocks 512-2048-512: 12.6 million parameters, the feed-forward part of a small transformer. */
+function feedForward(seed: number): Uint8Array {
+  const [width, inner] = [512, 2_048];
+  const g = new GraphBuilder({ opset: 17, name: 'ffn' });
+  const random = seeded(seed);
+  const matrix = (name: string, from: number, to: number): string =>
+    g.constant(name, float32([from, to], random.normals(from * to, Math.sqrt(1 / from))));
+  let x = g.input('x', T.FLOAT, ['batch', width]);
+  for (let block = 0; block < 6; block++) {
+    const up = g.op('Relu', [g.op('MatMul', [x, matrix(`up${block}`, width, inner)])]);
+    const down = g.op('MatMul', [up, matrix(`down${block}`, inner, width)]);
+    x = g.op('Tanh', [g.op('Add', [x, down])]);
+  }
+  g.op('Identity', [x], {}, { outputs: ['y'] });
+  g.output('y', T.FLOAT, ['batch', width]);
+  return g.bytes();
+}
