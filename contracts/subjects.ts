@@ -25,6 +25,8 @@ export const subjects = {
   override: (region: string) => `massif.override.${region}` as const,
   /** Operator -> a router of the region: the orders in force there. */
   overrides: (region: string) => `massif.overrides.${region}` as const,
+  /** Caller -> a gateway: the endpoint's metadata as the protocol has it. Queue group `gateway`. */
+  metadata: (endpoint: string) => `massif.metadata.${subjectToken(endpoint)}` as const,
   /** Shard -> everybody: what it serves and how loaded it is. */
   heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
   /** Operators, gateways -> shard host: recycle, drain; inspect and statistics. */
@@ -70,6 +72,7 @@ export const wildcards = {
   infer: () => 'massif.infer.*' as const,
   inferVersion: () => 'massif.infer.*.*' as const,
   explain: () => 'massif.explain.*' as const,
+  metadata: () => 'massif.metadata.*' as const,
   evidence: () => 'massif.evidence.*' as const,
   heartbeats: () => 'massif.heartbeat.>' as const,
 };
@@ -77,6 +80,7 @@ export const wildcards = {
 /** Members of a queue group share the messages; the server prefers members of its own region. */
 export const queues = {
   router: 'router',
+  gateway: 'gateway',
   registry: 'registry',
   trainer: 'trainer',
   replica: 'replica',

@@ -8,6 +8,7 @@ import { buckets, keys } from '../../contracts/buckets.js';
 import { ERRORS, type ErrorCode } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
 import { type Body, encodeInferRequest, type InferRequest } from '../../contracts/infer-body.js';
+import { subjects } from '../../contracts/subjects.js';
 import type { Datatype } from '../../contracts/tensor-spec.js';
 import {
   GRPCInferenceService,
@@ -270,7 +271,14 @@ test('health, metadata, paths with and without version: REST and NATS tell the s
     platform: 'onnx_onnxv1',
     inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 3] }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 3] }],
+    properties: { labels: 'cat\ndog\né' },
   });
+  const ask = (name: string, body = '') =>
+    mesh.shard.bus.nc.request(subjects.metadata(name), body, { timeout: 5_000 });
+  expect((await ask('classes')).json()).toEqual(rest);
+  expect((await ask('classes', '{"version":"v1.0-a"}')).json()).toEqual(rest);
+  expect((await ask('nothing')).headers?.get(headers.errorCode)).toBe('ENDPOINT_UNKNOWN');
+  expect((await ask('classes', '{"version":7}')).headers?.get(headers.errorCode)).toBe('BAD_REQUEST');
 });
 
 test('every line of the checklist has its cases', () => {

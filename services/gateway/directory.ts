@@ -1,13 +1,13 @@
 // What the gateway knows of endpoints: who they are, what their versions take, whether they could be called now.
 import { failure } from '../../contracts/errors.js';
 import type { PipelineRecord } from '../../contracts/pipeline.js';
+import type { ModelMetadata } from '../../contracts/metadata.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { tierOf } from '../mesh/route.js';
 import type { RouteView } from '../mesh/route-view.js';
 import {
   endpointReady,
   type IndexEntry,
-  type ModelMetadata,
   modelMetadata,
   pipelineMetadata,
   type Replicas,

@@ -17,6 +17,7 @@ import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js
 import { AccessLog } from './access-log.js';
 import { Admission } from './admission.js';
 import { attemptCounter } from './attempt-counter.js';
+import { BusController } from './bus.controller.js';
 import { Directory } from './directory.js';
 import { type GatewayConfig, readGatewayConfig } from './gateway.config.js';
 import { BODY_LIMIT, EXTENSIONS, GATEWAY_CONFIG } from './gateway.tokens.js';
@@ -40,6 +41,7 @@ import { VersionRecords } from './version-records.js';
 @Module({
   imports: [RouteModule, EvidenceModule],
   controllers: [
+    BusController,
     ServerController,
     ModelsController,
     InferController,

@@ -1,6 +1,7 @@
 // What the protocol's metadata, readiness and index say of an endpoint: made from its record, the records of its versions and
 // the replicas that the route would see. Pure; the controllers ask.
 import { failure } from '../../contracts/errors.js';
+import type { ModelMetadata } from '../../contracts/metadata.js';
 import type { Digest } from '../../contracts/names.js';
 import { type PipelineRecord, pipelineSignature } from '../../contracts/pipeline.js';
 import type { EndpointRecord, Variant, VersionRecord } from '../../contracts/registry.js';
@@ -20,21 +21,6 @@ export const extensions = (modelControl: boolean): string[] => [
 
 /** How many replicas of a version there are, and how many could take a request now. */
 export type Replicas = (version: Digest) => { readonly ready: number; readonly known: number };
-
-interface TensorMetadata {
-  name: string;
-  datatype: string;
-  shape: readonly number[];
-}
-
-export interface ModelMetadata {
-  name: string;
-  versions: string[];
-  platform: string;
-  inputs: TensorMetadata[];
-  outputs: TensorMetadata[];
-  properties: Record<string, string>;
-}
 
 /** The variant that a version in a path names, by label, digest or the digest's beginning; without one the weightiest. */
 export function variantNamed(endpoint: EndpointRecord, version: string | undefined): Variant {
@@ -97,7 +83,7 @@ export function pipelineMetadata(pipeline: PipelineRecord): ModelMetadata {
 const stateProperties = ({ card: { state } }: Pick<VersionRecord, 'card'>): Record<string, string> =>
   state === undefined ? {} : { stateful: 'true', sequence_state: stateText(state) };
 
-const tensorMetadata = ({ name, datatype, shape }: TensorSpec): TensorMetadata => ({ name, datatype, shape });
+const tensorMetadata = ({ name, datatype, shape }: TensorSpec) => ({ name, datatype, shape });
 
 /** Ready when every variant that gets traffic could take a request: else some callers would be served and others not. */
 export function endpointReady(endpoint: EndpointRecord, replicas: Replicas, version?: string): boolean {

@@ -2,10 +2,10 @@
 import { Controller, Get, Inject, Param, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { headers } from '../../contracts/headers.js';
+import type { ModelMetadata } from '../../contracts/metadata.js';
 import { Directory } from './directory.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
 import type { ModelPath } from './infer-calls.js';
-import type { ModelMetadata } from './metadata.js';
 import type { ModelConfig } from './model-config.js';
 import type { StatisticsEntry } from './model-statistics.js';
 
