@@ -1,5 +1,8 @@
 // The protocol's table (conformance.cases.ts) through REST, gRPC, NATS and the TypeScript client, with real engines behind them: the
 // same refusals everywhere, and answers whose tensors, and bodies where the encoding is the same, are equal byte for byte.
+import { execFile, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -20,6 +23,8 @@ import { TensorProto_DataType as T } from '../../services/onnx/proto/onnx_pb.js'
 import { identity } from '../../services/onnx/testing/identity.js';
 import { type SignedVersion, signedVersion } from '../../services/shard/testing/signed-version.js';
 import { BODY_CASES, type BodyCase, CHECKLIST, TENSOR_CASES, type TensorCase } from './conformance.cases.js';
+import { extensions } from '../../services/gateway/metadata.js';
+import { root } from './root.mjs';
 import { Callers, type Heard, shown } from './testing/callers.js';
 import { OneShardMesh } from './testing/one-shard-mesh.js';
 
@@ -280,6 +285,26 @@ test('health, metadata, paths with and without version: REST and NATS tell the s
   expect((await ask('nothing')).headers?.get(headers.errorCode)).toBe('ENDPOINT_UNKNOWN');
   expect((await ask('classes', '{"version":7}')).headers?.get(headers.errorCode)).toBe('BAD_REQUEST');
 });
+
+const python = ['/usr/bin/python3', 'python3'].find(
+  (name) => spawnSync(name, ['-c', 'import grpc, google.protobuf']).status === 0,
+);
+
+test.skipIf(python === undefined)(
+  'clients of others: a Python with grpcio calls by reflection alone (skipped where there is none)',
+  async () => {
+    const script = join(root, 'deploy/local/testing/grpc_client.py');
+    const { stdout } = await promisify(execFile)(python ?? '', [script, mesh.grpcTarget]);
+    expect(stdout.split('\n')).toEqual([
+      'live True',
+      `extensions ${JSON.stringify(extensions(true)).replaceAll('"', "'").replaceAll(',', ', ')}`,
+      expect.stringMatching(/^config [1-9]\d*$/),
+      "infer 1 [('y', [2])] 0000803f00000040",
+      'refused NOT_FOUND ENDPOINT_UNKNOWN',
+      '',
+    ]);
+  },
+);
 
 test('every line of the checklist has its cases', () => {
   const told = new Set<string>([...TENSOR_CASES, ...BODY_CASES].map(({ line }) => line));

@@ -13,7 +13,7 @@ export function describeMesh(state: MeshState): string {
 
 function describeRegion(region: RegionDoors): string {
   const examples = 'deploy/examples';
-  const grpcurl = 'grpcurl -plaintext -proto services/gateway/grpc/proto/open_inference_grpc.proto';
+  const grpcurl = 'grpcurl -plaintext';
   const from = region.home ? '' : ` --region ${region.name}`;
   return [
     '',
