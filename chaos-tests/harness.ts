@@ -142,6 +142,25 @@ export class DrillMesh implements AsyncDisposable {
     return [...processes, ...engines];
   }
 
+  /** What a process of the first region answers. */
+  async ask(subject: string, timeoutMs: number): Promise<unknown> {
+    const [nc] = this.listeners;
+    return nc && (await nc.request(subject, '{}', { timeout: timeoutMs })).json();
+  }
+
+  /** Summed over all replicas of the model, as they said last. */
+  sequencesOf(model: string): { open: number; lost: number; handedOver: number } {
+    const sum = { open: 0, lost: 0, handedOver: 0 };
+    for (const { beat } of this.beats.values())
+      for (const { model: its, sequences } of beat.replicas) {
+        if (its !== model || !sequences) continue;
+        sum.open += sequences.open;
+        sum.lost += sequences.lost;
+        sum.handedOver += sequences.handedOver;
+      }
+    return sum;
+  }
+
   private engines(shard: string): number[] {
     return this.beats.get(shard)?.beat.engines.map(({ pid }) => pid) ?? [];
   }

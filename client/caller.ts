@@ -1,4 +1,5 @@
 // A way to a model: `direct` chooses the replica itself and asks its engine, `routed` leaves the choice to the region's router.
+import type { Sequence } from '../contracts/body-parameters.js';
 import type { Body } from '../contracts/infer-body.js';
 
 export interface CallOptions {
@@ -11,6 +12,8 @@ export interface CallOptions {
   /** Label or digest: bypasses the weights, never the gate. */
   readonly version: string | undefined;
   readonly priority: number | undefined;
+  /** The step of a sequence that it is. */
+  readonly sequence?: Sequence | undefined;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -13,6 +13,7 @@ import type { Caller } from './caller.js';
 import { Catalog } from './catalog.js';
 import type { Connections } from './connections.js';
 import { inputTensors } from './input-tensors.js';
+import { SequenceOfCalls, type SequenceOptions } from './sequence.js';
 import { processes, type SeenProcess } from './processes.js';
 import { Registry } from './registry.js';
 import { Releases } from './releases.js';
@@ -90,6 +91,7 @@ export class MassifClient {
       version,
       timeoutMs: timeoutMs ?? said.timeoutMs,
       priority: priority ?? said.priority,
+      sequence: said.sequence,
       signal,
     });
     const response = decodeInferResponse(answer.bytes, answer.jsonLength);
@@ -100,6 +102,11 @@ export class MassifClient {
       attempts: answer.attempts,
       requestId,
     };
+  }
+
+  /** A sequence of calls whose state the mesh keeps, at an endpoint that declares one. */
+  sequence(endpoint: string, options: SequenceOptions = {}): SequenceOfCalls {
+    return new SequenceOfCalls((inputs, more) => this.infer(endpoint, inputs, more), options);
   }
 
   endpoints(): Promise<EndpointRecord[]> {

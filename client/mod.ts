@@ -8,6 +8,7 @@ export { connect, type ConnectOptions } from './connect.js';
 export type { PushFile, PushOptions } from './push.js';
 export type { Registry } from './registry.js';
 export type { Releases } from './releases.js';
+export type { SequenceOfCalls, SequenceOptions } from './sequence.js';
 export type { Explanation } from '../contracts/explain.js';
 export { type ErrorCode, Failure } from '../contracts/errors.js';
 export type { EndpointRecord, VersionRecord } from '../contracts/registry.js';

@@ -5,6 +5,7 @@ import { type Failure, failure, toFailure } from '../contracts/errors.js';
 import { headers } from '../contracts/headers.js';
 import { type Body, readJsonLength } from '../contracts/infer-body.js';
 import { readReference, type TakesLarge } from '../contracts/large-body.js';
+import { sequenceHeaders } from '../contracts/sequence.js';
 import { subjects } from '../contracts/subjects.js';
 import { type Bus, requestFailure } from '../services/mesh/bus.js';
 import { failureIn } from '../services/mesh/error-reply.js';
@@ -51,7 +52,7 @@ export async function attemptRouted(
 }
 
 function headersOf(call: RoutedCall, timeoutMs: number, attempt: number) {
-  const { requestId, user, tenant, priority, body } = call;
+  const { requestId, user, tenant, priority, sequence, body } = call;
   const sent = natsHeaders();
   sent.set(headers.requestId, requestId);
   sent.set(headers.timeoutMs, String(timeoutMs));
@@ -59,6 +60,7 @@ function headersOf(call: RoutedCall, timeoutMs: number, attempt: number) {
   sent.set(headers.acceptBody, 'chunks' satisfies TakesLarge);
   if (body.jsonLength !== undefined) sent.set(headers.jsonLength, String(body.jsonLength));
   for (const name in call.headers) if (!isOurs(name)) sent.set(name, call.headers[name] as string);
+  if (sequence) for (const [key, value] of sequenceHeaders(sequence)) sent.set(key, value);
   if (user !== undefined) sent.set(headers.user, user);
   if (tenant !== undefined) sent.set(headers.tenant, tenant);
   if (priority !== undefined) sent.set(headers.priority, String(priority));

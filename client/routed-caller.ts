@@ -96,7 +96,8 @@ export class RoutedCaller implements Caller {
     const { endpoint, timeoutMs = DEFAULT_TIMEOUT_MS } = call;
     const deadline = deadlineIn(this.clock, timeoutMs);
     const untilMs = this.clock.monotonicMs() + timeoutMs;
-    const patienceMs = Math.max(PATIENCE_MIN_MS, timeoutMs * PATIENCE);
+    // A first step must not begin in two regions: silence is waited out.
+    const patienceMs = call.sequence ? timeoutMs : Math.max(PATIENCE_MIN_MS, timeoutMs * PATIENCE);
     const open = new Set<Promise<Outcome>>();
     let last: { why: Failure; heard: boolean } | undefined;
     let sent = 0;

@@ -17,7 +17,7 @@ import type { InferOptions, MassifClient } from '../mod.js';
 import { readLabels } from '../../contracts/classification.js';
 import { pageText, readPage } from '../ocr/read-page.js';
 import { readLine } from '../ocr/read-line.js';
-import { detectSpeech } from '../vad/detect-speech.js';
+import { detectSpeech, detectSpeechInSequence } from '../vad/detect-speech.js';
 import { readWav, SAMPLE_RATE } from '../vad/wav.js';
 
 export const infer: Command = {
@@ -87,10 +87,7 @@ const RUN: Record<'image' | 'wav' | 'request', Run> = {
   async wav(massif, endpoint, bytes, { values, out }) {
     const options = inferOptions(values);
     const samples = readWav(bytes);
-    const speech = await detectSpeech(
-      samples,
-      async (inputs) => (await massif.infer(endpoint, inputs, options)).outputs,
-    );
+    const speech = await speechIn(massif, endpoint, samples, options);
     out.show({ seconds: samples.length / SAMPLE_RATE, speech }, () =>
       speech.length === 0
         ? 'no speech'
@@ -121,6 +118,29 @@ const RUN: Record<'image' | 'wav' | 'request', Run> = {
     out.text(`${new TextDecoder().decode(encodeInferResponse(response, { binaryOutput: false }).bytes)}\n`);
   },
 };
+
+/** The mesh carries the state where the endpoint keeps it, else we do. */
+async function speechIn(
+  massif: MassifClient,
+  endpoint: string,
+  samples: Float32Array,
+  options: InferOptions,
+) {
+  const record = (await massif.endpoints()).find(({ name }) => name === endpoint);
+  if (record?.stateful !== true)
+    return detectSpeech(samples, async (inputs) => (await massif.infer(endpoint, inputs, options)).outputs);
+  const { user, version, timeoutMs } = options;
+  const sequence = massif.sequence(endpoint, {
+    ...(user !== undefined && { user }),
+    ...(version !== undefined && { version }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  });
+  return detectSpeechInSequence(samples, {
+    start: async (inputs) => (await sequence.start(inputs)).outputs,
+    step: async (inputs) => (await sequence.step(inputs)).outputs,
+    end: async (inputs) => (await sequence.end(inputs)).outputs,
+  });
+}
 
 /** The labels that were signed together with the version that ran. */
 async function labelsOf(massif: MassifClient, endpoint: string, version: string): Promise<string[]> {

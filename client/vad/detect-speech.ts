@@ -1,5 +1,6 @@
-// Finds speech in a sound with Silero VAD v6: one call a chunk, whose state the caller carries from each call to the next. Without
-// it (a state of zeros each time) half of the chunks would be judged wrong.
+// Finds speech in a sound with Silero VAD v6: one call a chunk, whose state goes from each call to the next. Where the endpoint keeps
+// the state of sequences the mesh carries it, else the caller does. Without it (a state of zeros each time) half of the chunks would
+// be judged wrong.
 import { failure } from '../../contracts/errors.js';
 import type { Call, InputTensor } from '../call.js';
 import { CHUNK, type Interval, speechIntervals } from './speech-intervals.js';
@@ -21,6 +22,22 @@ export async function detectSpeech(samples: Float32Array, call: Call): Promise<I
     }
     probabilities.push(output.data[0] ?? 0);
     state = { data: stateN.data, shape: STATE_SHAPE };
+  }
+  return speechIntervals(probabilities, samples.length);
+}
+
+/** The same at an endpoint that keeps the state: first, next and last are calls of one sequence. */
+export async function detectSpeechInSequence(
+  samples: Float32Array,
+  sequence: Record<'start' | 'step' | 'end', Call>,
+): Promise<Interval[]> {
+  const probabilities: number[] = [];
+  for (let at = 0; at < samples.length; at += CHUNK) {
+    const kind = at === 0 ? 'start' : at + CHUNK >= samples.length ? 'end' : 'step';
+    const { output } = await sequence[kind]({ input: chunk(samples, at), sr: sampleRate });
+    if (!(output?.data instanceof Float32Array))
+      throw failure('INTERNAL', 'The detector answered without `output`: is it Silero VAD v6?');
+    probabilities.push(output.data[0] ?? 0);
   }
   return speechIntervals(probabilities, samples.length);
 }

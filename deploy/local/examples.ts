@@ -18,7 +18,7 @@ interface Example {
 }
 
 const READY_WITHIN_MS = 30_000;
-const packaged = (path: string): string => join(root, 'node_modules', path);
+export const packaged = (path: string): string => join(root, 'node_modules', path);
 
 const cardFile = (card: z.input<typeof Card>): PushFile => ({
   name: RESOURCES.card,
@@ -82,7 +82,8 @@ const EXAMPLES: readonly Example[] = [
       cardFile({
         licence: 'MIT',
         description:
-          'Probability of speech in a chunk of 512 samples at 16 kHz; the caller carries the state.',
+          'Probability of speech in a chunk of 512 samples at 16 kHz; a sequence keeps the state, or the caller carries it.',
+        state: [{ input: 'state', output: 'stateN' }],
         source: 'Silero VAD v6, packaged as @ricky0123/vad-web',
       }),
     ],

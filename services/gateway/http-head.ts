@@ -10,6 +10,9 @@ const names = {
   tenant: headers.tenant.toLowerCase(),
   priority: headers.priority.toLowerCase(),
   jsonLength: headers.jsonLength.toLowerCase(),
+  sequence: headers.sequence.toLowerCase(),
+  sequenceStart: headers.sequenceStart.toLowerCase(),
+  sequenceEnd: headers.sequenceEnd.toLowerCase(),
 } as const;
 
 /** `ruled`: what the endpoint's rules go by; undefined for nearly all of them. */
@@ -37,6 +40,9 @@ export function httpHead(
       priority: one(names.priority),
       traceparent: one(headers.traceparent),
       jsonLength: one(names.jsonLength),
+      sequence: one(names.sequence),
+      sequenceStart: one(names.sequenceStart),
+      sequenceEnd: one(names.sequenceEnd),
     },
     body,
   );

@@ -55,6 +55,7 @@ export class InferCalls {
           version,
           timeoutMs: this.timeLeft(head.timeoutMs, access.arrivedMs),
           priority: head.priority,
+          sequence: head.sequence,
           traceparent: head.traceparent,
           signal: access.gone,
         },

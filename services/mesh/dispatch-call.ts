@@ -1,6 +1,7 @@
 // One inference on its way: choose a replica, send, wait, and on trouble choose another while there is time and budget. It is a
 // state machine without timers of its own: the dispatcher turns it, and answers come in through the mux.
 import type { Body } from '../../contracts/body-tensors.js';
+import type { Sequence } from '../../contracts/body-parameters.js';
 import { type Failure, failure, toFailure } from '../../contracts/errors.js';
 import { readReference } from '../../contracts/large-body.js';
 import { subjects } from '../../contracts/subjects.js';
@@ -21,6 +22,7 @@ import { type FlightEnd, NO_LINK, type ReplicaEntry, type Trip } from './replica
 import type { RetryBudget } from './retry-budget.js';
 import type { Decision } from './route.js';
 import type { RouteView } from './route-view.js';
+import { afterTrouble, LOOK_FOR_MS } from './sequence-trouble.js';
 
 export interface CallParts {
   readonly view: RouteView;
@@ -83,6 +85,8 @@ export class Call {
   private avoidLink = NO_LINK;
   private timedOut = 0;
   private losses = 0;
+  /** A replica that may have the sequence could not be asked. */
+  private missed = false;
   /** The next attempt replaces one that is gone: it is no load beyond the first, so it needs no budget. */
   private replaces = false;
   private waits = 0;
@@ -145,15 +149,16 @@ export class Call {
 
   private tryNext(kind: AttemptKind): void {
     const { view, budget } = this.parts;
-    const { endpoint, user, tenant, headers, version } = this.request;
-    const decision = view.route({ endpoint, user, tenant, headers, version, exclude: this.tried });
+    const { endpoint, user, tenant, headers, version, sequence } = this.request;
+    const decision = view.route({ endpoint, user, tenant, headers, version, sequence, exclude: this.tried });
     this.evidence ??= CallEvidence.of(this.parts.evidence, endpoint, user, decision);
     if (decision.kind === 'refused') return this.refused(decision);
     const replica = decision.replica as ReplicaEntry;
     const link = view.linkFor(replica, this.avoidLink);
     if (link === NO_LINK) return this.pause(failure('UNAVAILABLE', 'No connection to NATS is up.'));
     if (kind === 'first') budget.request();
-    const paid = kind !== 'first' && !this.replaces;
+    // A step is asked for again only where it did not run.
+    const paid = kind !== 'first' && !this.replaces && !sequence;
     if (paid && !budget.take()) return this.overBudget();
     let attempt: Attempt | undefined;
     const trip = view.setOut(decision, link, (step) => attempt && this.lost(attempt, step));
@@ -187,13 +192,15 @@ export class Call {
       (message, step) => this.answered(attempt, new Answer(message), step),
     );
     if (this.attempts.push(attempt) === 1)
-      this.hedgeAt = trip.startedMs + (this.endpoint?.hedgeAfterMs ?? NEVER);
+      this.hedgeAt = trip.startedMs + ((!this.request.sequence && this.endpoint?.hedgeAfterMs) || NEVER);
     return attempt;
   }
 
   /** Of a pipeline: of the step that has it. */
   private timeoutAt({ replica: { latencyMs, inFlight }, startedMs }: Trip): number {
-    const { body, large } = this.request;
+    const { body, large, sequence } = this.request;
+    // Asked once and waited for: it can run nowhere else.
+    if (sequence) return this.deadlineAt;
     const leftMs = this.deadlineAt - startedMs;
     const { timedOut } = this;
     const bytesToFetch = large ? body.bytes.length : 0;
@@ -298,6 +305,7 @@ export class Call {
   private failed(attempt: Attempt, end: FlightEnd, why: Failure): void {
     if (!attempt.open) return; // said already, when its time was over
     this.last = why;
+    if (this.request.sequence) return this.outOfStep(this.request.sequence, attempt, end, why);
     this.exclude(attempt.flight.replica.id);
     this.land(attempt, end);
     if (attempt === this.attempts[0]) this.evidence?.failed(end, why.code);
@@ -310,8 +318,29 @@ export class Call {
     else this.tryNext('retry');
   }
 
+  /** A step of a sequence found no answer. */
+  private outOfStep(sequence: Sequence, attempt: Attempt, end: FlightEnd, why: Failure): void {
+    const verdict = afterTrouble(sequence, why.code, end);
+    // That it has not the sequence says nothing against the replica, nor that a step was sent on to an engine that is gone.
+    this.land(
+      attempt,
+      why.code === 'SEQUENCE_ELSEWHERE' ? 'refused' : end === 'unreachable' ? 'abandoned' : end,
+    );
+    if (verdict === 'fail' || !this.parts.retries) return this.fail(why);
+    if (verdict === 'again') {
+      if (end === 'abandoned' && ++this.losses >= LOSSES_MAX) return this.fail(why);
+      return this.pause(why);
+    }
+    this.exclude(attempt.flight.replica.id);
+    this.missed ||= why.code !== 'SEQUENCE_ELSEWHERE';
+    this.replaces = true; // it ran nowhere yet
+    this.tryNext('retry');
+  }
+
   private succeed(attempt: Attempt, answer: Answer, bytes: Uint8Array): void {
     if (attempt.open) this.land(attempt, 'succeeded');
+    const { sequence, endpoint } = this.request;
+    if (sequence) this.parts.view.seated(endpoint, sequence, answer.replica || attempt.flight.replica.id);
     this.finish('OK');
     this.resolve({
       bytes,
@@ -330,6 +359,11 @@ export class Call {
       endpoint: this.request.endpoint,
       ...(step !== undefined && { step }),
     });
+    // Somebody could not be asked: it may be there again in a moment.
+    if (code === 'SEQUENCE_LOST' && this.missed && this.parts.nowMs() - this.startedAt < LOOK_FOR_MS) {
+      this.missed = false;
+      return this.pause(why);
+    }
     // Before the catalog was ever read, no endpoint is unknown.
     if (!why.retryable && (code !== 'ENDPOINT_UNKNOWN' || this.parts.view.loaded)) return this.fail(why);
     this.pause(code === 'REPLICA_LOST' ? (this.last ?? why) : why);

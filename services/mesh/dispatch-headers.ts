@@ -1,7 +1,9 @@
 // The header block of a direct call: what an engine must know and nothing more, since every header costs both sides.
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Body } from '../../contracts/body-tensors.js';
+import type { Sequence } from '../../contracts/body-parameters.js';
 import { headers } from '../../contracts/headers.js';
+import { sequenceHeaders } from '../../contracts/sequence.js';
 import type { TakesLarge } from '../../contracts/large-body.js';
 import { headerBlock, headerLine } from './header-block.js';
 
@@ -10,6 +12,7 @@ export interface SteadyHeaders {
   readonly requestId: string;
   readonly body: Body;
   readonly priority?: number | undefined;
+  readonly sequence?: Sequence | undefined;
   readonly traceparent?: string | undefined;
 }
 
@@ -26,6 +29,7 @@ export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: numbe
   if (of.body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, of.body.jsonLength);
   if (attempt > 1) lines += headerLine(headers.attempt, attempt);
   if (of.priority) lines += headerLine(headers.priority, of.priority);
+  if (of.sequence) for (const [key, value] of sequenceHeaders(of.sequence)) lines += headerLine(key, value);
   if (of.traceparent) lines += headerLine(headers.traceparent, of.traceparent);
   return headerBlock(lines);
 }

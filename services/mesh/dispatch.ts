@@ -5,6 +5,7 @@ import type { Body } from '../../contracts/body-tensors.js';
 import { failure } from '../../contracts/errors.js';
 import { DEFAULT_TIMEOUT_MS } from '../../contracts/headers.js';
 import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
+import type { Sequence } from '../../contracts/body-parameters.js';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import { Call, callerGone, type CallParts, type CallRequest, type DispatchResult } from './dispatch-call.js';
@@ -44,6 +45,8 @@ export interface InferOptions {
   readonly timeoutMs?: number | undefined;
   readonly requestId?: string | undefined;
   readonly priority?: number | undefined;
+  /** Counts at endpoints that keep the state of sequences; elsewhere it is a parameter like any other. */
+  readonly sequence?: Sequence | undefined;
   readonly traceparent?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -99,8 +102,9 @@ export class Dispatcher {
     const requestId = options.requestId ?? this.idPrefix + (++this.ids).toString(36);
     const timeoutMs = options.timeoutMs ?? view.endpoint(endpoint)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const { user, tenant, headers, version, priority, traceparent } = options;
+    const sequence = this.options.view.endpoint(endpoint)?.stateful ? options.sequence : undefined;
     const who = { user, tenant, headers, version };
-    const request = { endpoint, body, ...who, requestId, timeoutMs, priority, traceparent };
+    const request = { endpoint, body, ...who, requestId, timeoutMs, priority, sequence, traceparent };
     if (body.bytes.length > this.messageBytesMax()) return this.inferLarge(request, signal);
     const answer = this.call(request, signal);
     if (view.endpoint(endpoint)?.shadow) this.shadow(request, answer);

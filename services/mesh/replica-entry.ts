@@ -19,6 +19,9 @@ export const NO_LINK = -1;
 
 export class ReplicaEntry implements ReplicaView {
   ready = false;
+  leaving = false;
+  /** Open ones, as it said last and as we began since. */
+  sequences = 0;
   /** Index of the connection to use; NO_LINK when it was not heard of lately. */
   link = NO_LINK;
   /** Connections, as bits, over which nobody answered for it since it was last heard there. */
@@ -76,8 +79,15 @@ export class ReplicaEntry implements ReplicaView {
     return flight;
   }
 
+  /** A sequence of ours was begun there. */
+  seated(): void {
+    this.sequences++;
+  }
+
   report(report: ReplicaReport, ready: boolean, nowMs: number): void {
     this.ready = ready;
+    this.leaving = !ready && (report.state === 'draining' || report.state === 'ready');
+    this.sequences = report.sequences?.open ?? 0;
     this.capacity = report.capacity;
     this.batchMax = report.batchMax;
     this.epoch = report.epoch;

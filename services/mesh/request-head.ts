@@ -10,6 +10,7 @@ import {
   readTakesLarge,
   type TakesLarge,
 } from '../../contracts/large-body.js';
+import { sequenceInHeaders } from '../../contracts/sequence.js';
 
 /** As they came; undefined or empty: not sent. */
 export interface RawHead {
@@ -25,6 +26,9 @@ export interface RawHead {
   body?: string | undefined;
   acceptBody?: string | undefined;
   cache?: string | undefined;
+  sequence?: string | undefined;
+  sequenceStart?: string | undefined;
+  sequenceEnd?: string | undefined;
 }
 
 export interface RequestHead {
@@ -71,7 +75,7 @@ export function requestHead(raw: RawHead, body: Uint8Array): RequestHead {
     // W3C: what does not parse is treated as if it had not been sent.
     traceparent: raw.traceparent && TRACEPARENT.test(raw.traceparent) ? raw.traceparent : undefined,
     jsonLength,
-    sequence: said.sequence,
+    sequence: sequenceInHeaders(raw.sequence, raw.sequenceStart, raw.sequenceEnd) ?? said.sequence,
     body: reference,
     takesLarge: raw.acceptBody ? readTakesLarge(raw.acceptBody) : undefined,
     uncached: raw.cache === 'no',

@@ -1,5 +1,6 @@
 // The live table that requests are routed by: endpoints from the catalog, replicas from heartbeats, load and trouble from our own
 // requests. It outlives every connection, and an error never empties it. Router, gateway and client each have one.
+import type { Sequence } from '../../contracts/body-parameters.js';
 import { buckets } from '../../contracts/buckets.js';
 import { Heartbeat } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
@@ -19,6 +20,7 @@ import type { Random } from './random.js';
 import type { Flight, ReplicaEntry } from './replica-entry.js';
 import { type Decision, route, type RouteRequest, type RouteTable } from './route.js';
 import { routePipeline } from './route-pipeline.js';
+import { SequenceSeats } from './sequence-seats.js';
 import { ShardTable } from './shard-table.js';
 import { type BucketEntry, watchBucket, type WatchOptions } from './watch-bucket.js';
 import { watchMirror } from './watch-mirror.js';
@@ -50,6 +52,7 @@ export class RouteView implements RouteTable {
   private readonly listed: Promise<void>;
   private readonly usableCalls = new Set<() => void>();
   private readonly stops: (() => void)[] = [];
+  private readonly seats = new SequenceSeats();
   private loadedOnce = false;
 
   constructor(private readonly options: RouteViewOptions) {
@@ -118,6 +121,16 @@ export class RouteView implements RouteTable {
 
   shardNames(): string[] {
     return this.shards.shardNames();
+  }
+
+  seat(endpoint: string, sequence: string): string | undefined {
+    return this.seats.get(endpoint, sequence);
+  }
+
+  /** A step was answered: the next one goes there. */
+  seated(endpoint: string, sequence: Sequence, replica: string): void {
+    this.seats.seen(endpoint, sequence, replica);
+    if (sequence.start) this.replica(replica)?.seated();
   }
 
   route(request: RouteRequest, withReasons = false): Decision {

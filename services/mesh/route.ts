@@ -1,5 +1,6 @@
 // The decision for one request: endpoint to version, version to replica, with reasons. Pure: no clock, no bus. The router, the
 // client's direct calls, `massif explain` and the simulator all ask this one function.
+import type { Sequence } from '../../contracts/body-parameters.js';
 import type { ErrorCode } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
 import type { PipelineRecord } from '../../contracts/pipeline.js';
@@ -9,12 +10,15 @@ import { murmur3 } from './murmur3.js';
 import { powerOfTwo } from './power-of-two.js';
 import type { Random } from './random.js';
 import { rendezvous } from './rendezvous.js';
+import { firstSeat, type SequenceRequest, whoHasIt } from './sequence-route.js';
 import { bestTier, drawTwo, type ReplicaView, SCAN_MAX, TIERS } from './tier.js';
 
 export { type ReplicaView, TIERS, tierOf } from './tier.js';
 
 export interface RouteRequest extends ArmRequest {
   readonly endpoint: string;
+  /** A step of a sequence, at an endpoint that keeps them. */
+  readonly sequence?: Sequence | undefined;
   /** Replicas tried already. */
   readonly exclude?: ReadonlySet<string> | undefined;
 }
@@ -23,6 +27,8 @@ export interface RouteTable {
   readonly region: string;
   endpoint(name: string): RoutedEndpoint | undefined;
   replicas(version: Digest): readonly ReplicaView[];
+  /** The replica that had a sequence last, as far as is known. */
+  seat?(endpoint: string, sequence: string): string | undefined;
 }
 
 export type Decision =
@@ -73,11 +79,13 @@ export function route(
   const endpoint = table.endpoint(request.endpoint);
   if (!endpoint) return refused('ENDPOINT_UNKNOWN', `There is no endpoint ${request.endpoint}.`, reasons);
 
-  const choice = chooseArm(endpoint, request, table.region, random, say);
+  const sequence = endpoint.stateful ? request.sequence : undefined;
+  if (sequence && !sequence.start) return goOn(table, endpoint, { ...request, sequence }, say, reasons);
+  const choice = chooseArm(endpoint, beginner(endpoint, request, sequence), table.region, random, say);
   if ('code' in choice) return refused(choice.code, choice.message, reasons);
   const { variant, bucket, rule } = choice;
   const replicas = table.replicas(variant.version);
-  const replica = pick(replicas, table.region, request, random, say);
+  const replica = pick(replicas, table.region, request, random, say, sequence);
   if (replica) {
     const { version, label } = variant;
     return {
@@ -96,19 +104,62 @@ export function route(
   return { ...refused(code, message, reasons), arm: armOf(variant), epoch: endpoint.epoch ?? 0, bucket };
 }
 
+/** A step goes where the state is: neither rules nor weights count any more. */
+function goOn(
+  table: RouteTable,
+  endpoint: RoutedEndpoint,
+  request: RouteRequest & SequenceRequest,
+  say: Say,
+  reasons: readonly string[],
+): Decision {
+  const last = table.seat?.(endpoint.name, request.sequence.id);
+  const found = whoHasIt(endpoint, request, table.region, (version) => table.replicas(version), last);
+  if ('code' in found) return refused(found.code, found.message, reasons);
+  const { replica, variant } = found;
+  say?.(
+    `${replica.id} ${replica.id === last ? 'had the sequence last' : 'is the next that may have the sequence'}`,
+  );
+  const { version, label } = variant;
+  return {
+    kind: 'replica',
+    replica,
+    version,
+    label,
+    arm: armOf(variant),
+    epoch: endpoint.epoch ?? 0,
+    reasons,
+  };
+}
+
+/** Without a user the sequence itself draws the lot, so that a start sent again gets the same version. */
+function beginner(
+  endpoint: EndpointRecord,
+  request: RouteRequest,
+  sequence: Sequence | undefined,
+): RouteRequest {
+  const free = sequence && request.user === undefined && endpoint.assignment === 'request';
+  return free && endpoint.withoutUser === undefined ? { ...request, user: sequence.id } : request;
+}
+
 function pick(
   replicas: readonly ReplicaView[],
   region: string,
   { user, exclude }: RouteRequest,
   random: Random,
   say?: Say,
+  sequence?: Sequence,
 ): ReplicaView | undefined {
-  if (user === undefined && !say && replicas.length > SCAN_MAX) {
+  if (user === undefined && !say && !sequence && replicas.length > SCAN_MAX) {
     const drawn = drawTwo(replicas, region, exclude, random);
     if (drawn) return drawn;
   }
   const [candidates, tier] = bestTier(replicas, region, exclude);
   say?.(`${candidates.length} of ${replicas.length} replicas are ${TIERS[tier] ?? 'of use'}`);
+  if (sequence) {
+    const seat = firstSeat(sequence.id, candidates);
+    if (seat) say?.(`${seat.id} is the sequence's first choice that has room for another one`);
+    return seat;
+  }
   if (user === undefined) {
     const chosen = powerOfTwo(candidates, random);
     if (chosen) say?.(`${chosen.id} is the cheaper of two drawn by latency x requests in flight`);

@@ -11,6 +11,10 @@ export interface ReplicaView {
   readonly version: Digest;
   /** It said so last. */
   readonly ready: boolean;
+  /** It gives its sequences away and takes no other requests. */
+  readonly leaving?: boolean;
+  /** Open sequences, of a stateful version. */
+  readonly sequences?: number;
   /** It said something lately, and a connection leads to it. */
   readonly fresh: boolean;
   readonly inFlight: number;

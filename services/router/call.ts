@@ -1,4 +1,5 @@
 // One caller's request while the router has it, and each try to get it answered.
+import type { Sequence } from '../../contracts/body-parameters.js';
 import type { Failure } from '../../contracts/errors.js';
 import type { Trip } from '../mesh/replica-entry.js';
 import type { CallEvidence } from '../mesh/evidence/call-evidence.js';
@@ -29,6 +30,8 @@ export class Call {
   timedOut = 0;
   wakeAtMs = 0;
   hedged = false;
+  /** A replica that may have the sequence could not be asked. */
+  missed = false;
   /** Of the version that was chosen last. */
   label = '';
   /** Of an endpoint whose arms are compared. */
@@ -46,6 +49,8 @@ export class Call {
     readonly arrivedMs: number,
     readonly timeoutMs: number,
     readonly hedgeAfterMs: number | undefined,
+    /** At an endpoint that keeps them. */
+    readonly sequence?: Sequence,
   ) {}
 
   get deadlineMs(): number {

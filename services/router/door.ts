@@ -228,7 +228,7 @@ export class RouterDoor implements Wire {
   private heard(word: string, message: Msg): void {
     if (word === OUTCOMES_TOKEN) {
       const outcomes = readOutcomes(message.data);
-      if (outcomes) this.forwarder.outcomes(outcomes.done);
+      if (outcomes) this.forwarder.outcomes(outcomes.done, outcomes.replica);
       return;
     }
     const { token, step } = readToken(word);

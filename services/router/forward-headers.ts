@@ -2,6 +2,7 @@
 // caller sent is passed on unread: a Massif-Reply of a stranger's choosing would make an engine write to it.
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { headers } from '../../contracts/headers.js';
+import { sequenceHeaders } from '../../contracts/sequence.js';
 import { writeReference } from '../../contracts/large-body.js';
 import { eachHeader, headerBlock, headerLine, headerText } from '../mesh/header-block.js';
 import { type RawHead, type RequestHead, requestHead } from '../mesh/request-head.js';
@@ -44,6 +45,15 @@ function assign(raw: RawHead, key: string, value: string): void {
     case headers.acceptBody:
       raw.acceptBody = value;
       return;
+    case headers.sequence:
+      raw.sequence = value;
+      return;
+    case headers.sequenceStart:
+      raw.sequenceStart = value;
+      return;
+    case headers.sequenceEnd:
+      raw.sequenceEnd = value;
+      return;
     case headers.cache:
       raw.cache = value;
       return;
@@ -69,6 +79,8 @@ export function steadyLines(head: RequestHead, requestId: string, endpoint: stri
     headerLine(headers.reply, replyTo);
   if (head.jsonLength !== undefined) lines += headerLine(headers.jsonLength, head.jsonLength);
   if (head.priority !== 0) lines += headerLine(headers.priority, head.priority);
+  if (head.sequence)
+    for (const [key, value] of sequenceHeaders(head.sequence)) lines += headerLine(key, value);
   if (head.traceparent !== undefined) lines += headerLine(headers.traceparent, head.traceparent);
   if (head.body !== undefined) lines += headerLine(headers.body, writeReference(head.body));
   if (head.takesLarge !== undefined) lines += headerLine(headers.acceptBody, head.takesLarge);

@@ -72,6 +72,7 @@ class Lab implements Wire {
         replica: (id: string) => this.replicas.find((replica) => replica.id === id),
         linkFor: () => (this.connected ? 0 : -1),
         timeoutMs: (name: string) => table.endpoint(name)?.timeoutMs,
+        seated: () => undefined,
         setOut: ({ replica: { id } }, link, onLost) => {
           const replica = this.replicas.find((candidate) => candidate.id === id);
           const flight = replica?.begin(link, this.clock.monotonicMs(), () => onLost(0));

@@ -1,6 +1,7 @@
 // Carries requests to replicas and sees each through: an outcome, a retryable failure, nobody there, silence; and what follows
 // from that. Knows neither NATS nor Nest: door.ts sends what it says and tells it what came back. It has no timers: sweep() is
 // called every few milliseconds while there is something to watch.
+import type { Sequence } from '../../contracts/body-parameters.js';
 import { ERRORS, failure, type Failure, toFailure } from '../../contracts/errors.js';
 import { DEFAULT_TIMEOUT_MS } from '../../contracts/headers.js';
 import type { Outcome } from '../../contracts/outcome.js';
@@ -15,6 +16,7 @@ import { Journey, named, tokenOf } from '../mesh/journey.js';
 import { type FlightEnd, NO_LINK, type Trip } from '../mesh/replica-entry.js';
 import type { RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
+import { afterTrouble, LOOK_FOR_MS } from '../mesh/sequence-trouble.js';
 import { type Asked, type Attempt, Call } from './call.js';
 import { endOfFailure, endOfOutcome } from './flight-end.js';
 import { steadyLines } from './forward-headers.js';
@@ -33,7 +35,10 @@ export interface Wire {
 }
 
 export interface ForwarderParts {
-  readonly view: Pick<RouteView, 'endpoint' | 'timeoutMs' | 'route' | 'replica' | 'linkFor' | 'setOut'>;
+  readonly view: Pick<
+    RouteView,
+    'endpoint' | 'timeoutMs' | 'route' | 'replica' | 'linkFor' | 'setOut' | 'seated'
+  >;
   readonly wire: Wire;
   readonly clock: Clock;
   readonly random: Random;
@@ -77,7 +82,8 @@ export class Forwarder {
       steadyLines(asked.head, asked.requestId, asked.endpoint, asked.replyTo),
       clock.monotonicMs(),
       asked.head.timeoutMs ?? view.timeoutMs(asked.endpoint) ?? DEFAULT_TIMEOUT_MS,
-      endpoint?.hedgeAfterMs,
+      asked.head.sequence && endpoint?.stateful ? undefined : endpoint?.hedgeAfterMs,
+      endpoint?.stateful ? asked.head.sequence : undefined,
     );
     this.calls++;
     this.bytes += asked.body.length;
@@ -91,11 +97,11 @@ export class Forwarder {
   }
 
   /** Engines answer callers themselves and say so here. */
-  outcomes(done: readonly Outcome[]): void {
+  outcomes(done: readonly Outcome[], by?: string): void {
     const now = this.parts.clock.monotonicMs();
     for (const [word, http, engineUs] of done) {
       const { token, step } = readToken(word);
-      this.answered(token, http, step, now, engineUs / 1_000);
+      this.answered(token, http, step, now, engineUs / 1_000, by);
     }
   }
 
@@ -106,6 +112,7 @@ export class Forwarder {
     step = 0,
     now = this.parts.clock.monotonicMs(),
     engineMs?: number,
+    by?: string,
   ): void {
     const trip = this.attempts.get(token)?.flight;
     if (trip instanceof Journey) trip.reached(step, now);
@@ -115,6 +122,8 @@ export class Forwarder {
     // The outcome of a first attempt comes a few milliseconds after the answer: the engine knows better how long it took.
     const ms = engineMs !== undefined && call.attempts === 1 ? engineMs : now - call.arrivedMs;
     if (call.state !== 'over') call.evidence?.answered(http, ms);
+    if (call.sequence && http < 400)
+      this.parts.view.seated(call.asked.endpoint, call.sequence, by ?? attempt.flight.replica.id);
     this.finish(call, http);
   }
 
@@ -143,6 +152,8 @@ export class Forwarder {
       if (!trip.over && !trip.isAt(step)) return;
     }
     const wasLate = trip?.over ?? false;
+    const stepping = this.attempts.get(token)?.call;
+    if (stepping?.sequence) return this.outOfStep(token, stepping, stepping.sequence, reason, end, now);
     const attempt = this.close(token, end, now);
     if (attempt?.call.state !== 'under way') return;
     if (!attempt.extra) attempt.call.evidence?.failed(end, reason.code);
@@ -150,6 +161,40 @@ export class Forwarder {
     // A late one has been followed by another attempt already.
     if (wasLate) this.stay(attempt.call);
     else this.advance(attempt.call, now);
+  }
+
+  /** A step of a sequence found no answer. */
+  private outOfStep(
+    token: string,
+    call: Call,
+    sequence: Sequence,
+    reason: Failure,
+    end: FlightEnd,
+    now: number,
+  ): void {
+    const verdict = afterTrouble(sequence, reason.code, end);
+    // That it has not the sequence says nothing against the replica, nor that a step was sent on to an engine that is gone.
+    this.close(
+      token,
+      reason.code === 'SEQUENCE_ELSEWHERE' ? 'refused' : end === 'unreachable' ? 'abandoned' : end,
+      now,
+    );
+    if (call.state !== 'under way') return;
+    call.last = reason;
+    if (verdict === 'fail') return this.giveUp(call, reason);
+    if (verdict === 'again') return this.wait(call, reason, now);
+    call.missed ||= reason.code !== 'SEQUENCE_ELSEWHERE';
+    this.seek(call, now);
+  }
+
+  /** The next that may have the sequence; it ran nowhere yet, so this is no load beyond the first. */
+  private seek(call: Call, now: number): void {
+    const refusal = this.attempt(call, now, false);
+    if (!refusal) return;
+    const soon = refusal.code === 'SEQUENCE_LOST' && call.missed && now - call.arrivedMs < LOOK_FOR_MS;
+    call.missed &&= !soon;
+    if (soon || mayPass(refusal)) this.wait(call, refusal, now);
+    else this.giveUp(call, refusal);
   }
 
   /** We were away for so long ourselves: answers may lie unread, and no replica is to blame. */
@@ -193,6 +238,7 @@ export class Forwarder {
 
   /** The next attempt, or what stands in its way. */
   private advance(call: Call, now: number): void {
+    if (call.sequence) return this.seek(call, now);
     const { attemptsMax, budget } = this.parts;
     const extra = call.attempts > 0;
     if (extra && (call.attempts >= attemptsMax || !budget.take())) return this.stay(call);
@@ -209,7 +255,15 @@ export class Forwarder {
     const { endpoint, version, head } = call.asked;
     for (;;) {
       const { user, tenant, ruled } = head;
-      const decision = view.route({ endpoint, version, user, tenant, headers: ruled, exclude: call.tried });
+      const decision = view.route({
+        endpoint,
+        version,
+        user,
+        tenant,
+        headers: ruled,
+        sequence: call.sequence,
+        exclude: call.tried,
+      });
       call.evidence ??= CallEvidence.of(this.parts.evidence, endpoint, user, decision);
       if (decision.kind === 'refused') {
         const { code, message, step } = decision;
@@ -228,6 +282,7 @@ export class Forwarder {
       }
       // Its breaker closed or it went away in this very moment.
       call.avoid(trip.blocked);
+      call.missed = true;
     }
   }
 
@@ -240,10 +295,11 @@ export class Forwarder {
   }
 
   private lateAtMs(
-    { deadlineMs, timedOut, asked }: Call,
+    { deadlineMs, timedOut, asked, sequence }: Call,
     { replica: { latencyMs, inFlight } }: Trip,
     now: number,
   ): number {
+    if (sequence) return deadlineMs;
     const bytesToFetch = asked.head.body?.bytes ?? 0;
     return now + attemptTimeoutMs({ leftMs: deadlineMs - now, latencyMs, inFlight, timedOut, bytesToFetch });
   }

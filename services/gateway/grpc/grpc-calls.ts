@@ -90,6 +90,7 @@ export class GrpcCalls {
         version,
         timeoutMs: this.timeLeft(call.deadline, head.timeoutMs),
         priority: head.priority,
+        sequence: head.sequence,
         traceparent: head.traceparent,
         signal: call.gone,
       });
@@ -125,6 +126,9 @@ function headOf(
     ruled: ruled && pickHeaders(ruled, (name) => textOf(metadata, name) ?? textOf(metadata, `${name}-bin`)),
     timeoutMs: textOf(metadata, headers.timeoutMs),
     priority: textOf(metadata, headers.priority),
+    sequence: textOf(metadata, headers.sequence),
+    sequenceStart: textOf(metadata, headers.sequenceStart),
+    sequenceEnd: textOf(metadata, headers.sequenceEnd),
     traceparent: textOf(metadata, headers.traceparent),
     jsonLength: String(jsonLength),
   };
