@@ -14,18 +14,13 @@ export function afterTrouble({ start }: Sequence, code: ErrorCode, end: FlightEn
   // Gone with a first step in its hands, and nobody knows whether it ran: a sequence of the same name may live there.
   if (end === 'abandoned') return start ? 'fail' : 'again';
   if (end === 'unreachable') return 'next';
-  switch (code) {
-    case 'SEQUENCE_ELSEWHERE':
-    case 'REPLICA_LOST':
-    case 'NOT_READY':
-      return 'next';
-    case 'MAILBOX_FULL':
-    case 'RATE_LIMITED':
-      return start ? 'next' : 'again';
-    default:
-      return 'fail';
-  }
+  if (NOT_HERE.has(code)) return 'next';
+  if (NO_ROOM.has(code)) return start ? 'next' : 'again';
+  return 'fail';
 }
+
+const NOT_HERE: ReadonlySet<ErrorCode> = new Set(['SEQUENCE_ELSEWHERE', 'REPLICA_LOST', 'NOT_READY']);
+const NO_ROOM: ReadonlySet<ErrorCode> = new Set(['MAILBOX_FULL', 'RATE_LIMITED']);
 
 /** An engine may be connecting anew, or its replica moving: so long a sequence is looked for before it counts as lost. */
 export const LOOK_FOR_MS = 1_000;
