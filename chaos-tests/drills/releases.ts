@@ -1,6 +1,5 @@
 // Every strategy and its abort while requests come in on a fixed schedule: none may fail, and none may be answered by a version whose
 // share has been 0 for longer than two seconds. Every decision is heard as it is published, and its weights are added up.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MassifClient } from '../../client/mod.js';
@@ -15,6 +14,7 @@ import { type DrillMesh, startMesh, stateFileOf } from '../harness.js';
 import { Ledger } from '../ledger.js';
 import { type Caller, openLoop } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
+import { pushVersions } from '../push-versions.js';
 import { questions } from '../questions.js';
 import { readRunbook, runBlock } from '../runbook.js';
 import { type Play, scenarios, type Scenario, SLOW } from '../release-scenarios.js';
@@ -49,7 +49,7 @@ export const drill: Drill = async (options) => {
   await mesh.publish(ENDPOINT, [{ name: 'model.onnx', bytes: mlp(1) }], SHARDS_PER_REGION);
   await using direct = await mesh.client();
   models.delete('1');
-  await pushAll(mesh, direct, models);
+  await pushVersions(mesh, direct, ENDPOINT, models);
 
   const question = (n: number) => ({
     input: asked.get('1')?.[n % 16]?.input as Float32Array,
@@ -161,23 +161,13 @@ async function play(
     record = await client.releases.show(id);
   }
   log(
-    `${id} ${scenario.name}: ${record.state} after ${Math.round(performance.now() - began)} ms, ${record.last.seq} decisions`,
+    `${id} ${scenario.name}: ${record.state} after ${Math.round(performance.now() - began)} ms, ${record.last.seq} decisions, ${record.last.why}`,
   );
   if (record.state !== scenario.ends) return `${record.state}, not ${scenario.ends}: ${record.last.why}`;
   const serving = record.plan.arms.filter(({ weight }) => weight > 0).map(({ label }) => label);
   if (serving.join() !== scenario.serves) return `${serving.join()} serves, not ${scenario.serves}`;
   const again = replay(await client.releases.history(id), judge);
   return again.same ? undefined : `entry ${again.seq} replays differently: ${again.difference}`;
-}
-
-async function pushAll(
-  mesh: DrillMesh,
-  client: MassifClient,
-  models: ReadonlyMap<string, Uint8Array>,
-): Promise<void> {
-  const privateKeyPem = await readFile(join(mesh.topology.keys, 'publisher.pem'), 'utf8');
-  for (const [label, bytes] of models)
-    await client.registry.push([{ name: 'model.onnx', bytes }], { model: ENDPOINT, label, privateKeyPem });
 }
 
 async function lastRelease(client: MassifClient): Promise<string> {

@@ -21,7 +21,6 @@ export function abCourse(
     versions.add(record.digest);
     if (weight === 0)
       throw failure('BAD_REQUEST', `The arm "${name}" has no traffic, so nothing would ever be known of it.`);
-    if (name !== strategy.control) incoming(record, stable, inputs);
     return armFor(record, name, weight);
   });
   const control = arms.find(({ arm }) => arm === strategy.control);
@@ -35,6 +34,8 @@ export function abCourse(
       'BAD_REQUEST',
       `The control must be what the endpoint serves now, "${stable.label}"; "${control.arm}" is "${control.label}".`,
     );
+  for (const { version } of arms)
+    if (version !== stable.version) incoming(inputs.resolve(version), stable, inputs);
   // Before and after the experiment the control's arm goes by the name that it has in it.
   const named = initial.map((one) => (one === stable ? { ...one, arm: control.arm } : one));
   const kept = named.filter(({ arm, version }) => arm !== control.arm && !versions.has(version));

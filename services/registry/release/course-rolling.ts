@@ -28,9 +28,9 @@ export function rollingCourse(
     throw failure('BAD_REQUEST', `maxMs must be above minMs: ${maxMs} is not above ${minMs}.`);
   const batch = Math.min(replicas, maxSurge + maxUnavailable);
 
-  /** `count` new replicas in the first `done` regions, one batch less in the others. */
-  const stage = (count: number, done: number, weight: number): PlanArm[] => {
-    const here = (region: number): number => (region < done ? count : Math.max(0, count - batch));
+  /** `count` new replicas in the first `done` regions, as many as before in the others. */
+  const stage = (count: number, before: number, done: number, weight: number): PlanArm[] => {
+    const here = (region: number): number => (region < done ? count : before);
     const old = (region: number): number =>
       here(region) === 0 ? replicas : Math.max(1, Math.min(replicas, replicas + maxSurge - here(region)));
     const counts = (of: (region: number) => number) =>
@@ -47,10 +47,15 @@ export function rollingCourse(
   for (let count = batch; ; count = Math.min(replicas, count + batch)) {
     for (let done = 1; done <= regions.length; done++)
       if (count > batch || done > 1)
-        steps.push({ arms: stage(count, done, share(last)), gate: 'placed', minMs: 0, pauseAfter: false });
+        steps.push({
+          arms: stage(count, last, done, share(last)),
+          gate: 'placed',
+          minMs: 0,
+          pauseAfter: false,
+        });
     if (count === replicas) break;
     steps.push({
-      arms: stage(count, regions.length, share(count)),
+      arms: stage(count, count, regions.length, share(count)),
       gate: judged ? 'analysis' : 'time',
       minMs,
       maxMs,
@@ -59,8 +64,8 @@ export function rollingCourse(
     last = count;
   }
   return {
-    loading: stage(batch, 1, 0),
+    loading: stage(batch, 0, 1, 0),
     steps,
-    promoted: stage(replicas, regions.length, WEIGHT_TOTAL),
+    promoted: stage(replicas, replicas, regions.length, WEIGHT_TOTAL),
   };
 }
