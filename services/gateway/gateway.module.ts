@@ -32,6 +32,7 @@ import { ModelControl } from './model-control.js';
 import { StatisticsCollector } from './model-statistics.js';
 import { ModelsController } from './models.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { ReleasesController } from './releases.controller.js';
 import { RepositoryController } from './repository.controller.js';
 import { restDoor } from './rest.js';
 import { ServerController } from './server.controller.js';
@@ -46,6 +47,7 @@ import { VersionRecords } from './version-records.js';
     ModelsController,
     InferController,
     RepositoryController,
+    ReleasesController,
     UnsupportedController,
     OperationsController,
   ],

@@ -11,6 +11,9 @@ const PATHS: readonly (readonly [pattern: RegExp, verbs: readonly string[]])[] =
   [/^\/v2\/models\/[^/]+(\/versions\/[^/]+)?(\/(ready|config|stats))?$/, READ],
   [/^\/v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer$/, SEND],
   [/^\/v2\/repository\/(index|models\/[^/]+\/(load|unload))$/, SEND],
+  [/^\/v2\/releases$/, ['GET', 'HEAD', 'POST']],
+  [/^\/v2\/releases\/[^/]+(\/history)?$/, READ],
+  [/^\/v2\/releases\/[^/]+\/(pause|resume|promote|abort)$/, SEND],
   [/^\/(metrics|healthz)$/, READ],
 ];
 
