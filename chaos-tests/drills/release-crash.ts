@@ -8,12 +8,12 @@ import type { MassifClient, Releases } from '../../client/mod.js';
 import { buckets, keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
 import { EndpointRecord } from '../../contracts/registry.js';
-import { ENDED } from '../../contracts/release.js';
+import { ENDED, type ReleaseRecord, type ReleaseState } from '../../contracts/release.js';
 import { root } from '../../deploy/local/root.mjs';
 import { replay } from '../../services/mesh/release/replay.js';
 import { judge } from '../../services/mesh/statistics/judge.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
-import { type DrillMesh, eventually, startMesh, stateFileOf } from '../harness.js';
+import { type DrillMesh, eventually, startMesh, stateFileOf, type Target } from '../harness.js';
 import { type Drill, promise } from '../promises.js';
 import { pushVersions } from '../push-versions.js';
 import { type Scenario, scenarios } from '../release-scenarios.js';
@@ -29,7 +29,9 @@ const KILLS_MAX = { ci: 3, quick: 8, full: 100 } as const;
 /** The short form plays one release of a strategy that goes through loading, switching and draining. */
 const CI = 'immediate';
 
-export const drill: Drill = async ({ form, seed, log }) => {
+export const drill: Drill = async (options) => {
+  const { form, seed } = options;
+  const log = (line: string): void => options.log(line);
   const names = new Set<string>();
   await using mesh = await startMesh({ shardsPerRegion: 1, apart: true });
   await mesh.publish(ENDPOINT, [{ name: 'model.onnx', bytes: mlp(1, 16) }], 1);
@@ -56,11 +58,11 @@ export const drill: Drill = async ({ form, seed, log }) => {
   for (const make of plays) {
     const scenario = make(serving);
     names.add(scenario.name);
-    const killed = await play(scenario, mesh, client, KILLS_MAX[form]);
-    kills += killed.kills;
-    log(`${scenario.name}: ${killed.kills} kills, ${killed.state}`);
-    if (killed.difference === undefined) serving = scenario.serves;
-    else wrong.push(`${scenario.name}: ${killed.difference}`);
+    const played = await play(scenario, mesh, client, seen, KILLS_MAX[form]);
+    kills += played.kills;
+    log(`${scenario.name}: ${played.kills} kills, ${played.state}`);
+    if (played.difference === undefined) serving = scenario.serves;
+    else wrong.push(`${scenario.name}: ${played.difference}`);
   }
   const last = await client.releases.list({ endpoint: ENDPOINT });
   const failedBlocks: string[] = [];
@@ -102,6 +104,7 @@ async function play(
   scenario: Scenario,
   mesh: DrillMesh,
   client: MassifClient,
+  seen: PlanWatch,
   killsMax: number,
 ): Promise<Played> {
   const releases = patient(client.releases);
@@ -114,36 +117,41 @@ async function play(
   const until = performance.now() + WITHIN_MS;
   let kills = 0;
   let killedAt = 0;
-  for (;;) {
-    const record = await releases.show(id);
-    if (ENDED.has(record.state)) {
-      await orders;
-      const again = replay(await eventually('the journal is read', () => client.releases.history(id)), judge);
-      const labels = record.plan.arms.filter(({ weight }) => weight > 0).map(({ label }) => label);
-      const difference =
-        record.state !== scenario.ends
-          ? `${record.state}, not ${scenario.ends}: ${record.last.why}`
-          : labels.join() !== scenario.serves
-            ? `${labels.join()} serves, not ${scenario.serves}`
-            : again.same
-              ? undefined
-              : `entry ${again.seq} replays differently: ${again.difference}`;
-      return { kills, state: record.state, ...(difference !== undefined && { difference }) };
-    }
-    if (performance.now() > until)
-      return { kills, state: record.state, difference: `it stood in ${record.state}` };
-    if (record.last.seq > killedAt && kills < killsMax) {
-      killedAt = record.last.seq;
+  while (!ENDED.has(seen.of(id)?.state ?? 'draft')) {
+    const { seq = 0, state = 'draft' } = seen.of(id) ?? {};
+    if (performance.now() > until) return { kills, state, difference: `it stood in ${state}` };
+    if (seq > killedAt && kills < killsMax) {
+      killedAt = seq;
       kills++;
-      for (const target of mesh.targets().filter(({ kind }) => kind === 'registry')) {
-        target.kill();
-        await eventually('the registry is replaced', async () => {
-          if (!target.replaced()) throw new Error(`${target.name} is still dead`);
-        });
-      }
+      await Promise.all(
+        mesh
+          .targets()
+          .filter(({ kind }) => kind === 'registry')
+          .map(killed),
+      );
     }
-    await sleep(50);
+    await sleep(2);
   }
+  await orders;
+  const record = await releases.show(id);
+  const again = replay(await eventually('the journal is read', () => client.releases.history(id)), judge);
+  const labels = record.plan.arms.filter(({ weight }) => weight > 0).map(({ label }) => label);
+  const difference =
+    record.state !== scenario.ends
+      ? `${record.state}, not ${scenario.ends}: ${record.last.why}`
+      : labels.join() !== scenario.serves
+        ? `${labels.join()} serves, not ${scenario.serves}`
+        : again.same
+          ? undefined
+          : `entry ${again.seq} replays differently: ${again.difference}`;
+  return { kills, state: record.state, ...(difference !== undefined && { difference }) };
+}
+
+async function killed(target: Target): Promise<void> {
+  target.kill();
+  await eventually('the registry is replaced', async () => {
+    if (!target.replaced()) throw new Error(`${target.name} is still dead`);
+  });
 }
 
 /** Orders and looks go on while the registry is away; one whose answer was lost may find itself done. */
@@ -168,7 +176,8 @@ class PlanWatch {
   readonly wrong: string[] = [];
   twice = 0;
   private readonly seen = new Set<string>();
-  private latest = new Map<string, number>();
+  private readonly latest = new Map<string, number>();
+  private readonly records = new Map<string, { readonly state: ReleaseState; readonly seq: number }>();
 
   static async open(mesh: DrillMesh): Promise<PlanWatch> {
     const home = mesh.regions.find((region) => region.home) ?? mesh.regions[0];
@@ -181,19 +190,24 @@ class PlanWatch {
     void (async () => {
       for await (const entry of entries) watch.take(entry.operation === 'PUT' ? entry.json() : undefined);
     })();
-    const states = new Map<string, boolean>();
     const records = await releases.watch();
     void (async () => {
       for await (const entry of records) {
-        const { id, state } = entry.json<{ id: string; state: never }>();
-        states.set(id, !ENDED.has(state));
-        if ([...states.values()].filter(Boolean).length > 1) watch.twice++;
+        const { id, state, last } = entry.json<ReleaseRecord>();
+        watch.records.set(id, { state, seq: last.seq });
+        const active = [...watch.records.values()].filter((record) => !ENDED.has(record.state));
+        if (active.length > 1) watch.twice++;
       }
     })();
     return watch;
   }
 
   private constructor(readonly close: () => Promise<void>) {}
+
+  /** Of a release, as it is written. */
+  of(id: string): { readonly state: ReleaseState; readonly seq: number } | undefined {
+    return this.records.get(id);
+  }
 
   get plans(): number {
     return this.seen.size;
