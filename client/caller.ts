@@ -22,6 +22,8 @@ export interface Answer {
   readonly jsonLength: number | undefined;
   readonly replica: string;
   readonly attempts: number;
+  /** `<epoch>.<arm>`, where arms are compared. */
+  readonly arm?: string | undefined;
 }
 
 export interface Caller {

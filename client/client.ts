@@ -5,6 +5,7 @@ import { failure } from '../contracts/errors.js';
 import { Explanation } from '../contracts/explain.js';
 import { decodeInferResponse, encodeInferRequest } from '../contracts/infer-body.js';
 import { type PipelineRecord, pipelineSignature } from '../contracts/pipeline.js';
+import { FeedbackReply, type FeedbackRequest } from '../contracts/feedback.js';
 import type { EndpointRecord, VersionRecord } from '../contracts/registry.js';
 import { subjects } from '../contracts/subjects.js';
 import type { TensorSpec } from '../contracts/tensor-spec.js';
@@ -45,6 +46,8 @@ export interface InferResult {
   readonly replica: string;
   readonly attempts: number;
   readonly requestId: string;
+  /** Which arm of a release or experiment gave it; goes back with feedback(). */
+  readonly arm?: string;
 }
 
 export interface EndpointMetadata {
@@ -55,6 +58,7 @@ export interface EndpointMetadata {
   readonly outputs: readonly TensorSpec[];
 }
 
+const FEEDBACK_TIMEOUT_MS = 3_000;
 const EXPLAIN_TIMEOUT_MS = 3_000;
 
 export class MassifClient {
@@ -101,12 +105,23 @@ export class MassifClient {
       replica: answer.replica,
       attempts: answer.attempts,
       requestId,
+      ...(answer.arm !== undefined && { arm: answer.arm }),
     };
   }
 
   /** A sequence of calls whose state the mesh keeps, at an endpoint that declares one. */
   sequence(endpoint: string, options: SequenceOptions = {}): SequenceOfCalls {
     return new SequenceOfCalls((inputs, more) => this.infer(endpoint, inputs, more), options);
+  }
+
+  /** A number of your own about an answer, or right and wrong: evidence for the release that is under way. */
+  feedback(
+    endpoint: string,
+    { requestId, arm }: Pick<InferResult, 'requestId' | 'arm'>,
+    { metric, value, user }: { metric: string; value: number | boolean; user?: string },
+  ): Promise<FeedbackReply> {
+    const said: FeedbackRequest = { endpoint, requestId, metric, value, arm, user };
+    return this.connections.request(subjects.feedback(), FeedbackReply, said, FEEDBACK_TIMEOUT_MS);
   }
 
   endpoints(): Promise<EndpointRecord[]> {

@@ -1,10 +1,13 @@
 // Calls without a router between: the client keeps the table that routers keep, chooses the replica and asks its engine. When a
 // region joins late, a new table over all connections is made ready first; calls under way end where they began.
+import { nuid } from '@nats-io/transport-node';
 import { failure } from '../contracts/errors.js';
 import type { Body } from '../contracts/infer-body.js';
 import type { Bus } from '../services/mesh/bus.js';
 import type { Clock } from '../services/mesh/clock.js';
 import { Dispatcher } from '../services/mesh/dispatch.js';
+import { EvidenceBook } from '../services/mesh/evidence/book.js';
+import { EvidenceReporter } from '../services/mesh/evidence/reporter.js';
 import { silentLog } from '../services/mesh/log.js';
 import { OrderBook } from '../services/mesh/order-book.js';
 import { OverrideWatch } from '../services/mesh/override-watch.js';
@@ -30,6 +33,7 @@ interface Generation {
   readonly view: RouteView;
   readonly dispatcher: Dispatcher;
   readonly overrides: OverrideWatch;
+  readonly reporter: EvidenceReporter;
 }
 
 const RETIRED_LOOK_MS = 1_000;
@@ -100,12 +104,15 @@ function generation(
   const places = buses.map((bus) => ({ bus, region: bus.region }));
   const overrides = new OverrideWatch({ places, book: orders, clock, log: silentLog });
   const view = new RouteView({ buses, clock, random, orders });
-  const dispatcher = new Dispatcher({ buses, view, clock, random, retries, bodyMaxBytes });
-  return { buses, view, overrides, dispatcher };
+  const evidence = new EvidenceBook(nuid.next(), (name) => view.endpoint(name));
+  const reporter = new EvidenceReporter(evidence, first, clock);
+  const dispatcher = new Dispatcher({ buses, view, clock, random, retries, bodyMaxBytes, evidence });
+  return { buses, view, overrides, dispatcher, reporter };
 }
 
-function end({ dispatcher, view, overrides }: Generation): void {
+function end({ dispatcher, view, overrides, reporter }: Generation): void {
   dispatcher.close();
+  reporter.close();
   overrides.close();
   view.close();
 }

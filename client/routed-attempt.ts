@@ -75,7 +75,8 @@ function answerOf(message: Msg, bytes: Uint8Array): Answer {
   try {
     const jsonLength = readJsonLength(header(headers.jsonLength), bytes.length);
     const attempts = Number(header(headers.attempts)) || 1;
-    return { bytes, jsonLength, replica: header(headers.replica), attempts };
+    const arm = header(headers.arm) || undefined;
+    return { bytes, jsonLength, replica: header(headers.replica), attempts, arm };
   } catch (error) {
     throw failure('INTERNAL', 'The answer cannot be read.', {}, toFailure(error));
   }

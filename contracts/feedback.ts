@@ -20,7 +20,7 @@ export const FeedbackRequest = z.strictObject({
   /** ... or the version (label or digest), where one arm alone has it. */
   version: z.string().min(1).max(64).optional(),
 });
-export type FeedbackRequest = z.input<typeof FeedbackRequest>;
+export type FeedbackRequest = z.infer<typeof FeedbackRequest>;
 
 /** `counted` is false for one that was counted before. */
 export const FeedbackReply = z.object({ counted: z.boolean(), arm: ArmName, epoch: z.int().min(0) });

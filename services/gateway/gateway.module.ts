@@ -19,6 +19,7 @@ import { Admission } from './admission.js';
 import { attemptCounter } from './attempt-counter.js';
 import { BusController } from './bus.controller.js';
 import { Directory } from './directory.js';
+import { FeedbackController } from './feedback.controller.js';
 import { type GatewayConfig, readGatewayConfig } from './gateway.config.js';
 import { BODY_LIMIT, EXTENSIONS, GATEWAY_CONFIG } from './gateway.tokens.js';
 import { GrpcDoor } from './grpc/grpc-door.js';
@@ -50,6 +51,7 @@ import { VersionRecords } from './version-records.js';
     ReleasesController,
     UnsupportedController,
     OperationsController,
+    FeedbackController,
   ],
   providers: [
     {

@@ -14,6 +14,7 @@ const PATHS: readonly (readonly [pattern: RegExp, verbs: readonly string[]])[] =
   [/^\/v2\/releases$/, ['GET', 'HEAD', 'POST']],
   [/^\/v2\/releases\/[^/]+(\/history)?$/, READ],
   [/^\/v2\/releases\/[^/]+\/(pause|resume|promote|abort)$/, SEND],
+  [/^\/v2\/feedback$/, SEND],
   [/^\/(metrics|healthz)$/, READ],
 ];
 

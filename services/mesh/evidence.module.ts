@@ -4,6 +4,7 @@ import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import { EvidenceBook } from './evidence/book.js';
+import { FeedbackDesk } from './evidence/feedback-desk.js';
 import { EvidenceReporter } from './evidence/reporter.js';
 import { RouteModule } from './route.module.js';
 import { RouteView } from './route-view.js';
@@ -22,8 +23,14 @@ import { BUS, CLOCK } from './tokens.js';
       inject: [EvidenceBook, BUS, CLOCK],
       useFactory: (book: EvidenceBook, bus: Bus, clock: Clock) => new EvidenceReporter(book, bus, clock),
     },
+    {
+      provide: FeedbackDesk,
+      inject: [EvidenceBook, RouteView],
+      useFactory: (book: EvidenceBook, view: RouteView) =>
+        new FeedbackDesk(book, (name) => view.endpoint(name)),
+    },
   ],
-  exports: [EvidenceBook],
+  exports: [EvidenceBook, FeedbackDesk],
 })
 export class EvidenceModule implements OnApplicationShutdown {
   constructor(@Inject(EvidenceReporter) private readonly reporter: EvidenceReporter) {}

@@ -19,13 +19,14 @@ import { TrustFiles } from '../mesh/trust-files.js';
 import { RouterDoor } from './door.js';
 import { DoorKeeper } from './door-keeper.js';
 import { Overrides } from './overrides.js';
+import { FeedbackController } from './feedback.controller.js';
 import { RefusalLog } from './refusal-log.js';
 import { readRouterConfig } from './router.config.js';
 import { RouterController } from './router.controller.js';
 
 @Module({
   imports: [RouteModule, EvidenceModule],
-  controllers: [RouterController],
+  controllers: [FeedbackController, RouterController],
   providers: [
     {
       provide: RouterDoor,
