@@ -44,6 +44,8 @@ const LOOK_EVERY_MS = 100;
 // Orders wake the conductor; this look finds what was written while nobody led.
 const IDLE_LOOK_MS = 1_000;
 const LOOK_MS_MAX = 10_000;
+// Old releases go with their journals.
+const FORGET_EVERY_MS = 10 * 60_000;
 
 export class Conductor {
   private readonly sightings = new Sightings();
@@ -76,6 +78,7 @@ export class Conductor {
       },
     );
     let troubled = false;
+    let forgetAtMs = clock.monotonicMs();
     try {
       while (!signal.aborted) {
         const mark = this.wake.mark();
@@ -89,6 +92,10 @@ export class Conductor {
             await this.parts.placement.refresh();
           }
           await this.lookAll(actors, ids);
+          if (clock.monotonicMs() >= forgetAtMs) {
+            forgetAtMs = clock.monotonicMs() + FORGET_EVERY_MS;
+            await store.forget();
+          }
           troubled = false;
         } catch (error) {
           if (error instanceof Failure && error.code === 'LEASE_LOST') throw error;
