@@ -21,6 +21,7 @@ export interface MeshOptions {
 }
 
 export interface Target {
+  readonly pid: number | undefined;
   readonly kind: string;
   readonly name: string;
   kill(signal?: NodeJS.Signals): void;
@@ -126,6 +127,7 @@ export class DrillMesh implements AsyncDisposable {
     const processes = this.local.supervisor.list().map(({ kind, name, pid }) => ({
       kind,
       name,
+      pid,
       kill: (signal: NodeJS.Signals = 'SIGKILL') => this.local.supervisor.process(name).signal(signal),
       replaced: () => ![pid, undefined].includes(this.local.supervisor.process(name).pid),
     }));
@@ -134,6 +136,7 @@ export class DrillMesh implements AsyncDisposable {
         .filter((engine) => engine.replicas.length > 0)
         .map(({ pid }) => ({
           kind: 'engine',
+          pid,
           name: `engine of ${beat.shard}`,
           kill: (signal: NodeJS.Signals = 'SIGKILL') => void process.kill(pid, signal),
           replaced: () => !this.engines(beat.shard).includes(pid),

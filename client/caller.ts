@@ -4,6 +4,9 @@ import type { Body } from '../contracts/infer-body.js';
 
 export interface CallOptions {
   readonly requestId: string;
+  /** The application chose the id. */
+  readonly once: boolean;
+  readonly uncached: boolean;
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
   readonly tenant: string | undefined;
@@ -24,6 +27,8 @@ export interface Answer {
   readonly attempts: number;
   /** `<epoch>.<arm>`, where arms are compared. */
   readonly arm?: string | undefined;
+  /** From endpoints that keep answers: whether it is one of those. */
+  readonly cached: boolean | undefined;
 }
 
 export interface Caller {

@@ -30,13 +30,15 @@ export interface InferOptions {
   readonly version?: string;
   /** For the whole call, retries included. The endpoint's own when absent. */
   readonly timeoutMs?: number;
-  /** One per user request; logs and answers carry it. Made up when absent. */
+  /** One per user request; logs and answers carry it, and what comes again under it is not run again. Made up when absent. */
   readonly requestId?: string;
   /** Names of the outputs that are wanted; all when absent. */
   readonly outputs?: readonly string[];
   /** The protocol's parameters, such as `sequence_id`. */
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
   readonly priority?: number;
+  /** Run it, even where the endpoint keeps answers. */
+  readonly uncached?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -48,6 +50,8 @@ export interface InferResult {
   readonly requestId: string;
   /** Which arm of a release or experiment gave it; goes back with feedback(). */
   readonly arm?: string;
+  /** From endpoints that keep answers: whether it is one of those. */
+  readonly cached: boolean | undefined;
 }
 
 export interface EndpointMetadata {
@@ -89,6 +93,8 @@ export class MassifClient {
     });
     const answer = await this.caller.infer(endpoint, body, {
       requestId,
+      once: options.requestId !== undefined,
+      uncached: options.uncached ?? false,
       user,
       tenant,
       headers: lowerCased(options.headers),
@@ -106,6 +112,7 @@ export class MassifClient {
       attempts: answer.attempts,
       requestId,
       ...(answer.arm !== undefined && { arm: answer.arm }),
+      cached: answer.cached,
     };
   }
 

@@ -64,6 +64,7 @@ function headersOf(call: RoutedCall, timeoutMs: number, attempt: number) {
   if (user !== undefined) sent.set(headers.user, user);
   if (tenant !== undefined) sent.set(headers.tenant, tenant);
   if (priority !== undefined) sent.set(headers.priority, String(priority));
+  if (call.uncached) sent.set(headers.cache, 'no');
   return sent;
 }
 
@@ -76,7 +77,9 @@ function answerOf(message: Msg, bytes: Uint8Array): Answer {
     const jsonLength = readJsonLength(header(headers.jsonLength), bytes.length);
     const attempts = Number(header(headers.attempts)) || 1;
     const arm = header(headers.arm) || undefined;
-    return { bytes, jsonLength, replica: header(headers.replica), attempts, arm };
+    const cache = header(headers.cache);
+    const cached = cache === '' ? undefined : cache === 'hit';
+    return { bytes, jsonLength, replica: header(headers.replica), attempts, arm, cached };
   } catch (error) {
     throw failure('INTERNAL', 'The answer cannot be read.', {}, toFailure(error));
   }

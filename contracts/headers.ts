@@ -65,3 +65,5 @@ export const TIMEOUT_MS_MAX = 600_000;
 /** What 0 stands for: 1 to 99 go before ordinary requests, 101 to 999 behind them. */
 export const PRIORITY_DEFAULT = 100;
 export const PRIORITY_MAX = 999;
+/** The oldest that a kept answer may be. */
+export const CACHE_S_MAX = 86_400;

@@ -1,5 +1,6 @@
 // The conversation with the registry, and the records it keeps in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
+import { CACHE_S_MAX } from './headers.js';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
 import { Bundle } from './manifest.js';
 import { StateTensor } from './sequence-state.js';
@@ -116,6 +117,8 @@ export const EndpointRecord = z.object({
   timeoutMs: z.int().min(1).max(600_000),
   /** Second attempt on another replica after this time; absent = no hedging. */
   hedgeAfterMs: z.int().min(1).optional(),
+  /** Answers may be kept and given again for so many seconds; absent: each call is run. Never of sequences. */
+  cacheS: z.int().min(1).max(CACHE_S_MAX).optional(),
   /** A version of it keeps the state of sequences: only then do routers look for one in the body. */
   stateful: z.boolean().optional(),
   /** The release whose plan this is, and which of its plans. */
@@ -185,6 +188,8 @@ export const DeployRequest = z.object({
   replicasPerRegion: z.int().min(1).max(64).default(1),
   timeoutMs: z.int().min(1).max(600_000).default(10_000),
   hedgeAfterMs: z.int().min(1).optional(),
+  /** Seconds; absent or 0: no answer is kept. */
+  cacheS: z.int().min(0).max(CACHE_S_MAX).optional(),
   /** These four stay as they are when not given; an empty list or null takes them away. */
   rules: z.array(Rule).max(64).optional(),
   experiment: Experiment.nullable().optional(),

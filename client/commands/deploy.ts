@@ -31,7 +31,8 @@ export const deploy: Command = {
   --traffic FILE             JSON with any of rules, experiment, shadow, withoutUser (docs/routing.md)
   --timeout MS               for calls that bring no deadline of their own (10000)
   --no-wait                  does not wait until other versions than before are loaded, switched to and drained
-  --hedge MS                 ask a second replica after this time; not at all when absent`,
+  --hedge MS                 ask a second replica after this time; not at all when absent
+  --cache SECONDS            give the same answer again to the same inputs for so long; each call is run when absent`,
   options: {
     model: { type: 'string' },
     variant: { type: 'string', multiple: true },
@@ -41,12 +42,14 @@ export const deploy: Command = {
     timeout: { type: 'string' },
     hedge: { type: 'string' },
     'no-wait': { type: 'boolean' },
+    cache: { type: 'string' },
   },
   async run({ args, values, client, out, clock, signal }: Invocation) {
     const endpoint = argument(args, 0, 'ENDPOINT');
     const replicasPerRegion = wholeNumber(values, 'replicas');
     const timeoutMs = wholeNumber(values, 'timeout');
     const hedgeAfterMs = wholeNumber(values, 'hedge');
+    const cacheS = wholeNumber(values, 'cache');
     const traffic = await readTraffic(text(values, 'traffic'));
     const massif = await client('routed');
     const { endpoint: record, release } = await massif.registry.deploy({
@@ -58,6 +61,7 @@ export const deploy: Command = {
       ...(replicasPerRegion !== undefined && { replicasPerRegion }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
+      ...(cacheS !== undefined && { cacheS }),
     });
     if (release === undefined || values['no-wait'] === true)
       return out.show(release === undefined ? record : { ...record, release }, () =>

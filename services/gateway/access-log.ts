@@ -15,6 +15,8 @@ const EVENTS = { rest: 'http.request', grpc: 'grpc.request' } as const;
 /** What the handlers know of a request so far. */
 export interface Access {
   readonly requestId: string;
+  /** By the caller. */
+  readonly chosen: boolean;
   readonly arrivedMs: number;
   /** Aborts when the caller goes away. */
   readonly gone: AbortSignal;
@@ -62,8 +64,9 @@ export class AccessLog {
 
   /** A request at a door that itself sees the end of it: `depart`. */
   arrive(given: string | undefined, gone: AbortSignal): Access {
-    const requestId = given !== undefined && isRequestId(given) ? given : nuid.next();
-    return { requestId, arrivedMs: this.clock.monotonicMs(), gone };
+    const chosen = given !== undefined && isRequestId(given);
+    const requestId = chosen ? given : nuid.next();
+    return { requestId, chosen, arrivedMs: this.clock.monotonicMs(), gone };
   }
 
   of(request: FastifyRequest): Access {

@@ -13,6 +13,7 @@ const names = {
   sequence: headers.sequence.toLowerCase(),
   sequenceStart: headers.sequenceStart.toLowerCase(),
   sequenceEnd: headers.sequenceEnd.toLowerCase(),
+  cache: headers.cache.toLowerCase(),
 } as const;
 
 /** `ruled`: what the endpoint's rules go by; undefined for nearly all of them. */
@@ -43,6 +44,7 @@ export function httpHead(
       sequence: one(names.sequence),
       sequenceStart: one(names.sequenceStart),
       sequenceEnd: one(names.sequenceEnd),
+      cache: one(names.cache),
     },
     body,
   );

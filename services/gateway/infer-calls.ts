@@ -49,6 +49,8 @@ export class InferCalls {
         { bytes, jsonLength: head.jsonLength },
         {
           requestId: access.requestId,
+          once: access.chosen,
+          uncached: head.uncached,
           user: head.user,
           tenant: head.tenant,
           headers: head.ruled,
@@ -75,6 +77,7 @@ export class InferCalls {
           [headers.replica]: answer.replica,
           [headers.attempts]: String(answer.attempts),
           ...(answer.arm !== undefined && { [headers.arm]: answer.arm }),
+          ...(answer.cached !== undefined && { [headers.cache]: answer.cached ? 'hit' : 'miss' }),
         })
         .send(body.bytes);
     } finally {

@@ -9,6 +9,7 @@ const NO_RESPONDERS = 'NATS/1.0 503';
 // With the line break before them they cannot be found inside another header's value.
 const JSON_LENGTH = `\r\n${headers.jsonLength}:`;
 const BODY = `\r\n${headers.body}:`;
+const CACHE = `\r\n${headers.cache}:`;
 const REPLICA = `\r\n${headers.replica}:`;
 const STATUS = `\r\n${headers.errorStatus}:`;
 const CODE = `\r\n${headers.errorCode}:`;
@@ -40,6 +41,12 @@ export class Answer {
   /** Where the body lies when this message does not carry all of it; '' otherwise. */
   get reference(): string {
     return this.value(BODY);
+  }
+
+  /** Undefined on endpoints that keep no answers. */
+  get cached(): boolean | undefined {
+    const value = this.value(CACHE);
+    return value === '' ? undefined : value === 'hit';
   }
 
   /** '' when it does not say. */

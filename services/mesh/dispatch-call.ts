@@ -58,6 +58,8 @@ export interface DispatchResult {
   readonly requestId: string;
   /** `<epoch>.<arm>` where the weights chose among arms; callers give it back with their feedback. */
   readonly arm?: string | undefined;
+  /** From endpoints that keep answers: whether it is one of those. */
+  readonly cached: boolean | undefined;
   /** Of the answer, as they came. */
   headers(): Map<string, string>;
 }
@@ -349,6 +351,7 @@ export class Call {
       attempts: this.attempts.length,
       requestId: this.request.requestId,
       arm: attempt.arm,
+      cached: answer.cached,
       headers: () => answer.headers(),
     });
   }

@@ -14,6 +14,8 @@ export interface SteadyHeaders {
   readonly priority?: number | undefined;
   readonly sequence?: Sequence | undefined;
   readonly traceparent?: string | undefined;
+  /** Of repeat-lines.ts. */
+  readonly repeats?: string | undefined;
 }
 
 const TAKES_CHUNKS = headerLine(headers.acceptBody, 'chunks' satisfies TakesLarge);
@@ -25,7 +27,8 @@ export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: numbe
     headerLine(headers.requestId, of.requestId) +
     headerLine(headers.endpoint, of.endpoint) +
     headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) +
-    TAKES_CHUNKS;
+    TAKES_CHUNKS +
+    (of.repeats ?? '');
   if (of.body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, of.body.jsonLength);
   if (attempt > 1) lines += headerLine(headers.attempt, attempt);
   if (of.priority) lines += headerLine(headers.priority, of.priority);

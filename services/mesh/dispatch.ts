@@ -14,6 +14,7 @@ import { LargeBodies, messageBytesMax, OutgoingBody } from './large-bodies.js';
 import type { EvidenceBook } from './evidence/book.js';
 import { Mux } from './mux.js';
 import type { Random } from './random.js';
+import { repeatLines } from './repeat-lines.js';
 import { RetryBudget } from './retry-budget.js';
 import { ShadowMirror } from './shadow-mirror.js';
 import type { RouteView } from './route-view.js';
@@ -48,6 +49,10 @@ export interface InferOptions {
   /** Counts at endpoints that keep the state of sequences; elsewhere it is a parameter like any other. */
   readonly sequence?: Sequence | undefined;
   readonly traceparent?: string | undefined;
+  /** `requestId` was chosen by who asks: what comes again under it is not run again. */
+  readonly once?: boolean | undefined;
+  /** No kept answer is wanted, though the endpoint keeps some. */
+  readonly uncached?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -100,11 +105,24 @@ export class Dispatcher {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(callerGone(signal));
     const requestId = options.requestId ?? this.idPrefix + (++this.ids).toString(36);
-    const timeoutMs = options.timeoutMs ?? view.endpoint(endpoint)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const known = view.endpoint(endpoint);
+    const timeoutMs = options.timeoutMs ?? known?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const { once = false, uncached = false } = options;
+    const repeats = repeatLines({ once, uncached }, known?.cacheS);
     const { user, tenant, headers, version, priority, traceparent } = options;
     const sequence = this.options.view.endpoint(endpoint)?.stateful ? options.sequence : undefined;
     const who = { user, tenant, headers, version };
-    const request = { endpoint, body, ...who, requestId, timeoutMs, priority, sequence, traceparent };
+    const request = {
+      endpoint,
+      body,
+      ...who,
+      requestId,
+      timeoutMs,
+      priority,
+      sequence,
+      traceparent,
+      repeats,
+    };
     if (body.bytes.length > this.messageBytesMax()) return this.inferLarge(request, signal);
     const answer = this.call(request, signal);
     if (view.endpoint(endpoint)?.shadow) this.shadow(request, answer);

@@ -32,6 +32,8 @@ export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): 
     stateful ||= record.card.state !== undefined;
     return record;
   });
+  if (stateful && request.cacheS)
+    throw failure('BAD_REQUEST', 'A version of this endpoint is stateful: its answers cannot be kept.');
   const table = current && moveBuckets(current, variants);
   const endpoint: EndpointRecord = {
     name: request.endpoint,
@@ -45,6 +47,7 @@ export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): 
     replicasPerRegion: request.replicasPerRegion,
     timeoutMs: request.timeoutMs,
     ...(request.hedgeAfterMs === undefined ? {} : { hedgeAfterMs: request.hedgeAfterMs }),
+    ...(request.cacheS ? { cacheS: request.cacheS } : {}),
     ...(stateful ? { stateful } : {}),
     updatedAt: new Date(inputs.nowMs).toISOString(),
   };

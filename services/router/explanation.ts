@@ -13,6 +13,8 @@ export function explain(
   { user, version, tenant, headers }: ExplainRequest,
 ): Explanation {
   const decision = view.route({ endpoint, user, version, tenant, headers }, true);
+  const cacheS = view.endpoint(endpoint)?.cacheS;
+  const kept = cacheS === undefined ? [] : [`answers to the same inputs are kept for ${cacheS} s`];
   const shadow = version === undefined ? view.endpoint(endpoint)?.shadow : undefined;
   const common = {
     endpoint,
@@ -20,6 +22,7 @@ export function explain(
     reasons: [
       ...decision.reasons,
       ...(shadow ? [`of ${shadow.share} in ${WEIGHT_TOTAL} requests a copy goes to ${shadow.arm}`] : []),
+      ...kept,
     ],
     ...(shadow && { shadow: { arm: shadow.arm, share: shadow.share } }),
   };

@@ -5,6 +5,7 @@ import { headers } from '../../contracts/headers.js';
 import { sequenceHeaders } from '../../contracts/sequence.js';
 import { writeReference } from '../../contracts/large-body.js';
 import { eachHeader, headerBlock, headerLine, headerText } from '../mesh/header-block.js';
+import { repeatLines } from '../mesh/repeat-lines.js';
 import { type RawHead, type RequestHead, requestHead } from '../mesh/request-head.js';
 
 /** `ruled`: what the endpoint's rules go by; undefined for nearly all of them. */
@@ -72,11 +73,18 @@ function valuesOf(text: string, names: ReadonlySet<string>): Record<string, stri
 }
 
 /** The lines that are the same in every attempt. */
-export function steadyLines(head: RequestHead, requestId: string, endpoint: string, replyTo: string): string {
+export function steadyLines(
+  head: RequestHead,
+  requestId: string,
+  endpoint: string,
+  replyTo: string,
+  cacheS: number | undefined,
+): string {
   let lines =
     headerLine(headers.requestId, requestId) +
     headerLine(headers.endpoint, endpoint) +
-    headerLine(headers.reply, replyTo);
+    headerLine(headers.reply, replyTo) +
+    repeatLines({ once: head.requestId !== undefined, uncached: head.uncached }, cacheS);
   if (head.jsonLength !== undefined) lines += headerLine(headers.jsonLength, head.jsonLength);
   if (head.priority !== 0) lines += headerLine(headers.priority, head.priority);
   if (head.sequence)

@@ -79,7 +79,7 @@ export class Forwarder {
     const endpoint = view.endpoint(asked.endpoint);
     const call = new Call(
       asked,
-      steadyLines(asked.head, asked.requestId, asked.endpoint, asked.replyTo),
+      steadyLines(asked.head, asked.requestId, asked.endpoint, asked.replyTo, endpoint?.cacheS),
       clock.monotonicMs(),
       asked.head.timeoutMs ?? view.timeoutMs(asked.endpoint) ?? DEFAULT_TIMEOUT_MS,
       asked.head.sequence && endpoint?.stateful ? undefined : endpoint?.hedgeAfterMs,

@@ -25,6 +25,7 @@ export interface EngineOptions {
   readonly threads: number;
   readonly bodyMaxBytes: number;
   readonly sequenceBytesMax?: number | undefined;
+  readonly keptMaxBytes: number;
   /** An empty folder: onnxruntime looks for external data there when nobody hands it over. */
   readonly workDir: string;
   readonly notePath: string;
@@ -60,8 +61,18 @@ export class EngineHandle {
     readonly options: EngineOptions,
     private readonly events: EngineEvents,
   ) {
-    const { entry, name, workDir, region, natsUrl, threads, bodyMaxBytes, notePath, sequenceBytesMax } =
-      options;
+    const {
+      entry,
+      name,
+      workDir,
+      region,
+      natsUrl,
+      threads,
+      bodyMaxBytes,
+      keptMaxBytes,
+      notePath,
+      sequenceBytesMax,
+    } = options;
     this.child = fork(entry, [name], { cwd: workDir, execArgv: [], serialization: 'json' });
     this.pid = this.child.pid ?? 0;
     if (this.pid !== 0) writeFileSync(pidPath(notePath), String(this.pid));
@@ -76,7 +87,17 @@ export class EngineHandle {
     this.child.on('message', (message: EngineMessage) => this.hear(message));
     this.child.once('error', (error) => this.end(`could not be forked: ${error.message}`));
     this.child.once('exit', (code, signal) => this.end(signal ?? `exit code ${code}`));
-    this.tell({ kind: 'start', name, region, natsUrl, threads, bodyMaxBytes, notePath, sequenceBytesMax });
+    this.tell({
+      kind: 'start',
+      name,
+      region,
+      natsUrl,
+      threads,
+      bodyMaxBytes,
+      keptMaxBytes,
+      notePath,
+      sequenceBytesMax,
+    });
   }
 
   get alive(): boolean {

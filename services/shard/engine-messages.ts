@@ -18,6 +18,8 @@ export interface StartOrder {
   readonly bodyMaxBytes: number;
   /** What the sequences of all its replicas may take; a default when not given. */
   readonly sequenceBytesMax?: number | undefined;
+  /** Of all answers that an engine keeps. */
+  readonly keptMaxBytes: number;
   /** Where the engine notes which replica it is about to run, for the host to read when the engine is stuck or dead. */
   readonly notePath: string;
 }

@@ -21,6 +21,7 @@ export interface PoolOptions {
   readonly natsUrl: string;
   readonly threads: number;
   readonly bodyMaxBytes: number;
+  readonly keptMaxBytes: number;
   readonly dir: string;
   readonly rssBytesMax: number;
   readonly clock: Clock;
@@ -133,13 +134,13 @@ export class EnginePool {
   }
 
   private fork(): PooledEngine {
-    const { entry, shard, region, natsUrl, threads, bodyMaxBytes, dir } = this.options;
+    const { entry, shard, region, natsUrl, threads, bodyMaxBytes, keptMaxBytes, dir } = this.options;
     const id = ++this.lastId;
     const name = `${shard}.engine-${id}`;
     const notePath = join(dir, `${process.pid}-${id}.note`);
     const engine = new PooledEngine(
       id,
-      { entry, name, region, natsUrl, threads, bodyMaxBytes, workDir: this.workDir, notePath },
+      { entry, name, region, natsUrl, threads, bodyMaxBytes, keptMaxBytes, workDir: this.workDir, notePath },
       {
         warming: (replica) => this.events.warming(replica),
         ended: (why) => this.ended(engine, why),

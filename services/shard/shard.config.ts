@@ -19,6 +19,8 @@ export interface ShardConfig {
   readonly cacheBytesMax: number;
   /** Of one request or answer. */
   readonly bodyMaxBytes: number;
+  /** Of all answers that an engine keeps for those who ask the same again. */
+  readonly keptMaxBytes: number;
   readonly device: { readonly kind: string; readonly cores: number; readonly memoryBytes: number };
 }
 
@@ -37,6 +39,7 @@ const ShardEnvironment = z.object({
   MASSIF_SHARD_CAPACITY_MAX: wholeFrom(1).default(512),
   MASSIF_BODY_MAX_BYTES: wholeFrom(1_024).default(BODY_BYTES_MAX),
   MASSIF_SHARD_BATCH_ROWS_MAX: wholeFrom(1).default(256),
+  MASSIF_SHARD_KEPT_MIB_MAX: wholeFrom(1).default(32),
   MASSIF_SHARD_CACHE_MIB_MAX: wholeFrom(64).default(32 * 1_024),
 });
 
@@ -49,6 +52,7 @@ export function readShardConfig(env: Environment = process.env): ShardConfig {
     capacityMax: read.MASSIF_SHARD_CAPACITY_MAX,
     batchRowsMax: read.MASSIF_SHARD_BATCH_ROWS_MAX,
     cacheBytesMax: read.MASSIF_SHARD_CACHE_MIB_MAX * MIB,
+    keptMaxBytes: read.MASSIF_SHARD_KEPT_MIB_MAX * MIB,
     bodyMaxBytes: read.MASSIF_BODY_MAX_BYTES,
     device: { kind: 'cpu', cores: availableParallelism(), memoryBytes: totalmem() },
   });

@@ -63,6 +63,7 @@ export class Shard {
         natsUrl: mesh.natsUrl,
         threads: config.engineThreads,
         bodyMaxBytes: config.bodyMaxBytes,
+        keptMaxBytes: config.keptMaxBytes,
         // Engines have a working folder of their own, so what they are told is absolute.
         dir: resolve(mesh.dataDir, 'engines'),
         rssBytesMax: config.engineRssBytesMax,

@@ -84,6 +84,8 @@ export class GrpcCalls {
       if (body.bytes.length > limit) throw tooLarge('request', body.bytes.length, limit);
       const answer = await dispatcher.infer(message.modelName, body, {
         requestId: access.requestId,
+        once: access.chosen,
+        uncached: head.uncached,
         user: head.user,
         tenant: head.tenant,
         headers: head.ruled,
@@ -98,6 +100,8 @@ export class GrpcCalls {
       access.attempts = answer.attempts;
       call.trailer.set(headers.replica.toLowerCase(), answer.replica);
       call.trailer.set(headers.attempts.toLowerCase(), String(answer.attempts));
+      if (answer.cached !== undefined)
+        call.trailer.set(headers.cache.toLowerCase(), answer.cached ? 'hit' : 'miss');
       const response = decodeInferResponse(answer.bytes, answer.jsonLength);
       access.version = response.modelVersion ?? '';
       return writeResponse(response, isRaw(message));
@@ -131,6 +135,7 @@ function headOf(
     sequenceEnd: textOf(metadata, headers.sequenceEnd),
     traceparent: textOf(metadata, headers.traceparent),
     jsonLength: String(jsonLength),
+    cache: textOf(metadata, headers.cache),
   };
   return requestHead(raw, bytes);
 }

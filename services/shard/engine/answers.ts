@@ -26,6 +26,10 @@ export interface ReturnAddress {
   readonly takesLarge?: TakesLarge | undefined;
   /** Which arm this answer is of, where arms are compared: callers give it back with their feedback. */
   readonly arm?: string | undefined;
+  /** Of an endpoint that keeps answers: whether one was there. */
+  cache?: 'hit' | 'miss';
+  /** It was answered under this request id before. */
+  again?: boolean;
 }
 
 /** What goes on to another step. */
@@ -74,6 +78,8 @@ export class Answers {
     if (body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, body.jsonLength);
     if (to.requestId !== '') lines += headerLine(headers.requestId, to.requestId);
     if (to.arm) lines += headerLine(headers.arm, to.arm);
+    if (to.cache !== undefined) lines += headerLine(headers.cache, to.cache);
+    if (to.again === true) lines += headerLine(headers.once, 'again');
     this.publish(to.caller || to.sender, bytes, lines);
     this.answered(to.sender);
     if (to.caller !== '') this.note(to.sender, OK, engineUs);

@@ -29,6 +29,8 @@ export interface BatchRunParts {
   readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
   /** A step of a pipeline is done. */
   readonly passedOn: (one: Ready, onward: Onward) => void;
+  /** Hears of the outputs of one that was run; those who asked the same get them too. */
+  readonly repeated: (one: Ready, outputs: readonly Tensor[]) => readonly Ready[];
   readonly refused: (one: Ready, error: Failure) => void;
   /** After each run that gave its outputs, the callers being answered. */
   readonly ran: (requests: number, rows: number, times: RunTimes) => void;
@@ -150,13 +152,21 @@ export class BatchRun {
   }
 
   private answer(one: Ready, outputs: Tensor[]): void {
-    const { request, stage } = one.decoded;
+    const { stage } = one.decoded;
     if (stage) return this.passOn(one, stage, outputs);
+    const others = this.parts.repeated(one, outputs);
+    this.say(one, outputs);
+    for (const other of others) this.say(other, outputs);
+  }
+
+  /** Outputs as they are, and as this request wants them. */
+  say(one: Ready, outputs: readonly Tensor[]): void {
+    const { request } = one.decoded;
     try {
       const response: InferResponse = {
         modelName: one.headers.endpoint || this.parts.model,
         modelVersion: this.parts.label,
-        outputs: this.parts.seen(one, outputs),
+        outputs: this.parts.seen(one, [...outputs]),
       };
       if (request.id !== undefined) response.id = request.id;
       this.parts.answered(one, encodeInferResponse(response, request, this.parts.labels));

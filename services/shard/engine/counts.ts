@@ -49,8 +49,6 @@ class Steps {
   }
 }
 
-const NONE: Duration = { count: 0, ns: 0 };
-
 export class Counts {
   lastInferenceMs = 0;
   rows = 0;
@@ -63,11 +61,18 @@ export class Counts {
   private readonly success = new Sum();
   private readonly fail = new Sum();
   private readonly queue = new Sum();
+  private readonly hits = new Sum();
+  private readonly misses = new Sum();
   private readonly steps = new Steps();
   private readonly sizes = new Map<number, Steps>();
 
   answered(heldMs: number): void {
     this.success.add(heldMs);
+  }
+
+  /** A kept answer was asked for. */
+  looked(cache: 'hit' | 'miss', heldMs: number): void {
+    (cache === 'hit' ? this.hits : this.misses).add(heldMs);
   }
 
   failed(heldMs: number): void {
@@ -103,8 +108,8 @@ export class Counts {
       fail: this.fail.duration,
       queue: this.queue.duration,
       ...this.steps.durations,
-      cache_hit: NONE,
-      cache_miss: NONE,
+      cache_hit: this.hits.duration,
+      cache_miss: this.misses.duration,
     };
   }
 

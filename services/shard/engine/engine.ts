@@ -30,6 +30,7 @@ async function start({
   notePath,
   bodyMaxBytes,
   sequenceBytesMax,
+  keptMaxBytes,
 }: StartOrder): Promise<void> {
   // Its own connection, so that answers take no detour and the host's loop sees none of them.
   const nc = await connect({
@@ -59,6 +60,7 @@ async function start({
     threads,
     bodyMaxBytes,
     sequenceBytesMax,
+    keptMaxBytes,
     warming,
   });
   serving = { nc, replicas };

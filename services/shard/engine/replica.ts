@@ -10,11 +10,13 @@ import { type Answers, returnAddress } from './answers.js';
 import { BatchRun } from './batch-run.js';
 import { Counts } from './counts.js';
 import { inStepOf, readItinerary } from './itinerary.js';
+import type { KeptAnswers } from './kept-answers.js';
 import type { LatencyPoint } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
 import { peekBodyParameters } from '../../../contracts/body-parameters.js';
 import { levelOf, rankOf } from './rank.js';
 import type { Decoded, Ready, Waiting } from './request-queue.js';
+import { Repetitions } from './repetitions.js';
 import { inOrder, type RowAxes, rowsOf, shareKey } from './rows.js';
 import { parseRunHeaders, type RunHeaders } from './run-headers.js';
 import type { RunLoop, Turn } from './run-loop.js';
@@ -46,6 +48,8 @@ export interface ReplicaParts {
   readonly aboutToRun: () => void;
   /** Of a stateful version. */
   readonly sequences?: Sequences;
+  /** Of the whole engine. */
+  readonly kept: KeptAnswers;
 }
 
 /** Weight of a new batch in the moving average: some tens of batches are remembered. */
@@ -55,6 +59,7 @@ export class Replica implements Turn, StepRunner {
   private readonly scheduler: Scheduler;
   private readonly counts = new Counts();
   private readonly batchRun: BatchRun;
+  private readonly repetitions: Repetitions;
   private batch: readonly Ready[] = [];
   private latencyMs: number;
   private open = true;
@@ -64,7 +69,7 @@ export class Replica implements Turn, StepRunner {
     readonly traits: ReplicaTraits,
     private readonly parts: ReplicaParts,
   ) {
-    const { session, loop, clock, aboutToRun, answers, sequences } = parts;
+    const { session, loop, clock, aboutToRun, answers, sequences, kept } = parts;
     const { id, model, label, axes, points, rowItems, rowsMax } = traits;
     this.latencyMs = points[0]?.runMs ?? 0;
     this.scheduler = new Scheduler({
@@ -74,6 +79,12 @@ export class Replica implements Turn, StepRunner {
       rowsMax: axes === undefined ? 1 : rowsMax,
       decode: (request) => this.decode(request),
       letGo: (request, why, error) => this.letGo(request, why, error),
+    });
+    this.repetitions = new Repetitions({
+      replica: id,
+      kept,
+      clock,
+      decode: (request) => Object.assign(request, { decoded: request.decoded ?? this.decode(request) }),
     });
     this.batchRun = new BatchRun({
       session,
@@ -93,6 +104,7 @@ export class Replica implements Turn, StepRunner {
         sequences?.answered(one, body, heldMs * 1_000);
       },
       passedOn: (one, onward) => this.passOn(one, onward),
+      repeated: (one, outputs) => this.repetitions.answered(one, outputs),
       refused: (one, error) => this.refuse(one, error),
       ran: (requests, rows, times) => {
         this.counts.ran(times, requests, rows, Math.round(clock.now()));
@@ -167,13 +179,17 @@ export class Replica implements Turn, StepRunner {
       return answers.error(to, inStepOf(headers, toFailure(error)), 0);
     }
     if (!this.open) return answers.error(to, inStepOf(headers, this.leaving()), 0);
-    if (this.hasRoomFor(request)) this.enqueue(request);
+    this.take(request);
   }
 
   room(): void {
     if (this.inFlight < this.traits.capacity) return;
     this.counts.full++;
     throw failure('MAILBOX_FULL', `${this.traits.id} holds ${this.inFlight} requests already.`);
+  }
+
+  private take(request: Waiting): void {
+    if (!this.repeats(request) && this.hasRoomFor(request)) this.enqueue(request);
   }
 
   enqueue(request: Waiting): void {
@@ -193,12 +209,35 @@ export class Replica implements Turn, StepRunner {
     return headers.sequence !== undefined;
   }
 
+  /** True when it is not to be run: it was answered, refused, or waits for the one that it repeats. */
+  private repeats(request: Waiting): boolean {
+    try {
+      const met = this.repetitions.meet(request);
+      const { cache } = request.to;
+      if (cache !== undefined) this.counts.looked(cache, this.heldMs(request));
+      if (met === 'new' || met === 'joined') return met === 'joined';
+      this.batchRun.say(
+        Object.assign(request, { decoded: request.decoded ?? this.decode(request) }),
+        met.outputs,
+      );
+      this.settle();
+    } catch (error) {
+      this.refuse(request, toFailure(error));
+      this.settle();
+    }
+    return true;
+  }
+
   /** The caller of a queued request does not want its answer any more; what runs already is answered to nobody. */
   forget(sender: string): void {
-    const found = this.scheduler.queue.forget(sender);
-    if (found === undefined) return;
+    const forgotten = this.scheduler.queue.forget(sender);
+    if (forgotten === undefined && !this.repetitions.forget(sender)) return;
     this.counts.cancelled++;
-    this.parts.sequences?.refused(found, failure('UNAVAILABLE', 'The caller gave up.'), 0);
+    if (forgotten) {
+      this.parts.sequences?.refused(forgotten, failure('UNAVAILABLE', 'The caller gave up.'), 0);
+      // Who asked the same still wants it.
+      for (const other of this.repetitions.ended(forgotten)) this.take(other);
+    }
     this.settle();
   }
 
@@ -229,6 +268,7 @@ export class Replica implements Turn, StepRunner {
     if (this.batch.length > 0) await this.empty();
     this.parts.answers.flush();
     await this.parts.sequences?.close();
+    this.repetitions.close();
     await this.parts.session.release();
   }
 
@@ -320,6 +360,12 @@ export class Replica implements Turn, StepRunner {
     this.counts.failed(heldMs);
     this.parts.answers.error(one.to, error, heldMs * 1_000);
     this.parts.sequences?.refused(one, error, heldMs * 1_000);
+    const others = this.repetitions.ended(one);
+    // Its own time or its own place was over, which says nothing of those who asked the same.
+    const apart = error.code === 'DEADLINE' || error.code === 'MAILBOX_FULL';
+    for (const other of others)
+      if (apart && this.open) this.take(other);
+      else this.refuse(other, error);
   }
 
   private reject(sender: string, error: Failure): void {

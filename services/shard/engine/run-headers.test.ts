@@ -24,6 +24,9 @@ test('what a sender writes is read back', () => {
     [headers.plan]: '{"name":"p"}',
     [headers.hops]: 'shard-a_0123456789ab shard-b_0123456789ab',
     [headers.step]: '1',
+    [headers.cache]: '60',
+    [headers.once]: '1',
+    [headers.shadow]: 'b',
   });
   expect(parseRunHeaders(text)).toEqual({
     jsonLength: 97,
@@ -39,6 +42,9 @@ test('what a sender writes is read back', () => {
     plan: '{"name":"p"}',
     hops: 'shard-a_0123456789ab shard-b_0123456789ab',
     step: 1,
+    cacheS: 60,
+    once: true,
+    shadow: true,
   });
 });
 

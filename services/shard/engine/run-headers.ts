@@ -1,6 +1,12 @@
 // Reads the headers of a run message, of which an engine needs few.
 import type { Sequence } from '../../../contracts/body-parameters.js';
-import { DEFAULT_TIMEOUT_MS, headers, PRIORITY_MAX, TIMEOUT_MS_MAX } from '../../../contracts/headers.js';
+import {
+  CACHE_S_MAX,
+  DEFAULT_TIMEOUT_MS,
+  headers,
+  PRIORITY_MAX,
+  TIMEOUT_MS_MAX,
+} from '../../../contracts/headers.js';
 import { failure } from '../../../contracts/errors.js';
 import { readTakesLarge, type TakesLarge } from '../../../contracts/large-body.js';
 import { sequenceInHeaders } from '../../../contracts/sequence.js';
@@ -30,6 +36,11 @@ export interface RunHeaders {
   plan: string;
   hops: string;
   step: number;
+  /** How many seconds old a kept answer may be; 0: none is wanted. */
+  cacheS: number;
+  /** The caller chose the request id. */
+  once: boolean;
+  shadow: boolean;
 }
 
 /** `text` is the header block as it came. Throws BAD_REQUEST for a number that is none. */
@@ -48,6 +59,9 @@ export function parseRunHeaders(text: string): RunHeaders {
     plan: '',
     hops: '',
     step: 0,
+    cacheS: 0,
+    once: false,
+    shadow: false,
   };
   let id: string | undefined;
   let start: string | undefined;
@@ -77,6 +91,16 @@ export function parseRunHeaders(text: string): RunHeaders {
         return;
       case headers.arm:
         parsed.arm = value.slice(0, ARM_CHARS_MAX);
+        return;
+      case headers.cache:
+        // `no`, or anything else: none.
+        parsed.cacheS = DECIMAL.test(value) ? Math.min(Number(value), CACHE_S_MAX) : 0;
+        return;
+      case headers.once:
+        parsed.once = true;
+        return;
+      case headers.shadow:
+        parsed.shadow = true;
         return;
       case headers.endpoint:
         parsed.endpoint = value;

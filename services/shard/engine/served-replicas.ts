@@ -16,6 +16,7 @@ import type {
 import type { Answers } from './answers.js';
 import { decideCapacity } from './capacity.js';
 import { EngineBodies } from './engine-bodies.js';
+import { KeptAnswers } from './kept-answers.js';
 import { LatencyCurve } from './latency-curve.js';
 import { type LoadedModel, loadModel } from './load.js';
 import { Replica } from './replica.js';
@@ -36,6 +37,8 @@ export interface ServedParts {
   readonly bodyMaxBytes: number;
   /** Of all sequences of the engine. */
   readonly sequenceBytesMax?: number | undefined;
+  /** Of all answers that are kept for those who ask the same again. */
+  readonly keptMaxBytes: number;
   readonly warming: (replica: string) => void;
 }
 
@@ -56,11 +59,13 @@ export class ServedReplicas {
   private readonly loop: RunLoop;
   private readonly bodies: EngineBodies;
   private readonly budget: SequenceBudget;
+  private readonly kept: KeptAnswers;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: ServedParts) {
     this.bodies = new EngineBodies(parts);
     this.budget = new SequenceBudget(parts.sequenceBytesMax);
+    this.kept = new KeptAnswers(parts.keptMaxBytes);
     this.loop = new RunLoop(parts.clock, () => this.connected());
   }
 
@@ -195,6 +200,7 @@ export class ServedReplicas {
         clock: this.parts.clock,
         answers,
         ...(sequences && { sequences }),
+        kept: this.kept,
         aboutToRun: () => this.parts.note.about(number),
       },
     );

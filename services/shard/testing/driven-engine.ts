@@ -67,6 +67,7 @@ export class DrivenEngine implements AsyncDisposable {
         natsUrl: nats.url,
         threads,
         bodyMaxBytes,
+        keptMaxBytes: 1_048_576,
         workDir,
         notePath: join(dir, 'note'),
       },

@@ -87,6 +87,7 @@ export class HostedShard implements AsyncDisposable {
         batchRowsMax: 256,
         cacheBytesMax: 1e9,
         bodyMaxBytes: BODY_BYTES_MAX,
+        keptMaxBytes: 1_048_576,
         device: { kind: 'cpu', cores: 2, memoryBytes: 1e9 },
       },
       bus: this.bus,
