@@ -117,7 +117,7 @@ export class MassifClient {
   }
 
   /** A sequence of calls whose state the mesh keeps, at an endpoint that declares one. */
-  sequence(endpoint: string, options: SequenceOptions = {}): SequenceOfCalls {
+  sequence(endpoint: string, options: SequenceOptions = {}): SequenceOfCalls<InferResult> {
     return new SequenceOfCalls((inputs, more) => this.infer(endpoint, inputs, more), options);
   }
 

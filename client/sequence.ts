@@ -3,22 +3,36 @@
 import { nuid } from '@nats-io/transport-node';
 import { failure, toFailure } from '../contracts/errors.js';
 import type { Inputs } from './call.js';
-import type { InferOptions, InferResult } from './client.js';
 
-export type Infer = (inputs: Inputs, options: InferOptions) => Promise<InferResult>;
-export type SequenceOptions = Omit<InferOptions, 'parameters' | 'requestId'>;
+/** Of each of its calls; the sequence itself gives their parameters and request ids. */
+export interface SequenceOptions {
+  readonly user?: string;
+  readonly version?: string;
+  /** For one call, retries included. */
+  readonly timeoutMs?: number;
+  readonly outputs?: readonly string[];
+  readonly priority?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** One call of the client, whatever it gives. */
+export type StepCall<R> = (
+  inputs: Inputs,
+  options: SequenceOptions & { readonly parameters: Readonly<Record<string, string | boolean>> },
+) => Promise<R>;
+
 export type SequenceState = 'new' | 'open' | 'ended' | 'lost';
 
 /** A first step that may or may not have run is begun again under another name. */
 const STARTS_MAX = 4;
 
-export class SequenceOfCalls {
+export class SequenceOfCalls<R> {
   private current: SequenceState = 'new';
   private name = nuid.next();
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly infer: Infer,
+    private readonly infer: StepCall<R>,
     private readonly options: SequenceOptions = {},
   ) {}
 
@@ -32,7 +46,7 @@ export class SequenceOfCalls {
   }
 
   /** Begins it, or begins it anew. Each beginning has an id of its own, so nothing of a former life is ever met. */
-  start(inputs: Inputs, options: SequenceOptions = {}): Promise<InferResult> {
+  start(inputs: Inputs, options: SequenceOptions = {}): Promise<R> {
     return this.inTurn(async () => {
       for (let tries = 1; ; tries++) {
         this.name = nuid.next();
@@ -47,12 +61,12 @@ export class SequenceOfCalls {
     });
   }
 
-  step(inputs: Inputs, options: SequenceOptions = {}): Promise<InferResult> {
+  step(inputs: Inputs, options: SequenceOptions = {}): Promise<R> {
     return this.inTurn(() => this.goOn(inputs, options, {}));
   }
 
   /** The last step; afterwards the mesh keeps nothing of it. */
-  end(inputs: Inputs, options: SequenceOptions = {}): Promise<InferResult> {
+  end(inputs: Inputs, options: SequenceOptions = {}): Promise<R> {
     return this.inTurn(async () => {
       const result = await this.goOn(inputs, options, { sequence_end: true });
       this.current = 'ended';
@@ -64,7 +78,7 @@ export class SequenceOfCalls {
     inputs: Inputs,
     options: SequenceOptions,
     more: Readonly<Record<string, boolean>>,
-  ): Promise<InferResult> {
+  ): Promise<R> {
     if (this.current === 'lost') throw failure('SEQUENCE_LOST', `The sequence ${this.name} was lost before.`);
     if (this.current !== 'open')
       throw failure('BAD_REQUEST', `The sequence is ${this.current}: call start() first.`);
@@ -80,7 +94,7 @@ export class SequenceOfCalls {
     inputs: Inputs,
     options: SequenceOptions,
     more: Readonly<Record<string, boolean>>,
-  ): Promise<InferResult> {
+  ): Promise<R> {
     return this.infer(inputs, {
       ...this.options,
       ...options,
