@@ -76,7 +76,7 @@ export function scenarios({ endpoint, holdMs, form }: ScenarioOptions): Play[] {
       for (let step = 0; step < steps; step++) {
         await reached(releases, id, 'step', step);
         await sleep(holdMs);
-        await releases.promote({ id, by, ...(arm !== undefined && { arm }) });
+        await releases.promote({ id, by, step, ...(arm !== undefined && { arm }) });
       }
     };
   const canary = {

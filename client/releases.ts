@@ -44,8 +44,8 @@ export class Releases {
     return (await this.ask('resume', ReleaseReply, order)).release;
   }
 
-  /** Past the present gate; in an experiment: the arm that won. */
-  async promote(order: Order & { readonly arm?: string }): Promise<ReleaseRecord> {
+  /** Past the present gate; in an experiment: the arm that won. With the step it is meant for it may be sent twice. */
+  async promote(order: Order & { readonly arm?: string; readonly step?: number }): Promise<ReleaseRecord> {
     return (await this.ask('promote', ReleaseReply, order)).release;
   }
 

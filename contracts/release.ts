@@ -357,7 +357,11 @@ export const ReleaseList = z.object({
 export type ReleaseList = z.infer<typeof ReleaseList>;
 export const ReleaseOrder = z.object({ id: ReleaseId, ...Who });
 export type ReleaseOrder = z.infer<typeof ReleaseOrder>;
-export const PromoteOrder = ReleaseOrder.extend({ arm: ArmName.optional() });
+export const PromoteOrder = ReleaseOrder.extend({
+  arm: ArmName.optional(),
+  /** The step that it is meant for, from 0: sent again because its answer was lost, it must not pass the next gate too. */
+  step: z.int().min(0).optional(),
+});
 export type PromoteOrder = z.infer<typeof PromoteOrder>;
 
 export const ReleaseReply = z.object({ release: ReleaseRecord });

@@ -83,8 +83,15 @@ export class Releases {
     return this.order(order, { type: 'RESUME' });
   }
 
-  promote({ arm, ...order }: PromoteOrder): Promise<ReleaseRecord> {
-    return this.order(order, { type: 'PROMOTE', ...(arm !== undefined && { arm }) });
+  promote({ arm, step, ...order }: PromoteOrder): Promise<ReleaseRecord> {
+    return this.order(order, { type: 'PROMOTE', ...(arm !== undefined && { arm }) }, (record) => {
+      if (step !== undefined && record.step !== step)
+        throw failure(
+          'BAD_REQUEST',
+          `The release ${record.id} is at step ${record.step} by now, the order was for step ${step}.`,
+          { step: record.step },
+        );
+    });
   }
 
   /** An order that comes again finds it done. */
@@ -149,12 +156,19 @@ export class Releases {
     return record;
   }
 
-  private async order({ id, by, why }: ReleaseOrder, event: ReleaseEvent): Promise<ReleaseRecord> {
+  private async order(
+    { id, by, why }: ReleaseOrder,
+    event: ReleaseEvent,
+    check: (record: ReleaseRecord) => void = () => undefined,
+  ): Promise<ReleaseRecord> {
     const { store, carryOut, clock } = this.parts;
-    const next = await store.advance(id, ({ plan }) => ({
-      decided: { event, by, why: why || `${event.type.toLowerCase()} asked for` },
-      now: { atMs: clock.now(), epoch: plan.epoch, code: VERSION },
-    }));
+    const next = await store.advance(id, (record) => {
+      check(record);
+      return {
+        decided: { event, by, why: why || `${event.type.toLowerCase()} asked for` },
+        now: { atMs: clock.now(), epoch: record.plan.epoch, code: VERSION },
+      };
+    });
     // At once, whoever leads: a rollback does not wait for the conductor.
     await carryOut.carryOut(next);
     return next;
