@@ -13,11 +13,11 @@ import { mlp } from '../services/onnx/testing/mlp.js';
 import { type Aim, type Benchmark, percentile, round } from './report.js';
 
 const TENSOR_FLOATS = 150_528; // an image of 224 x 224 x 3: 602 kB
-const LARGE_FLOATS = 16 * 1_048_576; // 64 MB
 const FORMS = {
-  ci: { rounds: 2, calls: 5, large: 1, cached: 20 },
-  quick: { rounds: 10, calls: 20, large: 3, cached: 200 },
-  full: { rounds: 40, calls: 25, large: 8, cached: 1_000 },
+  // 16 MB: the shortest form proves that it runs.
+  ci: { rounds: 2, calls: 5, largeMb: 16, large: 1, cached: 20 },
+  quick: { rounds: 10, calls: 20, largeMb: 64, large: 3, cached: 200 },
+  full: { rounds: 40, calls: 25, largeMb: 64, large: 8, cached: 1_000 },
 } as const;
 const TIMEOUT_MS = 60_000;
 const MB = 1e6;
@@ -25,7 +25,8 @@ const MB = 1e6;
 type Ask = () => Promise<unknown>;
 
 export const benchmark: Benchmark = async ({ form, seed }) => {
-  const { rounds, calls, large, cached } = FORMS[form];
+  const { rounds, calls, largeMb, large, cached } = FORMS[form];
+  const largeFloats = (largeMb * 1_048_576) / 4;
   await using mesh = await startMesh({ regions: ['east'] });
   await mesh.publish('mirror', [{ name: 'model.onnx', bytes: identity() }], 1);
   await mesh.publish('mlp', [{ name: 'model.onnx', bytes: mlp(seed) }], 1);
@@ -51,7 +52,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
       calls,
     );
 
-    const whole = { data: new Float32Array(LARGE_FLOATS).fill(0.25), shape: [LARGE_FLOATS] };
+    const whole = { data: new Float32Array(largeFloats).fill(0.25), shape: [largeFloats] };
     const store = await new Objm(nc).create('bench_payload', {});
     const pids = new Map([
       ['caller', process.pid],
@@ -62,7 +63,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     const check = async (client: typeof direct): Promise<void> => {
       const { outputs } = await client.infer('mirror', { x: whole }, { timeoutMs: TIMEOUT_MS });
       const y = outputs['y']?.data as Float32Array;
-      if (y.length !== LARGE_FLOATS || y[LARGE_FLOATS - 1] !== 0.25) wrong++;
+      if (y.length !== largeFloats || y[largeFloats - 1] !== 0.25) wrong++;
     };
     const largeBytes = new Uint8Array(whole.data.buffer);
     const transfers = await interleave(
@@ -99,14 +100,14 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     const results = { p50Ms: { ...paths }, largeMs: { ...transfers }, rssMb: rss, keptMs: { ...keeping } };
     console.table({
       ...named('602 kB', paths),
-      ...named('64 MB', transfers),
+      ...named(`${largeMb} MB`, transfers),
       ...named('MLP', keeping),
     });
     const aims: Aim[] = [
       atMost('602 kB direct / bare echo', paths.direct / paths.echo, 1.5, 'x'),
       atMost('602 kB routed / bare echo', paths.routed / paths.echo, 1.5, 'x'),
-      atMost('64 MB that came back wrong', wrong, 0, ''),
-      atMost('64 MB direct / the object store', transfers.direct / transfers.object, 1, 'x'),
+      atMost(`${largeMb} MB that came back wrong`, wrong, 0, ''),
+      atMost(`${largeMb} MB direct / the object store`, transfers.direct / transfers.object, 1, 'x'),
       { name: 'a kept answer is marked so', value: hit === true ? 1 : 0, unit: '', aim: 1, op: '>=' },
     ];
     return { results, aims };
