@@ -1,10 +1,13 @@
 // Sequences from the outside: a thousand at a time on two shards, in any order, with repetitions and a drain in the middle; every
 // answer is held against a single caller that carries the state by hand. Then a kill, and the code that says what to do.
+import { connect as connectNats } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { InferResult, MassifClient } from '../client/mod.js';
+import { encodeInferRequest, type InferRequest } from '../contracts/infer-body.js';
 import { RESOURCES } from '../contracts/manifest.js';
 import { subjects } from '../contracts/subjects.js';
 import { packaged } from '../deploy/local/examples.js';
+import { Callers } from '../deploy/local/testing/callers.js';
 import { seededRandom } from '../services/mesh/random.js';
 import { CHUNK, Reference, sileroCard, sound } from '../services/shard/testing/silero.js';
 import { type DrillMesh, eventually, startMesh } from './harness.js';
@@ -76,6 +79,54 @@ test('a thousand sequences on two shards are each right, through a drain and rep
   expect(await drained).toEqual({ replicas: 1 });
   const counts = mesh.sequencesOf('vad');
   expect(counts.lost).toBe(0);
+});
+
+test('a sequence is the same through every door', async () => {
+  const [region] = mesh.regions;
+  if (!region) throw new Error('the mesh has a region');
+  const nc = await connectNats({ servers: region.natsUrl });
+  const callers = new Callers(region.restUrl, nc, region.grpcTarget, client);
+  try {
+    const chunks = sound(3, seededRandom(11));
+    await using reference = await Reference.open();
+    const expected = await reference.probabilities(chunks);
+    const step = (door: string, at: number): InferRequest => ({
+      parameters: {
+        sequence_id: `door-${door}`,
+        ...(at === 0 && { sequence_start: true }),
+        ...(at === chunks.length - 1 && { sequence_end: true }),
+      },
+      inputs: [
+        { name: 'input', datatype: 'FP32', shape: [1, CHUNK], data: chunks[at] as Float32Array },
+        { name: 'sr', datatype: 'INT64', shape: [], data: BigInt64Array.of(16_000n) },
+      ],
+      binaryOutput: true,
+    });
+    const vad = { model: 'vad' };
+    const doors = {
+      rest: (at: number) => callers.rest(vad, encodeInferRequest(step('rest', at))),
+      nats: (at: number) => callers.nats(vad, encodeInferRequest(step('nats', at))),
+      grpc: (at: number) => callers.grpcInfer(vad, step('grpc', at), true),
+    };
+    for (const [door, ask] of Object.entries(doors))
+      for (const at of chunks.keys()) {
+        const heard = await ask(at);
+        const [hex = ''] = (heard.outputs?.[0] ?? '').match(/[0-9a-f]{8}$/) ?? [];
+        expect({ door, at, status: heard.status }).toEqual({ door, at, status: 200 });
+        expect(Buffer.from(hex, 'hex').readFloatLE(0)).toBeCloseTo(expected[at] ?? Number.NaN, 3);
+      }
+    await using routed = await mesh.client({ mode: 'routed' });
+    const sequence = routed.sequence('vad', { timeoutMs: 20_000 });
+    const first = await sequence.start(inputs(chunks[0] as Float32Array));
+    const second = await sequence.step(inputs(chunks[1] as Float32Array));
+    expect(value(first)).toBeCloseTo(expected[0] ?? Number.NaN, 3);
+    expect(value(second)).toBeCloseTo(expected[1] ?? Number.NaN, 3);
+    // A step that no start came before is told so at each door, and nothing hangs.
+    for (const ask of Object.values(doors)) expect(await ask(1)).toMatchObject({ code: 'SEQUENCE_LOST' });
+  } finally {
+    callers.close();
+    await nc.close();
+  }
 });
 
 test('a killed engine loses its sequences: the code says to restart, and restarted it is right', async () => {

@@ -16,6 +16,7 @@ export const extensions = (modelControl: boolean): string[] => [
   'parameters',
   ...(modelControl ? ['model_repository', 'model_repository(unload_dependents)'] : []),
   'schedule_policy',
+  'sequence',
   'statistics',
 ];
 
