@@ -11,7 +11,7 @@ import { HARM, QUIET, type Scenario } from './peers/release-scenarios.js';
 import { type Aim, type Benchmark, percentile, round } from './report.js';
 
 const SIZES = {
-  ci: { quiet: 10, found: 12, ratio: 100, users: 50_000 },
+  ci: { quiet: 4, found: 6, ratio: 50, users: 50_000 },
   quick: { quiet: 150, found: 100, ratio: 1_000, users: 1_000_000 },
   full: { quiet: 2_000, found: 500, ratio: 20_000, users: 1_000_000 },
 } as const;
