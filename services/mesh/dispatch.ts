@@ -91,7 +91,7 @@ export class Dispatcher {
       retries,
       ended: (call) => void this.calls.delete(call),
     };
-    this.mirror = new ShadowMirror({ buses, view, clock, random, observer });
+    this.mirror = new ShadowMirror({ buses, view, clock, random, observer, evidence: options.evidence });
     this.stopHearing = view.onUsable(() => this.hurry());
   }
 

@@ -11,6 +11,7 @@ import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { type Bus, connectBus } from './bus.js';
 import { systemClock } from './clock.js';
 import { Dispatcher } from './dispatch.js';
+import { EvidenceBook } from './evidence/book.js';
 import { systemRandom } from './random.js';
 import { RouteView } from './route-view.js';
 import { type ShadowEnd, ShadowMirror } from './shadow-mirror.js';
@@ -53,6 +54,7 @@ let nats: NatsServer;
 let bus: Bus;
 let view: RouteView;
 let dispatcher: Dispatcher;
+let evidence: EvidenceBook;
 let stable: FakeEngine;
 let next: FakeEngine;
 const ends: ShadowEnd[] = [];
@@ -69,7 +71,15 @@ beforeAll(async () => {
   const kv = await bus.kv(buckets.catalog('east'), { create: {} });
   await kv.put(keys.endpoint('ocr'), JSON.stringify(record));
   view = new RouteView({ buses: [bus], clock: systemClock, random: systemRandom });
-  dispatcher = new Dispatcher({ buses: [bus], view, clock: systemClock, random: systemRandom, observer });
+  evidence = new EvidenceBook('test', (name) => view.endpoint(name));
+  dispatcher = new Dispatcher({
+    buses: [bus],
+    view,
+    clock: systemClock,
+    random: systemRandom,
+    observer,
+    evidence,
+  });
   await waitUntil('both are seen', () => view.replicas(V1)[0]?.fresh && view.replicas(V2)[0]?.fresh);
   stable.answerWith(scores(1, 2, 4));
 });
@@ -97,6 +107,14 @@ test('the caller gets the real answer, the shadow a marked copy, and the pair is
   expect(ends[0]).toMatchObject({ arm: 'next', epoch: 7, failed: false, disagreed: true, difference: 0.25 });
   expect(next.received.at(-1)?.get(headers.shadow)).toBe('next');
   expect(stable.received.at(-1)?.has(headers.shadow)).toBe(false);
+  const told = evidence.reports('east', systemClock.now());
+  expect(told).toMatchObject([{ endpoint: 'ocr', epoch: 7 }]);
+  expect(told[0]?.arms.find(({ arm }) => arm === 'next')?.shadow).toMatchObject({
+    pairs: 1,
+    disagreed: 1,
+    failed: 0,
+    diffMax: 0.25,
+  });
 });
 
 test('a shadow that fails or hangs costs the caller nothing and stands in no breaker', async () => {

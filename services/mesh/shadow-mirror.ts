@@ -13,6 +13,7 @@ import { Answer } from './answer.js';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import { attemptHeaders } from './dispatch-headers.js';
+import type { EvidenceBook } from './evidence/book.js';
 import { headerLine } from './header-block.js';
 import { Mux } from './mux.js';
 import type { Random } from './random.js';
@@ -47,6 +48,8 @@ export interface ShadowMirrorParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: ShadowObserver;
+  /** Where releases read what came of the copies. */
+  readonly evidence?: Pick<EvidenceBook, 'shadowed'> | undefined;
 }
 
 export type Mirrorable = Omit<RouteRequest, 'exclude'> & { readonly body: Body };
@@ -184,21 +187,31 @@ export class ShadowMirror {
     real: Answered,
     copy: Answered | undefined,
   ): void {
-    const { observer } = this.parts;
-    const failed = { endpoint, arm, epoch, failed: true, disagreed: false, difference: 0, lnRatio: 0 };
-    if (!copy) return observer.shadowed?.(failed);
-    try {
-      const { difference, sameLabels } = compareAnswers(real, copy);
-      observer.shadowed?.({
-        ...failed,
-        failed: false,
-        disagreed: !sameLabels || difference > tolerance,
-        // Evidence is sums: what is infinitely far away must not swallow all else.
-        difference: Math.min(difference, 1),
-        lnRatio: Math.log(Math.max(copy.latencyMs, 0.01) / Math.max(real.latencyMs, 0.01)),
-      });
-    } catch {
-      observer.shadowed?.(failed);
-    }
+    const { observer, evidence } = this.parts;
+    const end = { endpoint, arm, epoch, ...outcomeOf(real, copy, tolerance) };
+    observer.shadowed?.(end);
+    evidence?.shadowed(endpoint, arm, epoch, end);
+  }
+}
+
+const FAILED = { failed: true, disagreed: false, difference: 0, lnRatio: 0 };
+
+function outcomeOf(
+  real: Answered,
+  copy: Answered | undefined,
+  tolerance: number,
+): Pick<ShadowEnd, 'failed' | 'disagreed' | 'difference' | 'lnRatio'> {
+  if (!copy) return FAILED;
+  try {
+    const { difference, sameLabels } = compareAnswers(real, copy);
+    return {
+      failed: false,
+      disagreed: !sameLabels || difference > tolerance,
+      // Evidence is sums: what is infinitely far away must not swallow all else.
+      difference: Math.min(difference, 1),
+      lnRatio: Math.log(Math.max(copy.latencyMs, 0.01) / Math.max(real.latencyMs, 0.01)),
+    };
+  } catch {
+    return FAILED; // an answer that nobody can read
   }
 }

@@ -83,7 +83,14 @@ export class RouterDoor implements Wire {
       attemptsMax: config.attemptsMax,
     });
     this.mux = new Mux(bus, (token, message) => this.heard(token, message));
-    this.mirror = new ShadowMirror({ buses: [bus], view, clock, random, observer: shadowCounter(metrics) });
+    this.mirror = new ShadowMirror({
+      buses: [bus],
+      view,
+      clock,
+      random,
+      observer: shadowCounter(metrics),
+      evidence: parts.evidence,
+    });
     this.stopHearing = view.onUsable(() => this.forwarder.wakeAll());
     this.seconds = metrics.histogram('massif_request_seconds', {
       help: 'From the arrival of a request at a door to its answer.',
