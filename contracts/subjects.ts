@@ -63,7 +63,7 @@ export type RegistryVerb =
 
 export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'promote' | 'abort' | 'history';
 
-export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
+export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'datasets';
 
 export type ShardVerb = 'recycle' | 'drain' | 'inspect' | 'statistics';
 

@@ -39,6 +39,14 @@ export const DataSpec = z.discriminatedUnion('format', [
     width: z.int().min(1).max(1_024),
     channels: z.union([z.literal(1), z.literal(3)]).default(3),
   }),
+  /** The same folder as a tar file, which may end in .gz. */
+  z.object({
+    format: z.literal('pictures'),
+    file: DataFile,
+    height: z.int().min(1).max(1_024),
+    width: z.int().min(1).max(1_024),
+    channels: z.union([z.literal(1), z.literal(3)]).default(3),
+  }),
   /** Running text: learns which character follows. */
   z.object({ format: z.literal('text'), file: DataFile }),
   /** An npm package that a recipe knows. */
@@ -66,11 +74,15 @@ export const SplitSpec = z.object({
 
 const Width = z.int().min(1).max(4_096);
 const Dropout = z.number().min(0).max(0.9).default(0);
+/** Of networks that read texts: each token has a score for each class besides, as in the linear network. */
+const Wide = z.boolean().default(false);
 const Heads = z.int().min(1).max(16).default(2);
 const Recurrent = {
   embedding: Width.default(32),
   hidden: Width.default(32),
   bothWays: z.boolean().default(true),
+  dropout: Dropout,
+  wide: Wide,
 };
 /** Filters of the first layer; the others follow. */
 const Base = z.int().min(2).max(256).default(8);
@@ -96,6 +108,7 @@ export const Network = z.discriminatedUnion('kind', [
     heads: Heads,
     layers: z.int().min(1).max(8).default(1),
     dropout: Dropout,
+    wide: Wide,
   }),
   z.object({
     kind: z.literal('decoder'),
@@ -114,7 +127,13 @@ export const Training = z.object({
   optimiser: z.enum(['sgd', 'momentum', 'adam', 'adamw']).default('adam'),
   rate: z.number().positive().max(10).default(0.001),
   schedule: z.enum(['constant', 'cosine']).default('cosine'),
+  /** Share of all steps in which the rate rises to what it is. */
+  warmup: z.number().min(0).max(0.5).default(0),
   weightDecay: z.number().min(0).max(1).default(0),
+  /** Above 0: the weights that count are a running average over about 1 / (1 - average) steps. */
+  average: z.number().min(0).max(0.9999).default(0),
+  /** Share of probability that goes to all classes alike (Szegedy et al., 2016). */
+  smoothing: z.number().min(0).max(0.5).default(0),
   /** Of the norm of all gradients together; 0: none. */
   clipNorm: z.number().min(0).default(0),
   /** Ends after so many epochs without a better validation loss. */

@@ -1,7 +1,7 @@
 // The conversation with the trainer, and the record it keeps of each job in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
 import { Digest, Label, ModelName } from './names.js';
-import { TrainJob } from './train-job.js';
+import { DataFile, TrainJob } from './train-job.js';
 import { TrainReport } from './train-report.js';
 
 export const JobId = z.string().regex(/^[a-z0-9-]{8,40}$/);
@@ -82,5 +82,14 @@ export type JobsReply = z.infer<typeof JobsReply>;
 
 export const ReportReply = z.object({ report: TrainReport });
 export type ReportReply = z.infer<typeof ReportReply>;
+
+/** A data set that was uploaded: a job names it by digest, as often as it likes. */
+export const Dataset = DataFile.extend({ createdAt: z.iso.datetime() });
+export type Dataset = z.infer<typeof Dataset>;
+/** Newest first; with the beginning of a digest only those. */
+export const DatasetsQuery = z.object({ digest: z.string().max(64).optional() });
+export type DatasetsQuery = z.infer<typeof DatasetsQuery>;
+export const DatasetsReply = z.object({ datasets: z.array(Dataset) });
+export type DatasetsReply = z.infer<typeof DatasetsReply>;
 
 export const QueuedJob = z.object({ id: JobId });

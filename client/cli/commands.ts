@@ -1,6 +1,7 @@
 // The commands of `massif`, in the order in which help lists them.
 import { alias } from '../commands/alias.js';
 import { archive } from '../commands/archive.js';
+import { datasets } from '../commands/datasets.js';
 import { deploy } from '../commands/deploy.js';
 import { doctor } from '../commands/doctor.js';
 import { endpoints } from '../commands/endpoints.js';
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
   push,
   train,
   jobs,
+  datasets,
   alias,
   archive,
   lineage,

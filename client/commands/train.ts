@@ -24,7 +24,10 @@ export const train: Command = {
   usage:
     'train FILE|--recipe NAME|--job FILE [--name MODEL] [--target COLUMN] [--network JSON] [--deploy] [--detach]',
   summary: 'trains a model from data and publishes it as a signed version',
-  help: `  FILE                a table: .csv or .jsonl (may end in .gz); with --labels pictures in IDX; .txt for running text
+  help: `  FILE                a table: .csv or .jsonl (may end in .gz); with --labels pictures in IDX; .txt for running text;
+                      a folder of pictures, or a .tar of it: one folder a class, PNG files in them;
+                      the digest of a data set that was uploaded before (massif datasets)
+  --size WxH          of those pictures, 32x32 where not given; --gray for one channel
   --recipe NAME       a job that is known: massif jobs lists them
   --job FILE          a job in full, JSON
   --name MODEL        the model that it becomes a version of
@@ -46,6 +49,8 @@ export const train: Command = {
     text: { type: 'string' },
     group: { type: 'string' },
     labels: { type: 'string' },
+    size: { type: 'string' },
+    gray: { type: 'boolean' },
     network: { type: 'string' },
     parent: { type: 'string' },
     frozen: { type: 'string', multiple: true },
@@ -115,10 +120,14 @@ async function jobOf(trainer: TrainerClient, path: string, model: string, values
   const [target, column, group, labels] = ['target', 'text', 'group', 'labels'].map((name) =>
     text(values, name),
   );
-  const kind = extname(path.replace(/\.gz$/, ''));
-  const table = kind === '.csv' || kind === '.jsonl';
-  if (table && target === undefined) throw new UsageError('--target says which column is to be learned');
-  const file = await trainer.upload(path);
+  // The name decides before a large file is sent for nothing.
+  const known = /^[0-9a-f]{8,64}$/.test(path) ? await trainer.dataset(path) : undefined;
+  const isTable = (name: string) => /\.(csv|jsonl)(\.gz)?$/.test(name);
+  if (isTable(known?.name ?? path) && target === undefined)
+    throw new UsageError('--target says which column is to be learned');
+  const pictures = pictureSize(values);
+  const file = known ?? (await trainer.upload(path));
+  const table = isTable(file.name);
   const columns = {
     target,
     ...(column === undefined ? {} : { text: column }),
@@ -128,8 +137,10 @@ async function jobOf(trainer: TrainerClient, path: string, model: string, values
     labels !== undefined
       ? { format: 'idx', images: file, labels: await trainer.upload(labels) }
       : table
-        ? { format: kind.slice(1), file, ...columns }
-        : { format: 'text', file };
+        ? { format: extname(file.name.replace(/\.gz$/, '')).slice(1), file, ...columns }
+        : /\.(tar|tar\.gz|tgz)$/.test(file.name)
+          ? { format: 'pictures', file, ...pictures }
+          : { format: 'text', file };
   const [network, parent, seconds] = [
     text(values, 'network'),
     text(values, 'parent'),
@@ -161,11 +172,19 @@ async function jobOf(trainer: TrainerClient, path: string, model: string, values
   });
 }
 
+function pictureSize(values: Values): { width: number; height: number; channels: 1 | 3 } {
+  const size = /^(\d{1,4})x(\d{1,4})$/.exec(text(values, 'size') ?? '32x32');
+  if (size === null) throw new UsageError('--size is width x height, such as 32x32');
+  return { width: Number(size[1]), height: Number(size[2]), channels: values['gray'] === true ? 1 : 3 };
+}
+
 function usualNetwork(format: string, column: string | undefined): Network {
   if (format === 'text') return Network.parse({ kind: 'decoder' });
   if (column !== undefined) return Network.parse({ kind: 'transformer' });
   return Network.parse(
-    format === 'idx' ? { kind: 'cnn', channels: [16, 32] } : { kind: 'mlp', hidden: [32] },
+    format === 'idx' || format === 'pictures'
+      ? { kind: 'cnn', channels: [16, 32] }
+      : { kind: 'mlp', hidden: [32] },
   );
 }
 

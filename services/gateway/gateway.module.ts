@@ -37,6 +37,8 @@ import { ReleasesController } from './releases.controller.js';
 import { RepositoryController } from './repository.controller.js';
 import { restDoor } from './rest.js';
 import { ServerController } from './server.controller.js';
+import { TrainingController } from './training.controller.js';
+import { TrainingJobs } from './training-jobs.js';
 import { UnsupportedController } from './unsupported.controller.js';
 import { VersionRecords } from './version-records.js';
 
@@ -49,6 +51,7 @@ import { VersionRecords } from './version-records.js';
     InferController,
     RepositoryController,
     ReleasesController,
+    TrainingController,
     UnsupportedController,
     OperationsController,
     FeedbackController,
@@ -119,6 +122,12 @@ import { VersionRecords } from './version-records.js';
         directory: Directory,
         clock: Clock,
       ) => new ModelControl(bus, view, directory, clock, modelControl),
+    },
+    {
+      provide: TrainingJobs,
+      inject: [MESH_CONFIG, BUS, Admission, BODY_LIMIT],
+      useFactory: ({ homeRegion }: MeshConfig, bus: Bus, admission: Admission, limitBytes: () => number) =>
+        new TrainingJobs(homeRegion, bus, admission, limitBytes),
     },
     {
       provide: EXTENSIONS,

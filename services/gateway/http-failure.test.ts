@@ -30,6 +30,8 @@ test.each([
   ['POST', '/v2/health/live', 'GET, HEAD'],
   ['GET', '/v2/repository/index', 'POST'],
   ['POST', '/metrics', 'GET, HEAD'],
+  ['PUT', '/v2/train/jobs', 'GET, HEAD, POST'],
+  ['GET', '/v2/train/jobs/abcdefgh/cancel', 'POST'],
 ])('%s %s is answered with the verbs that the path takes', (method, url, allow) => {
   const reason = noSuchRoute(at(method, url));
   expect(reason.code).toBe('METHOD_NOT_ALLOWED');

@@ -15,6 +15,9 @@ const PATHS: readonly (readonly [pattern: RegExp, verbs: readonly string[]])[] =
   [/^\/v2\/releases\/[^/]+(\/history)?$/, READ],
   [/^\/v2\/releases\/[^/]+\/(pause|resume|promote|abort)$/, SEND],
   [/^\/v2\/feedback$/, SEND],
+  [/^\/v2\/train\/(jobs|datasets)$/, [...READ, ...SEND]],
+  [/^\/v2\/train\/jobs\/[^/]+(\/report)?$/, READ],
+  [/^\/v2\/train\/jobs\/[^/]+\/cancel$/, SEND],
   [/^\/(metrics|healthz)$/, READ],
 ];
 

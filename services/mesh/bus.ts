@@ -28,7 +28,7 @@ export interface Bus {
   onStatus(call: (state: BusState) => void): () => void;
   /** A bucket as it is, mirror or not; with `create` it is made when it is missing. Throws UNAVAILABLE when it is not there. */
   kv(bucket: string, options?: KvAsk): Promise<KV>;
-  object(bucket: string, options?: { readonly create?: Partial<ObjectStoreOptions> }): Promise<ObjectStore>;
+  object(bucket: string, options?: ObjectAsk): Promise<ObjectStore>;
   /** A control message in JSON. Every way to fail is a Failure: what the other side said, UNAVAILABLE, or DEADLINE. */
   request<T>(
     subject: string,
@@ -38,6 +38,12 @@ export interface Bus {
   ): Promise<T>;
   /** Sends what is pending, lets subscriptions finish what they have, closes. */
   drain(): Promise<void>;
+}
+
+interface ObjectAsk {
+  readonly create?: Partial<ObjectStoreOptions>;
+  /** The store of another region, read and written there. */
+  readonly domain?: string;
 }
 
 interface KvAsk {
@@ -118,14 +124,13 @@ class NatsBus implements Bus {
     });
   }
 
-  object(
-    bucket: string,
-    { create }: { readonly create?: Partial<ObjectStoreOptions> } = {},
-  ): Promise<ObjectStore> {
-    return this.open(`object ${bucket}${create === undefined ? '' : ' to be made'}`, async () => {
-      const stores = new Objm(this.js);
+  object(bucket: string, { create, domain }: ObjectAsk = {}): Promise<ObjectStore> {
+    const name = `object ${domain ?? ''} ${bucket}${create === undefined ? '' : ' to be made'}`;
+    return this.open(name, async () => {
+      const options = { timeout: JETSTREAM_TIMEOUT_MS, ...(domain === undefined ? {} : { domain }) };
+      const stores = new Objm(domain === undefined ? this.js : jetstream(this.nc, options));
       if (create !== undefined) return stores.create(bucket, { ...create });
-      await this.mustExist(`OBJ_${bucket}`, undefined);
+      await this.mustExist(`OBJ_${bucket}`, domain);
       return stores.open(bucket, false);
     });
   }

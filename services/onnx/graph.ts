@@ -139,6 +139,12 @@ export class Graph {
     return name;
   }
 
+  /** Initialisers by name, in the places of the old ones. */
+  replaceInitializers(others: ReadonlyMap<string, TensorProto>): void {
+    this.proto.initializer = this.proto.initializer.map((old) => others.get(old.name) ?? old);
+    for (const tensor of this.proto.initializer) this.initializers.set(tensor.name, tensor);
+  }
+
   removeConstants(names: Iterable<string>): void {
     const gone = new Set(names);
     this.proto.initializer = this.proto.initializer.filter((tensor) => !gone.has(tensor.name));

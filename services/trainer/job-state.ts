@@ -1,7 +1,9 @@
-// The life of a job as its states: what may happen in which, and what the record says afterwards. Pure; the store applies it, the
+// The life of a job as a state machine: what may happen in which state, and what the record says afterwards. Pure: the record in KV is
+// the snapshot, and a state that is not one of these is refused when it is read (contracts/trainer.ts). The store applies it, the
 // actor and the controller say what happened.
+import { assign, setup, transition } from 'xstate';
 import { failure } from '../../contracts/errors.js';
-import type { JobProgress, JobRecord, JobState } from '../../contracts/trainer.js';
+import type { JobProgress, JobRecord } from '../../contracts/trainer.js';
 
 export type JobEvent =
   | { readonly kind: 'begun'; readonly worker: string }
@@ -14,60 +16,88 @@ export type JobEvent =
   | { readonly kind: 'cancel asked' }
   | { readonly kind: 'cancelled' };
 
-const OPEN = ['queued', 'preparing', 'training', 'publishing'] as const satisfies readonly JobState[];
+type Facts = Pick<
+  JobRecord,
+  'attempts' | 'worker' | 'cancelAsked' | 'progress' | 'checkpointStep' | 'result' | 'error'
+>;
+type Told<E extends JobEvent = JobEvent> = E extends JobEvent ? E & { readonly type: E['kind'] } : never;
 
-/** In which states an event may come, and to which it leads. */
-const MOVES: Readonly<
-  Record<JobEvent['kind'], { readonly from: readonly JobState[]; readonly to?: JobState }>
-> = {
-  // From any open state: whoever had it was lost.
-  begun: { from: OPEN, to: 'preparing' },
-  training: { from: ['preparing', 'training'], to: 'training' },
-  progress: { from: ['preparing', 'training'] },
-  checkpoint: { from: ['preparing', 'training'] },
-  publishing: { from: ['preparing', 'training', 'publishing'], to: 'publishing' },
-  done: { from: ['publishing'], to: 'done' },
-  failed: { from: OPEN, to: 'failed' },
-  'cancel asked': { from: OPEN },
-  cancelled: { from: OPEN, to: 'cancelled' },
-};
+// Whoever had it was lost, whatever he was at.
+const BEGUN = { target: 'preparing', actions: 'begin' } as const;
+const ENDS = { failed: { target: 'failed', actions: 'fail' }, cancelled: 'cancelled' } as const;
+const ASKED = { 'cancel asked': { actions: 'ask' } } as const;
+const AT_WORK = { progress: { actions: 'tell' }, checkpoint: { actions: 'save' } } as const;
+
+const machine = setup({
+  types: {} as { context: Facts; events: Told },
+  actions: {
+    begin: assign(({ context, event }) =>
+      event.type === 'begun' ? { attempts: context.attempts + 1, worker: event.worker } : {},
+    ),
+    tell: assign(({ event }) => (event.type === 'progress' ? { progress: event.progress } : {})),
+    save: assign(({ event }) => (event.type === 'checkpoint' ? { checkpointStep: event.step } : {})),
+    finish: assign(({ event }) => (event.type === 'done' ? { result: event.result } : {})),
+    fail: assign(({ event }) => (event.type === 'failed' ? { error: event.error } : {})),
+    ask: assign({ cancelAsked: true }),
+  },
+}).createMachine({
+  id: 'job',
+  context: { attempts: 0, cancelAsked: false },
+  initial: 'queued',
+  states: {
+    // Nobody works on it yet, so nobody has to be asked.
+    queued: { on: { begun: BEGUN, ...ENDS, 'cancel asked': { target: 'cancelled', actions: 'ask' } } },
+    preparing: {
+      on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, training: 'training', publishing: 'publishing' },
+    },
+    training: { on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, training: {}, publishing: 'publishing' } },
+    publishing: {
+      on: {
+        begun: BEGUN,
+        ...ENDS,
+        ...ASKED,
+        publishing: {},
+        done: { target: 'done', actions: 'finish' },
+      },
+    },
+    done: { type: 'final' },
+    failed: { type: 'final' },
+    cancelled: { type: 'final' },
+  },
+});
 
 export const isOver = ({ state }: Pick<JobRecord, 'state'>): boolean =>
-  !(OPEN as readonly JobState[]).includes(state);
+  machine.states[state]?.type === 'final';
 
 /** Throws CONFLICT where the event cannot come in this state. */
 export function advance(record: JobRecord, event: JobEvent, nowMs: number): JobRecord {
-  const { from, to } = MOVES[event.kind];
-  if (!from.includes(record.state))
+  const told = { ...event, type: event.kind } as Told;
+  const before = machine.resolveState({ value: record.state, context: factsOf(record) });
+  // Not `can`: an event that changes nothing (training, told once more) is one that may come.
+  if (machine.states[record.state]?.ownEvents.includes(told.type) !== true)
     throw failure('CONFLICT', `The job ${record.id} is ${record.state}: "${event.kind}" cannot come now.`, {
       job: record.id,
     });
-  const moved = {
-    ...record,
-    ...(to === undefined ? {} : { state: to }),
-    updatedAt: new Date(nowMs).toISOString(),
+  const [after] = transition(machine, before, told);
+  return { ...record, ...after.context, state: after.value, updatedAt: new Date(nowMs).toISOString() };
+}
+
+function factsOf({
+  attempts,
+  worker,
+  cancelAsked,
+  progress,
+  checkpointStep,
+  result,
+  error,
+}: JobRecord): Facts {
+  return {
+    attempts,
+    cancelAsked,
+    ...(worker === undefined ? {} : { worker }),
+    ...(progress === undefined ? {} : { progress }),
+    ...(checkpointStep === undefined ? {} : { checkpointStep }),
+    ...(result === undefined ? {} : { result }),
+    ...(error === undefined ? {} : { error }),
   };
-  switch (event.kind) {
-    case 'begun':
-      return { ...moved, attempts: record.attempts + 1, worker: event.worker };
-    case 'progress':
-      return { ...moved, progress: event.progress };
-    case 'checkpoint':
-      return { ...moved, checkpointStep: event.step };
-    case 'done':
-      return { ...moved, result: event.result };
-    case 'failed':
-      return { ...moved, error: event.error };
-    case 'cancel asked':
-      // Nobody works on it yet, so nobody has to be asked.
-      return {
-        ...moved,
-        cancelAsked: true,
-        ...(record.state === 'queued' ? { state: 'cancelled' as const } : {}),
-      };
-    case 'training':
-    case 'publishing':
-    case 'cancelled':
-      return moved;
-  }
 }

@@ -35,6 +35,11 @@ export class JobStore {
     return records.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 
+  /** Only what is over has an end here. */
+  async forget(id: string): Promise<void> {
+    await this.kv.purge(keys.job(id));
+  }
+
   /** With `attempt`: throws LEASE_LOST when somebody else has gone on with it meanwhile. */
   async change(id: string, event: JobEvent, attempt?: number): Promise<JobRecord> {
     for (let tries = 0; ; tries++) {

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { Keep } from './leftovers.js';
 import { type Environment, readEnv } from '../mesh/service-config.js';
 
 export interface TrainerConfig {
@@ -15,7 +16,11 @@ export interface TrainerConfig {
   readonly niceness: number;
   /** A job that nobody reported on for so long goes to another trainer. */
   readonly ackWaitMs: number;
+  /** What ended jobs leave has an end. */
+  readonly keep: Keep;
 }
+
+const DAY_MS = 86_400_000;
 
 const whole = (least: number) =>
   z.coerce
@@ -29,6 +34,9 @@ const TrainerEnvironment = z.object({
   MASSIF_TRAINER_DATASETS: z.string().optional(),
   MASSIF_TRAINER_NICENESS: whole(0).max(19, 'must be at most 19').default(10),
   MASSIF_TRAINER_ACK_WAIT_MS: whole(500).default(10_000),
+  MASSIF_TRAINER_KEEP_DAYS: whole(1).default(30),
+  MASSIF_TRAINER_KEEP_JOBS: whole(1).default(1_000),
+  MASSIF_TRAINER_KEEP_BYTES: whole(1_048_576).default(20 * 1_073_741_824),
 });
 
 export function readTrainerConfig(env: Environment = process.env): TrainerConfig {
@@ -39,5 +47,10 @@ export function readTrainerConfig(env: Environment = process.env): TrainerConfig
     datasetsDir: read.MASSIF_TRAINER_DATASETS,
     niceness: read.MASSIF_TRAINER_NICENESS,
     ackWaitMs: read.MASSIF_TRAINER_ACK_WAIT_MS,
+    keep: {
+      ageMs: read.MASSIF_TRAINER_KEEP_DAYS * DAY_MS,
+      jobs: read.MASSIF_TRAINER_KEEP_JOBS,
+      bytes: read.MASSIF_TRAINER_KEEP_BYTES,
+    },
   });
 }

@@ -3,6 +3,8 @@ import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { queues, subjects } from '../../contracts/subjects.js';
 import {
+  DatasetsQuery,
+  type DatasetsReply,
   JobQuery,
   type JobReply,
   type JobsReply,
@@ -47,5 +49,10 @@ export class TrainerController {
   @MessagePattern(subjects.trainer('report'), shared)
   async report(@Payload({ schema: JobQuery }) { id }: JobQuery): Promise<ReportReply> {
     return { report: await this.training.report(id) };
+  }
+
+  @MessagePattern(subjects.trainer('datasets'), shared)
+  async datasets(@Payload({ schema: DatasetsQuery }) { digest }: DatasetsQuery): Promise<DatasetsReply> {
+    return { datasets: await this.training.datasets(digest) };
   }
 }

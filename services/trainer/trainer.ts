@@ -12,31 +12,37 @@ import type { Random } from '../mesh/random.js';
 import { type ActorParts, filesOf, JobActor } from './job-actor.js';
 import type { JobQueue } from './job-queue.js';
 import { isOver } from './job-state.js';
+import { type Keep, leftovers } from './leftovers.js';
 import { RECIPES, recipeJob } from './recipes.js';
 
 export interface TrainerParts extends ActorParts {
   readonly queue: JobQueue;
   readonly ackWaitMs: number;
+  readonly keep: Keep;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
 const RETRY_MS = 1_000;
+const TIDY_MS = 600_000;
 
 export class Trainer {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
   private actor: JobActor | undefined;
+  private stopTidying: (() => void) | undefined;
 
   constructor(private readonly parts: TrainerParts) {}
 
   start(): void {
     this.running = this.sweep().then(() => this.loop());
+    this.stopTidying = this.parts.clock.every(TIDY_MS, () => void this.tidy());
   }
 
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.stopTidying?.();
     this.actor?.leave();
     await this.running;
   }
@@ -88,6 +94,22 @@ export class Trainer {
       await rm(join(workDir, id), { recursive: true, force: true }).catch((error: unknown) =>
         log.warn('trainer.sweep.failed', errorFields(error)),
       );
+    }
+  }
+
+  /** What ended jobs left goes when its time is over; every trainer may, since what is gone already is no error. */
+  private async tidy(): Promise<void> {
+    const { store, training, keep, clock, log } = this.parts;
+    try {
+      // Objects first: a job that comes meanwhile is seen with what it needs.
+      const objects = await training.list();
+      const gone = leftovers(await store.all(), objects, keep, clock.now());
+      for (const name of gone.objects) await training.drop(name);
+      for (const id of gone.jobs) await store.forget(id);
+      if (gone.objects.length + gone.jobs.length > 0)
+        log.info('trainer.tidied', { jobs: gone.jobs.length, objects: gone.objects.length });
+    } catch (error) {
+      log.warn('trainer.tidy.failed', errorFields(error));
     }
   }
 

@@ -9,7 +9,19 @@ import { pipeline } from 'node:stream/promises';
 import { buckets, keys } from '../../contracts/buckets.js';
 import { failure } from '../../contracts/errors.js';
 import { TrainReport } from '../../contracts/train-report.js';
+import type { Dataset } from '../../contracts/trainer.js';
 import type { Bus } from '../mesh/bus.js';
+
+/** An object of the store as those need to know it who decide what stays. */
+export interface StoredObject {
+  readonly name: string;
+  /** What people call it. */
+  readonly title: string;
+  readonly bytes: number;
+  readonly atMs: number;
+}
+
+const DATASETS_SHOWN_MAX = 200;
 
 export class TrainingStore {
   private constructor(
@@ -20,6 +32,36 @@ export class TrainingStore {
   static async open(bus: Bus, region: string): Promise<TrainingStore> {
     const store = await bus.object(buckets.training(region), { create: {} });
     return new TrainingStore(store, await bus.object(buckets.artifacts(region), { create: {} }));
+  }
+
+  /** Newest first, a page of them. */
+  async datasets(beginning = ''): Promise<Dataset[]> {
+    const kept = (await this.list()).filter(({ name }) => name.startsWith(keys.dataset(beginning)));
+    return kept
+      .toSorted((a, b) => b.atMs - a.atMs)
+      .slice(0, DATASETS_SHOWN_MAX)
+      .map(({ name, title, bytes, atMs }) => ({
+        name: title,
+        digest: name.slice(keys.dataset('').length),
+        bytes,
+        createdAt: new Date(atMs).toISOString(),
+      }));
+  }
+
+  /** Everything that lies here: data sets, checkpoints, reports. */
+  async list(): Promise<StoredObject[]> {
+    return (await this.store.list())
+      .filter(({ deleted }) => !deleted)
+      .map(({ name, description, size, mtime }) => ({
+        name,
+        title: description === undefined || description === '' ? name : description,
+        bytes: size,
+        atMs: Date.parse(mtime),
+      }));
+  }
+
+  async drop(name: string): Promise<void> {
+    if ((await this.store.info(name)) !== null) await this.store.delete(name);
   }
 
   async hasDataset(digest: string): Promise<boolean> {
@@ -46,8 +88,8 @@ export class TrainingStore {
     return existsSync(path) || fetchTo(this.store, keys.checkpoint(job), path, undefined);
   }
 
-  async dropCheckpoint(job: string): Promise<void> {
-    if ((await this.store.info(keys.checkpoint(job))) !== null) await this.store.delete(keys.checkpoint(job));
+  dropCheckpoint(job: string): Promise<void> {
+    return this.drop(keys.checkpoint(job));
   }
 
   async saveReport(job: string, report: TrainReport): Promise<void> {

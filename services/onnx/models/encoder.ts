@@ -2,6 +2,7 @@
 import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { attended, feedForward, FORBIDDEN, projected } from './attention.js';
 import { EMBEDDING_DEVIATION, Layers, type Signal } from './layers.js';
+import { classScores, maxOfTokens, meanOfTokens } from './text-ends.js';
 
 export interface EncoderOptions {
   readonly vocabulary: number;
@@ -11,12 +12,15 @@ export interface EncoderOptions {
   readonly layers: number;
   readonly classes: number;
   readonly seed: number;
+  /** Of the vectors of tokens, of each layer's part, and of what is read from all places. */
   readonly dropout?: number;
+  /** A score of each token for each class, added to what the network says (text-ends.ts). */
+  readonly wide?: boolean;
 }
 
 /** `ids` INT64 [batch, steps] and `mask` FP32 [batch, steps], 1 for tokens, 0 for padding, to `probabilities`. */
 export function encoder(options: EncoderOptions): Uint8Array {
-  const { vocabulary, steps, width, heads, layers, classes, seed, dropout = 0 } = options;
+  const { vocabulary, steps, width, heads, layers, seed, dropout = 0 } = options;
   const net = new Layers('encoder', seed);
   const { g } = net;
   const ids = net.input('ids', ['batch', steps], T.INT64);
@@ -26,20 +30,13 @@ export function encoder(options: EncoderOptions): Uint8Array {
   const dropped = (x: Signal): Signal => (dropout > 0 ? net.dropout(x, dropout) : x);
   const tokens = net.embedding(ids, vocabulary, width);
   const places = net.normal('position.weight', [steps, width], EMBEDDING_DEVIATION);
-  let x = net.layerNorm({ ...tokens, value: g.op('Add', [tokens.value, places]) });
+  let x = dropped(net.layerNorm({ ...tokens, value: g.op('Add', [tokens.value, places]) }));
   for (let i = 0; i < layers; i++) {
-    const seen = attended(net, x, projected(net, x, heads), heads, hidden);
-    x = net.layerNorm(net.add(x, dropped(seen)));
+    const found = attended(net, x, projected(net, x, heads), heads, hidden);
+    x = net.layerNorm(net.add(x, dropped(found)));
     x = net.layerNorm(net.add(x, dropped(feedForward(net, x))));
   }
-  net.output(net.softmax(net.dense(meanOfTokens(net, x, mask), classes)), 'probabilities');
+  const read = dropped(net.beside([meanOfTokens(net, x, mask), maxOfTokens(net, x, mask)]));
+  net.output(net.softmax(classScores(net, read, { ids, mask }, options)), 'probabilities');
   return net.bytes();
-}
-
-function meanOfTokens({ g }: Layers, x: Signal, mask: Signal): Signal {
-  const weights = g.op('Unsqueeze', [mask.value, g.ints([2])]);
-  const sum = g.op('ReduceSum', [g.op('Mul', [x.value, weights]), g.ints([1])], { keepdims: 0 });
-  // An empty text would divide by zero.
-  const count = g.op('Max', [g.op('ReduceSum', [mask.value, g.ints([1])], { keepdims: 1 }), g.float(1)]);
-  return { value: g.op('Div', [sum, count]), shape: [x.shape[0] ?? 1, x.shape[2] ?? 1] };
 }

@@ -140,6 +140,16 @@ export class Layers {
     };
   }
 
+  /** Along the last axis. */
+  beside(parts: readonly Signal[]): Signal {
+    const values = parts.map(({ value }) => value);
+    const width = parts.reduce((sum, part) => sum + sizeOf(part, -1), 0);
+    return {
+      value: this.g.op('Concat', values, { axis: -1 }),
+      shape: (parts[0]?.shape ?? []).with(-1, width),
+    };
+  }
+
   add(a: Signal, b: Signal): Signal {
     return { ...a, value: this.g.op('Add', [a.value, b.value]) };
   }

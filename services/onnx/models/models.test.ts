@@ -43,6 +43,10 @@ const image = numbers(BATCH, 3, 32, 32);
 const labels = whole(5, BATCH);
 const text = { vocabulary: 11, width: 8, classes: 5 };
 const ids = whole(11, BATCH, 6);
+const mask = float32(
+  [BATCH, 6],
+  Array.from({ length: BATCH * 6 }, (_, i) => Number(i % 6 < 5)),
+);
 const sizes = { batch: BATCH, steps: 6 };
 
 const BUILT: Readonly<Record<string, Built>> = {
@@ -85,14 +89,14 @@ const BUILT: Readonly<Record<string, Built>> = {
   },
   'LSTM classifier': {
     make: (seed) => sequenceClassifier({ ...text, cell: 'LSTM', hidden: 6, bothWays: true, seed }),
-    inputs: { ids },
+    inputs: { ids, mask },
     labels,
     answer: [BATCH, 5],
     bind: sizes,
   },
   'GRU classifier': {
-    make: (seed) => sequenceClassifier({ ...text, cell: 'GRU', hidden: 6, seed }),
-    inputs: { ids },
+    make: (seed) => sequenceClassifier({ ...text, cell: 'GRU', hidden: 6, dropout: 0.2, wide: true, seed }),
+    inputs: { ids, mask },
     labels,
     answer: [BATCH, 5],
     bind: sizes,
@@ -105,13 +109,7 @@ const BUILT: Readonly<Record<string, Built>> = {
   },
   encoder: {
     make: (seed) => encoder({ ...text, steps: 6, heads: 2, layers: 2, seed }),
-    inputs: {
-      ids,
-      mask: float32(
-        [BATCH, 6],
-        Array.from({ length: BATCH * 6 }, (_, i) => Number(i % 6 < 5)),
-      ),
-    },
+    inputs: { ids, mask },
     labels,
     answer: [BATCH, 5],
   },

@@ -1,7 +1,8 @@
 // Networks that read in order: a classifier of token sequences with LSTM or GRU, and a reader of text lines, convolutions
 // below and a recurrent layer across the columns above (Shi, Bai, Yao, 2017).
 import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
-import { Layers } from './layers.js';
+import { Layers, type Signal } from './layers.js';
+import { classScores, masked, maxOfTokens, meanOfTokens, thinned } from './text-ends.js';
 
 export interface SequenceOptions {
   readonly cell: 'LSTM' | 'GRU';
@@ -11,16 +12,25 @@ export interface SequenceOptions {
   readonly classes: number;
   readonly seed: number;
   readonly bothWays?: boolean;
+  /** Of whole tokens, and of what is read from all states. */
+  readonly dropout?: number;
+  /** A score of each token for each class, added to what the network says (text-ends.ts). */
+  readonly wide?: boolean;
 }
 
-/** `ids` INT64 [batch, steps] to `probabilities` [batch, classes]. Training binds `steps`. */
+/** `ids` INT64 [batch, steps] and `mask` FLOAT [batch, steps], 1 for tokens, 0 for padding, to `probabilities` [batch, classes]. Training binds `steps`. */
 export function sequenceClassifier(options: SequenceOptions): Uint8Array {
-  const { cell, vocabulary, width, hidden, classes, seed, bothWays = false } = options;
+  const { cell, vocabulary, width, hidden, seed, bothWays = false, dropout = 0 } = options;
   const net = new Layers(`${cell.toLowerCase()} classifier`, seed);
   const ids = net.input('ids', ['batch', 'steps'], T.INT64);
-  const steps = net.transpose(net.embedding(ids, vocabulary, width), [1, 0, 2]);
-  const { last } = net.recurrent(cell, steps, hidden, bothWays);
-  net.output(net.softmax(net.dense(last, classes)), 'probabilities');
+  const mask = net.input('mask', ['batch', 'steps']);
+  const dropped = (x: Signal): Signal => (dropout > 0 ? net.dropout(x, dropout) : x);
+  const seen = thinned(net, mask, dropout);
+  const tokens = masked(net, net.embedding(ids, vocabulary, width), seen);
+  const { all } = net.recurrent(cell, net.transpose(tokens, [1, 0, 2]), hidden, bothWays);
+  const states = net.transpose(all, [1, 0, 2]);
+  const read = dropped(net.beside([meanOfTokens(net, states, mask), maxOfTokens(net, states, mask)]));
+  net.output(net.softmax(classScores(net, read, { ids, mask: seen }, options)), 'probabilities');
   return net.bytes();
 }
 

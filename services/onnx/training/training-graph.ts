@@ -39,6 +39,8 @@ export interface TrainingOptions {
   readonly dropout?: boolean;
   /** Whether batch norms that learn use the statistics of the batch; on by default. */
   readonly batchStatistics?: boolean;
+  /** Keeps a running average of every weight that learns, of about 1 / (1 - average) steps. */
+  readonly average?: number;
   readonly seed?: number;
   readonly forms?: Forms;
 }
@@ -50,6 +52,8 @@ export interface StateSlot {
   readonly initial: Tensor;
   /** The initialiser of the forward graph that it is the value of; absent for what the optimiser remembers. */
   readonly parameter?: string;
+  /** The input that this is the running average of. */
+  readonly averageOf?: string;
 }
 
 export interface TrainingGraph {
@@ -156,6 +160,7 @@ function writeUpdates(
   });
   const pulls = clipNorm === undefined ? raw : clipped(write, raw, clipNorm, first);
   const advance = stepper(write, options.optimiser, pace);
+  const averageOf = averager(write, options.average, pace.step);
   return parameters.flatMap((parameter, i) => {
     const remembered: StateSlot[] = [];
     const remember = (what: string, next: (before: string) => string): string => {
@@ -171,8 +176,23 @@ function writeUpdates(
       mask === undefined
         ? moved
         : write.op('Mul', [moved, write.floats(mask.dims, numbersOf(mask), parameter)]);
+    if (averageOf !== undefined) {
+      const input = graph.fresh(`${parameter}/average`);
+      const output = averageOf(input, kept);
+      remembered.push({ input, output, initial: initialOf(graph, parameter), averageOf: parameter });
+    }
     return [slot(graph, parameter, kept, parameter), ...remembered];
   });
+}
+
+/** a + (1 - d)(w - a) with d = min(average, step / (step + 9)): the first steps must not count for long (as in tf.train.ExponentialMovingAverage). */
+function averager(write: Writer, average: number | undefined, step: string) {
+  if (average === undefined || average === 0) return undefined;
+  const slow = write.op('Div', [step, write.op('Add', [step, write.float(9, step)])]);
+  const keep = write.op('Min', [write.float(average, step), slow]);
+  const share = write.op('Sub', [write.float(1, step), keep]);
+  return (before: string, now: string): string =>
+    write.op('Add', [before, write.op('Mul', [write.op('Sub', [now, before]), share])]);
 }
 
 const numbersOf = (mask: Tensor): number[] => Array.from(mask.data, Number);

@@ -102,6 +102,15 @@ export class TrainingSession implements AsyncDisposable {
     return { stepCount: this.steps, state: Object.fromEntries(entries) };
   }
 
+  /** The running averages under the names of the weights' inputs, and the weights themselves where none are kept. */
+  averaged(): Tensors {
+    const { state } = this.checkpoint();
+    const averages = this.training.state.flatMap(({ input, averageOf }) =>
+      averageOf === undefined || state[input] === undefined ? [] : [[averageOf, state[input]] as const],
+    );
+    return { ...state, ...Object.fromEntries(averages) };
+  }
+
   /** Goes on where the checkpoint was taken, in this process or another. */
   restore({ stepCount, state }: Checkpoint): void {
     this.now = this.training.state.map(({ input, initial }) => {

@@ -6,6 +6,7 @@ import { PNG } from 'pngjs';
 import { dataRefusal } from './data-refusal.js';
 import { idxItems } from './idx.js';
 import { resized } from './resize.js';
+import { tarFiles } from './tar.js';
 
 export interface Picture {
   /** For messages. */
@@ -79,7 +80,35 @@ export function folderImages(folder: string, { height, width, channels }: Folder
   };
 }
 
+/** The same folders in a tar file; `./` and folders around them are left out, what hides or is no picture is skipped. */
+export function tarImages(name: string, bytes: Bytes, options: FolderOptions): ImageSource {
+  const { height, width, channels } = options;
+  return {
+    name,
+    shape: () => Promise.resolve([channels, height, width] as const),
+    async *read() {
+      let found = 0;
+      for await (const { path, content } of tarFiles(name, bytes())) {
+        const [label, file] = path.split('/').slice(-2);
+        if (label === undefined || file === undefined || file.startsWith('.') || !/\.png$/i.test(file))
+          continue;
+        found++;
+        const picture = readPng(`${name}/${path}`, content);
+        yield [{ at: `${name}/${path}`, label, pixels: resized(picture, channels, height, width) }];
+      }
+      if (found === 0)
+        throw dataRefusal(name, 'it holds no PNG file in a folder: one folder a class is what is read.');
+    },
+  };
+}
+
+/** A picture of a few bytes may claim to be as large as a house. */
+const PICTURE_PIXELS_MAX = 64_000_000;
+
 function readPng(at: string, bytes: Buffer): { data: Uint8Array; width: number; height: number } {
+  // Width and height of the first chunk, IHDR.
+  if (bytes.length >= 24 && bytes.readUInt32BE(16) * bytes.readUInt32BE(20) > PICTURE_PIXELS_MAX)
+    throw dataRefusal(at, `it says to have ${bytes.readUInt32BE(16)} x ${bytes.readUInt32BE(20)} pixels.`);
   try {
     return PNG.sync.read(bytes);
   } catch (error) {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import type { DataFile, TrainJob } from '../../../contracts/train-job.js';
 import { dataRefusal } from './data-refusal.js';
-import { folderImages, idxImages } from './image-source.js';
+import { folderImages, idxImages, tarImages } from './image-source.js';
 import { digitImages, irisTable, mailProse, mailTable } from './package-source.js';
 import { prepareImages } from './prepare-images.js';
 import { prepareTable } from './prepare-table.js';
@@ -63,6 +63,8 @@ export async function prepare({ data, split: given, tokens }: TrainJob, place: D
       return prepareImages(idxImages(data.images.name, open(data.images), open(data.labels)), images, folder);
     case 'folder':
       return prepareImages(folderImages(below(place.datasetsDir, data.path), data), images, folder);
+    case 'pictures':
+      return prepareImages(tarImages(data.file.name, open(data.file), data), images, folder);
     case 'text':
       return prose(data.file.name, readFile(pathOf(data.file, place), 'utf8'));
     case 'package':

@@ -31,7 +31,7 @@ export interface CsvOptions {
 export function fileBytes(path: string, name: string): () => AsyncIterable<Uint8Array> {
   return () => {
     const file = createReadStream(path, { highWaterMark: 262_144 });
-    if (!name.endsWith('.gz')) return file;
+    if (!/\.(gz|tgz)$/.test(name)) return file;
     const unpacked = createGunzip();
     file.on('error', (error) => unpacked.destroy(error));
     return file.pipe(unpacked);

@@ -2,16 +2,16 @@
 // the same bytes. Training runs begin with it.
 import assert from 'node:assert';
 import type { Network } from '../../../contracts/train-job.js';
-import { GraphBuilder } from '../../onnx/builder.js';
 import { Graph } from '../../onnx/graph.js';
 import { merge } from '../../onnx/merge.js';
 import { alexNetLike, convolutional, googLeNetLike, vggLike } from '../../onnx/models/convolutional.js';
 import { decoder } from '../../onnx/models/decoder.js';
 import { encoder } from '../../onnx/models/encoder.js';
+import { Layers } from '../../onnx/models/layers.js';
 import { multilayer } from '../../onnx/models/mlp.js';
 import { sequenceClassifier } from '../../onnx/models/recurrent.js';
+import { tokenScores } from '../../onnx/models/text-ends.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
-import { seeded } from '../../onnx/seeded.js';
 import { float32 } from '../../onnx/tensor.js';
 import { dataRefusal } from '../data/data-refusal.js';
 import type { Prepared } from '../data/prepared.js';
@@ -97,13 +97,23 @@ function textNetwork(network: Network, { shape, classes, vocabulary, seed }: Siz
   switch (network.kind) {
     case 'lstm':
     case 'gru': {
-      const { embedding: width, hidden, bothWays } = network;
+      const { embedding: width, hidden, bothWays, dropout, wide } = network;
       const cell = network.kind === 'gru' ? 'GRU' : 'LSTM';
-      return sequenceClassifier({ cell, vocabulary, width, hidden, bothWays, classes, seed });
+      return sequenceClassifier({
+        cell,
+        vocabulary,
+        width,
+        hidden,
+        bothWays,
+        dropout,
+        wide,
+        classes,
+        seed,
+      });
     }
     case 'transformer': {
-      const { width, heads, layers, dropout } = network;
-      return encoder({ vocabulary, steps: length, width, heads, layers, dropout, classes, seed });
+      const { width, heads, layers, dropout, wide } = network;
+      return encoder({ vocabulary, steps: length, width, heads, layers, dropout, wide, classes, seed });
     }
     case 'decoder': {
       const { width, heads, layers } = network;
@@ -120,19 +130,15 @@ function textNetwork(network: Network, { shape, classes, vocabulary, seed }: Siz
   }
 }
 
-/** A row of class scores for each token, and their sum over the text: a linear model of token counts. */
+/** A linear model of token counts. */
 function bagOfTokens(vocabulary: number, length: number, classes: number, seed: number): Uint8Array {
-  const g = new GraphBuilder({ opset: 17, name: 'bag of tokens' });
-  const ids = g.input(FEATURES.ids, T.INT64, ['batch', length]);
-  const mask = g.input(FEATURES.mask, T.FLOAT, ['batch', length]);
-  const rows = seeded(seed).normals(vocabulary * classes, 0.01);
-  const scores = g.op('Gather', [g.constant('tokens.weight', float32([vocabulary, classes], rows)), ids]);
-  const seen = g.op('Mul', [scores, g.op('Unsqueeze', [mask, g.ints([2])])]);
-  const sum = g.op('ReduceSum', [seen, g.ints([1])], { keepdims: 0 });
-  const bias = g.constant('tokens.bias', float32([classes], new Float32Array(classes)));
-  g.op('Softmax', [g.op('Add', [sum, bias])], { axis: -1 }, { outputs: [OUTPUT] });
-  g.output(OUTPUT, T.FLOAT, ['batch', classes]);
-  return g.bytes();
+  const net = new Layers('bag of tokens', seed);
+  const ids = net.input(FEATURES.ids, ['batch', length], T.INT64);
+  const mask = net.input(FEATURES.mask, ['batch', length]);
+  const sum = tokenScores(net, ids, mask, vocabulary, classes);
+  const bias = net.g.constant('tokens.bias', float32([classes], new Float32Array(classes)));
+  net.output(net.softmax({ ...sum, value: net.g.op('Add', [sum.value, bias]) }), OUTPUT);
+  return net.bytes();
 }
 
 /** Networks call their input x, image, or ids and mask; a decoder ends in scores. */

@@ -69,12 +69,14 @@ export class TrainingRun implements AsyncDisposable {
       loss: {
         kind: 'crossEntropy',
         labels: LABELS,
+        smoothing: training.smoothing,
         ...(prepared.targetSize > 1 ? { classAxis: -1 as const } : {}),
       },
       optimiser: optimiserOf(training),
       frozen,
       weightDecay: training.weightDecay,
       ...(training.clipNorm > 0 ? { clipNorm: training.clipNorm } : {}),
+      average: training.average,
       seed: training.seed,
     });
     const session = await openTraining(graph, { threads });
@@ -194,7 +196,7 @@ export class TrainingRun implements AsyncDisposable {
 
   private async endEpoch(rate: number): Promise<EpochEnd> {
     const { prepared, training } = this.options;
-    const { state } = this.session.checkpoint();
+    const state = this.session.averaged();
     const { loss, accuracy } = await this.evaluation.measure(this.held, prepared.classes, state);
     this.history.push({
       epoch: this.epoch,
@@ -231,7 +233,14 @@ function optimiserOf({ optimiser }: Training): Optimiser {
   return { kind: optimiser };
 }
 
-function scheduleOf({ schedule, rate, epochs }: Training, stepsPerEpoch: number): Schedule {
+function scheduleOf({ schedule, rate, epochs, warmup }: Training, stepsPerEpoch: number): Schedule {
   if (schedule === 'constant') return { kind: 'constant', rate };
-  return { kind: 'cosine', rate, totalSteps: epochs * stepsPerEpoch, floor: rate / 50 };
+  const totalSteps = epochs * stepsPerEpoch;
+  return {
+    kind: 'cosine',
+    rate,
+    totalSteps,
+    warmupSteps: Math.round(warmup * totalSteps),
+    floor: rate / 50,
+  };
 }

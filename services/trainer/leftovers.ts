@@ -1,0 +1,61 @@
+// What of ended jobs goes, and what stays: by age, by number, by size, oldest first. Pure; the trainer asks every ten minutes and
+// deletes. What an open job needs stays, whatever its age; so does a data set that a job which is still listed learned from, until
+// the room is needed.
+import { keys } from '../../contracts/buckets.js';
+import type { JobRecord } from '../../contracts/trainer.js';
+import { filesOf } from './job-actor.js';
+import { isOver } from './job-state.js';
+import type { StoredObject } from './training-store.js';
+
+export interface Keep {
+  readonly ageMs: number;
+  /** Records of ended jobs, and with them their reports. */
+  readonly jobs: number;
+  /** Of all objects together; only what open jobs need may be more. */
+  readonly bytes: number;
+}
+
+/** A data set comes before the job that names it; it has so long to come. */
+const FRESH_MS = 3_600_000;
+
+/** `jobs`: ids; `objects`: names in the object store. */
+export function leftovers(
+  records: readonly JobRecord[],
+  objects: readonly StoredObject[],
+  keep: Keep,
+  nowMs: number,
+): { jobs: string[]; objects: string[] } {
+  const newestFirst = records
+    .filter(isOver)
+    .toSorted((a, b) => Date.parse(b.updatedAt) - Date.parse(a.updatedAt));
+  const gone = new Set(
+    newestFirst
+      .filter((record, i) => i >= keep.jobs || nowMs - Date.parse(record.updatedAt) > keep.ageMs)
+      .map(({ id }) => id),
+  );
+  const open = records.filter((record) => !isOver(record));
+  const listed = records.filter((record) => isOver(record) && !gone.has(record.id));
+  const needed = new Set(open.flatMap(namesOf));
+  const wanted = new Set(listed.flatMap(namesOf).filter((name) => !name.startsWith(CHECKPOINTS)));
+  const oldestFirst = objects.toSorted((a, b) => a.atMs - b.atMs);
+  let bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
+  const dropped: string[] = [];
+  for (const { name, bytes: size, atMs } of oldestFirst) {
+    if (needed.has(name) || nowMs - atMs < FRESH_MS) continue;
+    const isSet = name.startsWith(DATASETS);
+    const old = isSet ? nowMs - atMs > keep.ageMs && !wanted.has(name) : !wanted.has(name);
+    if (!old && bytes <= keep.bytes) continue;
+    dropped.push(name);
+    bytes -= size;
+  }
+  return { jobs: [...gone], objects: dropped };
+}
+
+const DATASETS = keys.dataset('');
+const CHECKPOINTS = keys.checkpoint('');
+
+const namesOf = ({ id, job }: JobRecord): string[] => [
+  keys.checkpoint(id),
+  keys.report(id),
+  ...filesOf(job).map(({ digest }) => keys.dataset(digest)),
+];
