@@ -89,3 +89,11 @@ test('shapes have curves of their own, bounded in number, the first guess by the
   for (let i = 0; i < 40; i++) curves.of(`other ${i}`, 100);
   expect(curves.of('wide', 200)).not.toBe(wide);
 });
+
+test('a guess from another shape is corrected by its first run, however far off it was', () => {
+  const curves = new LearnedCurves([{ rows: 1, runMs: 2 }], 64);
+  const large = curves.of('large', 200_000);
+  expect(large.runMs(1)).toBeGreaterThan(5_000);
+  large.observe(1, 3, 0);
+  expect(large.runMs(1)).toBeCloseTo(3);
+});

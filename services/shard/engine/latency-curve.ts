@@ -34,9 +34,12 @@ export class LatencyCurve {
   private spread = 0.1;
   private seenAtMs = Number.NEGATIVE_INFINITY;
   private bestRows = 0;
+  /** Scaled from another shape, and no run has said yet by how much that is off. */
+  private guessed: boolean;
 
   /** At least the time of one row; `scale` where the points are those of another shape. */
   constructor(points: readonly LatencyPoint[], scale = 1) {
+    this.guessed = scale !== 1;
     for (const { rows, runMs } of points.toSorted((a, b) => a.rows - b.rows)) {
       const rung = ROW_RUNGS.indexOf(rows as 1);
       // The ladder is filled from below; a hole would be guessed by the line anyway.
@@ -88,6 +91,7 @@ export class LatencyCurve {
     this.seenAtMs = nowMs;
     this.bestRows = 0;
     const expected = this.runMs(rows);
+    if (this.guessed) return this.startFrom(runMs / expected);
     const ratio = Math.min(Math.max(runMs / expected, 1 / STEP_MAX), STEP_MAX);
     this.spread += (Math.min(Math.abs(runMs / expected - 1), 1) - this.spread) * SPREAD_WEIGHT;
     const upper = Math.min(rungAbove(rows), ROW_RUNGS.length - 1);
@@ -102,6 +106,15 @@ export class LatencyCurve {
       this.ms[i] = Math.max(at(this.ms, i) * (1 + (ratio - 1) * weight), MS_MIN);
     }
     this.rise(own);
+  }
+
+  /**
+   * A shape of 3,000 times the numbers was guessed at 3,000 times the time: by clipped steps it would refuse all that comes for some
+   * hundred runs. The first run is believed.
+   */
+  private startFrom(factor: number): void {
+    this.guessed = false;
+    for (const [i, ms] of this.ms.entries()) this.ms[i] = Math.max(ms * factor, MS_MIN);
   }
 
   /** Whether a run confirmed it lately. An estimate that nothing confirms refuses nobody: the next request is run and tells. */
