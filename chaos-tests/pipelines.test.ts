@@ -1,0 +1,265 @@
+// A pipeline in a whole mesh of two regions, each of its steps in an engine of its own: the numbers are right, the tensors stay away
+// from caller and router, every step may be killed under load, failures name their step, and strangers' headers lead nowhere.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectNats, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MassifClient } from '../client/mod.js';
+import { headers } from '../contracts/headers.js';
+import { Heartbeat } from '../contracts/heartbeat.js';
+import { encodeInferRequest } from '../contracts/infer-body.js';
+import { PipelinePlan } from '../contracts/pipeline.js';
+import { subjects, wildcards } from '../contracts/subjects.js';
+import { GraphBuilder } from '../services/onnx/builder.js';
+import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
+import { float32 } from '../services/onnx/tensor.js';
+import { type DrillMesh, eventually, startMesh } from './harness.js';
+import { Ledger } from './ledger.js';
+import { openLoop } from './open-loop.js';
+
+const STAGES = ['first', 'second', 'third'] as const;
+const DEADLINE_MS = 5_000;
+const chain = {
+  name: 'chain',
+  inputs: [{ name: 'x', datatype: 'FP32' as const, shape: [-1, -1] }],
+  steps: STAGES.map((name, i) => ({
+    name,
+    endpoint: name,
+    in: { x: i === 0 ? 'x' : `t${i}` },
+    out: { y: `t${i + 1}` },
+  })),
+  outputs: ['t3'],
+};
+/** What the three stages make of a number: y = 2 x + 1, 2, 3. */
+const right = (x: number): number => ((x * 2 + 1) * 2 + 2) * 2 + 3;
+
+let mesh: DrillMesh;
+let nc: NatsConnection;
+const beats = new Map<string, Heartbeat>();
+
+/** `x` FP32 [batch, width] to `y` of the same shape: 2 x + `plus`. */
+function stage(plus: number, width: string | number = 'width'): Uint8Array {
+  const g = new GraphBuilder({ opset: 17, name: 'stage' });
+  const x = g.input('x', T.FLOAT, ['batch', width]);
+  const doubled = g.op('Mul', [x, g.constant('two', float32([1], [2]))]);
+  g.op('Add', [doubled, g.constant('plus', float32([1], [plus]))], {}, { outputs: ['y'] });
+  g.output('y', T.FLOAT, ['batch', width]);
+  return g.bytes();
+}
+
+const card = { name: 'card.json', bytes: Buffer.from(JSON.stringify({ ownEngine: true })) };
+const numbers = (length: number, first = 1) => Float32Array.from({ length }, (_, i) => (i % 100) + first);
+const ask = (client: MassifClient, data: Float32Array) =>
+  client.infer('chain', { x: { data, shape: [1, data.length] } }, { timeoutMs: DEADLINE_MS });
+
+beforeAll(async () => {
+  mesh = await startMesh({ apart: true });
+  for (const [i, name] of STAGES.entries())
+    await mesh.publish(name, [{ name: 'model.onnx', bytes: stage(i + 1) }, card], 1);
+  await mesh.publish('narrow', [{ name: 'model.onnx', bytes: stage(1, 8) }], 1);
+  nc = await connectNats({ servers: mesh.natsUrls[0] as string });
+  nc.subscribe(wildcards.heartbeats(), {
+    callback: (_, message) => {
+      const beat = Heartbeat.parse(message.json());
+      beats.set(beat.shard, beat);
+    },
+  });
+  await using client = await mesh.client({ mode: 'routed' });
+  await client.registry.applyPipeline(chain);
+  for (const nats of mesh.natsUrls)
+    for (const mode of ['routed', 'direct'] as const) {
+      await using near = await mesh.client({ nats: [nats], mode });
+      await eventually(`${mode} knows the pipeline`, () => ask(near, numbers(4)));
+    }
+});
+
+afterAll(async () => {
+  await nc?.close();
+  await mesh?.[Symbol.asyncDispose]();
+});
+
+test('three stages answer as one endpoint, in both regions, directly and through a router', async () => {
+  for (const nats of mesh.natsUrls)
+    for (const mode of ['routed', 'direct'] as const) {
+      await using client = await mesh.client({ nats: [nats], mode });
+      const { outputs, modelVersion } = await ask(client, numbers(64));
+      expect(Array.from(outputs['t3']?.data as Float32Array)).toEqual(Array.from(numbers(64), right));
+      expect(modelVersion).toBe('1');
+    }
+});
+
+test('what lies between the steps passes neither the router nor the caller', async () => {
+  const [region] = mesh.regions;
+  const router = async (): Promise<{ in: number; out: number }> => {
+    const page = (await (
+      await fetch(`http://127.0.0.1:${region?.ports.natsMonitor}/connz?limit=1000`)
+    ).json()) as { connections: { name: string; in_bytes: number; out_bytes: number }[] };
+    const seen = page.connections.filter(({ name }) => name?.startsWith('router'));
+    expect(seen.length).toBeGreaterThan(0);
+    return {
+      in: seen.reduce((sum, one) => sum + one.in_bytes, 0),
+      out: seen.reduce((sum, one) => sum + one.out_bytes, 0),
+    };
+  };
+  const data = numbers(200_000);
+  const inputs = [{ name: 'x', datatype: 'FP32' as const, shape: [1, data.length], data }];
+  const body = encodeInferRequest({ parameters: {}, inputs, binaryOutput: true });
+  const given = natsHeaders();
+  given.set(headers.jsonLength, String(body.jsonLength));
+  given.set(headers.timeoutMs, String(DEADLINE_MS));
+  /** How often each step was sent to anybody. */
+  const sent = [0, 0, 0];
+  const callers = new Set<boolean>();
+  const senders = new Set<string>();
+  const spied = nc.subscribe('massif.run.*', {
+    callback: (_, message) => {
+      const step = Number(message.headers?.get(headers.step) ?? 0);
+      sent[step] = (sent[step] ?? 0) + 1;
+      // Between the steps the caller's inbox is what it was, and the router hears of trouble.
+      callers.add(message.headers?.get(headers.reply).startsWith('_INBOX.') ?? false);
+      senders.add(`${message.reply?.split('.').slice(0, -1).join('.')}`);
+    },
+  });
+  await nc.flush();
+  const before = await router();
+  const rounds = 3;
+  for (let i = 0; i < rounds; i++) {
+    const answer = await nc.request(subjects.infer('chain'), body.bytes, {
+      headers: given,
+      timeout: DEADLINE_MS,
+    });
+    expect(answer.headers?.get(headers.errorText) ?? '').toBe('');
+    expect(answer.data.length).toBeGreaterThan(data.byteLength);
+  }
+  const after = await router();
+  spied.unsubscribe();
+  expect(callers).toEqual(new Set([true]));
+  expect(senders.size).toBe(1); // the router's inbox
+  for (const step of sent) expect(step).toBeGreaterThanOrEqual(rounds);
+  // In: each request once. Out: each first step once, an attempt more on a busy machine included. Nothing of the other steps.
+  expect(after.out - before.out).toBeLessThan(rounds * body.bytes.length * 1.2);
+  expect(after.in - before.in).toBeLessThan((sent[0] as number) * body.bytes.length * 1.2);
+});
+
+test('a step that fails is named to the caller, with its own code', async () => {
+  await using client = await mesh.client();
+  await client.registry.applyPipeline({
+    ...chain,
+    name: 'mismatched',
+    steps: [
+      { name: 'wide', endpoint: 'first', in: { x: 'x' }, out: { y: 'wide' } },
+      { name: 'tight', endpoint: 'narrow', in: { x: 'wide' }, out: { y: 't3' } },
+    ],
+  });
+  const infer = (width: number) =>
+    client.infer(
+      'mismatched',
+      { x: { data: numbers(width), shape: [1, width] } },
+      { timeoutMs: DEADLINE_MS },
+    );
+  await eventually('the pipeline is known', () => infer(8));
+  const reason = await infer(5).catch((error: unknown) => error);
+  expect(reason).toMatchObject({ code: 'TENSOR_MISMATCH', step: 'tight' });
+  expect((reason as Error).message).toContain('Step "tight"');
+  for (const restUrl of mesh.regions.map((region) => region.restUrl)) {
+    const body = { inputs: [{ name: 'x', shape: [1, 5], datatype: 'FP32', data: [1, 2, 3, 4, 5] }] };
+    const answer = await fetch(`${restUrl}/v2/models/mismatched/infer`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: 'TENSOR_MISMATCH', step: 'tight' });
+  }
+  await expect(client.registry.undeploy('narrow')).rejects.toMatchObject({ code: 'PIPELINE_REFUSED' });
+  await client.registry.withdrawPipeline('mismatched');
+});
+
+test('each step killed in the middle of load costs no caller anything while another region has it', async () => {
+  await using direct = await mesh.client();
+  await using routed = await mesh.client({ mode: 'routed' });
+  const call = (client: MassifClient) => async (_: string, n: number) => {
+    const data = numbers(16, n % 50);
+    const { outputs, attempts } = await ask(client, data);
+    expect(Array.from(outputs['t3']?.data as Float32Array)).toEqual(Array.from(data, right));
+    return { attempts };
+  };
+  const ledger = new Ledger();
+  const stop = new AbortController();
+  const load = openLoop(
+    [
+      { name: 'direct', perSecond: 40, call: call(direct) },
+      { name: 'routed', perSecond: 20, call: call(routed) },
+    ],
+    ledger,
+    stop.signal,
+  );
+  for (const name of STAGES) {
+    await sleep(400);
+    const [victim] = enginesOf(name);
+    process.kill(victim as number, 'SIGKILL');
+    await eventually(`${name} has two other engines`, () => {
+      const now = enginesOf(name);
+      return now.length === 2 && !now.includes(victim as number)
+        ? Promise.resolve()
+        : Promise.reject(new Error(`${now}`));
+    });
+  }
+  stop.abort();
+  await load;
+  for (const caller of ['direct', 'routed']) {
+    const { requests, ok, codes } = ledger.account(caller);
+    expect(codes).toEqual({});
+    expect(ok).toBe(requests);
+    expect(requests).toBeGreaterThan(20);
+  }
+  await eventually('every spare is there again', () =>
+    [...beats.values()].every(({ engines }) => engines.every(({ state }) => state !== 'starting'))
+      ? Promise.resolve()
+      : Promise.reject(new Error('an engine starts')),
+  );
+});
+
+test('a caller cannot bring an itinerary of its own, and an engine writes to replicas alone', async () => {
+  const body = encodeInferRequest({
+    parameters: {},
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: Float32Array.of(1, 2) }],
+    binaryOutput: false,
+  });
+  await using client = await mesh.client();
+  const plan = JSON.stringify(PipelinePlan.parse((await client.registry.pipelines())[0]));
+  const send = async (subject: string, hops: string, step = '0') => {
+    const given = natsHeaders();
+    given.set(headers.jsonLength, String(body.jsonLength));
+    given.set(headers.plan, plan);
+    given.set(headers.hops, hops);
+    given.set(headers.step, step);
+    const reply = await nc.request(subject, body.bytes, { headers: given, timeout: DEADLINE_MS });
+    return { code: reply.headers?.get(headers.errorCode) ?? '', text: reply.string() };
+  };
+  const spied = nc.subscribe('massif.registry.>');
+  await nc.flush();
+  const victim = 'massif.registry.withdraw';
+  // Through the door the headers are not there any more: the plain endpoint gives its plain answer.
+  const plain = await send(subjects.infer('first'), `${victim} ${victim} ${victim}`);
+  expect(plain.code).toBe('');
+  expect(plain.text).toContain('"model_name":"first"');
+  const replica =
+    [...beats.values()].flatMap(({ replicas }) => replicas).find(({ model }) => model === 'first')?.id ?? '';
+  for (const hops of [`${replica} ${victim} ${victim}`, `${replica} >`, `${replica} * *`, replica, ''])
+    expect((await send(subjects.run(replica), hops)).code).toBe('BAD_REQUEST');
+  expect((await send(subjects.run(replica), `${replica} ${replica} ${replica}`, '7')).code).toBe(
+    'BAD_REQUEST',
+  );
+  await nc.flush();
+  expect(spied.getReceived()).toBe(0);
+  spied.unsubscribe();
+});
+
+/** Process ids of the engines that serve this model now. */
+function enginesOf(model: string): number[] {
+  return [...beats.values()].flatMap(({ engines, replicas }) => {
+    const ready = replicas
+      .filter((replica) => replica.model === model && replica.state === 'ready')
+      .map(({ id }) => id);
+    return engines.filter((engine) => engine.replicas.some((id) => ready.includes(id))).map(({ pid }) => pid);
+  });
+}
