@@ -55,7 +55,9 @@ test('an answer gives classes for the outputs that are wanted so, as JSON or bin
     const answer = encodeInferResponse({ modelName: 'm', outputs }, request, ['a', 'b']);
     const [y, z] = decodeInferResponse(answer.bytes, answer.jsonLength).outputs;
     expect(y).toMatchObject({ datatype: 'BYTES', shape: [1, 1] });
-    expect(Buffer.from((y?.data as (string | Uint8Array)[])[0] ?? '').toString()).toBe('2.000000:1:b');
+    expect(Buffer.from(((y?.data ?? []) as (string | Uint8Array)[])[0] ?? '').toString()).toBe(
+      '2.000000:1:b',
+    );
     expect(z).toMatchObject({ datatype: 'FP32' });
   }
 });

@@ -105,7 +105,7 @@ export class OverrideWatch {
     const version = versionOf(this.policy());
     if (version === this.policyVersion) return;
     this.policyVersion = version;
-    for (const { region, entry } of [...this.waiting.values()]) this.take(region, entry);
+    for (const { region, entry } of Array.from(this.waiting.values())) this.take(region, entry);
   }
 }
 

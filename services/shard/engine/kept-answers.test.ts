@@ -36,7 +36,8 @@ test('what is kept is a copy: the memory of a run is used again', () => {
   const kept = new KeptAnswers(10_000);
   const made = answer(4);
   kept.keep('k', made);
-  (made.outputs[0]?.data as Uint8Array).fill(9);
+  const bytes = made.outputs[0]?.data as Uint8Array | undefined;
+  bytes?.fill(9);
   expect(kept.get('k', 1)?.outputs[0]?.data).toEqual(new Uint8Array(4));
 });
 

@@ -80,7 +80,9 @@ test('a page is read line by line: small ones, one that leans, one upside down',
   );
   const { ran, outputs } = await read(picture(height, width, rgb));
   expect(ran).toEqual(['detect', 'classify', 'recognise']);
-  const text = (outputs['text']?.data as (string | Uint8Array)[]).map((one) => Buffer.from(one).toString());
+  const text = ((outputs['text']?.data ?? []) as (string | Uint8Array)[]).map((one) =>
+    Buffer.from(one).toString(),
+  );
   expect(text).toEqual([
     'Massif serves models',
     'Three models, one name',
