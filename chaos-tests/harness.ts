@@ -164,6 +164,15 @@ export class DrillMesh implements AsyncDisposable {
     return sum;
   }
 
+  /** Engines that serve something, of one shard or of all. */
+  enginePids(shard?: string): number[] {
+    return [...this.beats.values()]
+      .filter(({ beat }) => shard === undefined || beat.shard === shard)
+      .flatMap(({ beat }) =>
+        beat.engines.filter(({ replicas }) => replicas.length > 0).map(({ pid }) => pid),
+      );
+  }
+
   private engines(shard: string): number[] {
     return this.beats.get(shard)?.beat.engines.map(({ pid }) => pid) ?? [];
   }

@@ -121,9 +121,14 @@ export class RoutedCaller implements Caller {
       if (outcome?.kind === 'answer') return outcome.answer;
       if (outcome && !(outcome.why.retryable && this.retries)) throw outcome.why;
       last = outcome ?? last;
+      // Somebody said no for want of room, and the budget says that others try again already.
+      if (open.size === 0 && !done && last?.why.code === 'MAILBOX_FULL') throw last.why;
       // Silence was waiting enough; a refusal came at once.
       if (outcome || open.size === 0) {
-        const waitMs = Math.min(backoffMs(turn, RETRY_BACKOFF, this.random), Math.max(0, deadline.leftMs()));
+        const askedMs = outcome?.why.retryAfterMs ?? 0;
+        if (askedMs > deadline.leftMs()) throw last?.why;
+        const backOffMs = Math.max(backoffMs(turn, RETRY_BACKOFF, this.random), askedMs);
+        const waitMs = Math.min(backOffMs, Math.max(0, deadline.leftMs()));
         await this.clock.sleep(waitMs, signal);
       }
     }

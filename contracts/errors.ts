@@ -235,7 +235,14 @@ export class Failure extends Error {
 
   /** Whole seconds a caller should wait; undefined where waiting does not help. */
   get retryAfterS(): number | undefined {
-    return this.http === 503 || this.http === 429 ? 1 : undefined;
+    if (this.http !== 503 && this.http !== 429) return undefined;
+    return Math.max(1, Math.ceil((this.retryAfterMs ?? 0) / 1_000));
+  }
+
+  /** Until whoever refused has room again, where it knows. */
+  get retryAfterMs(): number | undefined {
+    const { retryAfterMs } = this.fields;
+    return typeof retryAfterMs === 'number' ? retryAfterMs : undefined;
   }
 
   /** The protocol's error body: `{"error": "..."}` with the code, so that programs can branch on it. */

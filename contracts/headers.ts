@@ -49,6 +49,8 @@ export const headers = {
   /** Our code beside the numeric one, so that programs branch on words. */
   errorCode: 'Massif-Error',
   retryAfter: 'Retry-After',
+  /** The same in milliseconds: when the queue of whoever refused will have drained. Ours read this one. */
+  retryAfterMs: 'Retry-After-Ms',
   /** Where the rest of a body lies that one message does not carry: large-body.ts. */
   body: 'Massif-Body',
   /** How the caller can take an answer that one message does not carry: `chunks` or `object`. */

@@ -30,6 +30,10 @@ export const ReplicaReport = z.object({
   inFlight: z.int().min(0),
   /** How many it accepts before it answers MAILBOX_FULL. */
   capacity: z.int().min(1),
+  /** How many it would have in flight now: its capacity, or a few runs' worth while a queue stands in front of it. */
+  limit: z.int().min(1).optional(),
+  /** What one request costs it while it is busy: so many before you, so many times this is your wait. */
+  itemMs: z.number().min(0).optional(),
   /** Moving average of queue and run together. */
   latencyMs: z.number().min(0),
   /** Batch the engine found to pay; 1 for most convolution models. */

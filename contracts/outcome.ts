@@ -10,6 +10,8 @@ export type Outcome = z.infer<typeof Outcome>;
 export const Outcomes = z.object({
   replica: z.string(),
   inFlight: z.int(),
+  /** How many it would have in flight now; see ReplicaReport. */
+  limit: z.int().min(1).optional(),
   done: z.array(Outcome).max(4096),
 });
 export type Outcomes = z.infer<typeof Outcomes>;

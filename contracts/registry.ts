@@ -83,6 +83,9 @@ export type Variant = z.infer<typeof Variant>;
 
 export const armOf = ({ arm, label }: Pick<Variant, 'arm' | 'label'>): string => arm ?? label;
 
+/** Milliseconds after which a second replica is asked as well; `auto`: the 95th percentile of the endpoint's own latencies. */
+export const HedgeAfter = z.union([z.int().min(1), z.literal('auto')]);
+
 export const EndpointRecord = z.object({
   name: EndpointName,
   model: ModelName,
@@ -116,7 +119,7 @@ export const EndpointRecord = z.object({
   /** A call without a deadline gets this one. */
   timeoutMs: z.int().min(1).max(600_000),
   /** Second attempt on another replica after this time; absent = no hedging. */
-  hedgeAfterMs: z.int().min(1).optional(),
+  hedgeAfterMs: HedgeAfter.optional(),
   /** Answers may be kept and given again for so many seconds; absent: each call is run. Never of sequences. */
   cacheS: z.int().min(1).max(CACHE_S_MAX).optional(),
   /** A version of it keeps the state of sequences: only then do routers look for one in the body. */
@@ -187,7 +190,7 @@ export const DeployRequest = z.object({
   assignment: z.enum(['user', 'request']).default('request'),
   replicasPerRegion: z.int().min(1).max(64).default(1),
   timeoutMs: z.int().min(1).max(600_000).default(10_000),
-  hedgeAfterMs: z.int().min(1).optional(),
+  hedgeAfterMs: HedgeAfter.optional(),
   /** Seconds; absent or 0: no answer is kept. */
   cacheS: z.int().min(0).max(CACHE_S_MAX).optional(),
   /** These four stay as they are when not given; an empty list or null takes them away. */

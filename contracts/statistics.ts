@@ -70,6 +70,8 @@ export const SchedulingCounts = z.object({
   full: z.int().min(0),
   /** Their caller asked to forget them; nobody was answered. */
   cancelled: z.int().min(0),
+  /** Run although their time was over: 0, and counted so that anybody can see it. */
+  overdue: z.int().min(0),
 });
 export type SchedulingCounts = z.infer<typeof SchedulingCounts>;
 
@@ -127,6 +129,7 @@ export const noScheduling: SchedulingCounts = {
   displaced: 0,
   full: 0,
   cancelled: 0,
+  overdue: 0,
 };
 
 export const sumScheduling = (a: SchedulingCounts, b: SchedulingCounts): SchedulingCounts => ({
@@ -135,6 +138,7 @@ export const sumScheduling = (a: SchedulingCounts, b: SchedulingCounts): Schedul
   displaced: a.displaced + b.displaced,
   full: a.full + b.full,
   cancelled: a.cancelled + b.cancelled,
+  overdue: a.overdue + b.overdue,
 });
 
 /** Several replicas as one: counts and times add up, the last inference is the latest. */

@@ -31,7 +31,7 @@ export const deploy: Command = {
   --traffic FILE             JSON with any of rules, experiment, shadow, withoutUser (docs/routing.md)
   --timeout MS               for calls that bring no deadline of their own (10000)
   --no-wait                  does not wait until other versions than before are loaded, switched to and drained
-  --hedge MS                 ask a second replica after this time; not at all when absent
+  --hedge MS|auto            ask a second replica after this time, or after the endpoint's own 95th percentile; not at all when absent
   --cache SECONDS            give the same answer again to the same inputs for so long; each call is run when absent`,
   options: {
     model: { type: 'string' },
@@ -48,7 +48,7 @@ export const deploy: Command = {
     const endpoint = argument(args, 0, 'ENDPOINT');
     const replicasPerRegion = wholeNumber(values, 'replicas');
     const timeoutMs = wholeNumber(values, 'timeout');
-    const hedgeAfterMs = wholeNumber(values, 'hedge');
+    const hedgeAfterMs = values['hedge'] === 'auto' ? 'auto' : wholeNumber(values, 'hedge');
     const cacheS = wholeNumber(values, 'cache');
     const traffic = await readTraffic(text(values, 'traffic'));
     const massif = await client('routed');

@@ -16,13 +16,14 @@ export interface Asked {
 }
 
 export function httpAnswer(reason: Failure): HttpAnswer {
-  const { retryAfterS } = reason;
+  const { retryAfterS, retryAfterMs } = reason;
   const allow = reason.fields['allow'];
   return {
     status: reason.http,
     headers: {
       [headers.errorCode]: reason.code,
       ...(retryAfterS === undefined ? {} : { [headers.retryAfter]: String(retryAfterS) }),
+      ...(retryAfterMs === undefined ? {} : { [headers.retryAfterMs]: String(retryAfterMs) }),
       ...(typeof allow === 'string' ? { Allow: allow } : {}),
     },
     body: reason.toBody(),

@@ -400,7 +400,7 @@ test('statistics are the sums of what shards tell, and a failure when none does'
           execution_count: 1,
           batch_stats: [{ batch_size: 64, compute_input: once, compute_infer: once, compute_output: once }],
         },
-        scheduling: { expired: 0, hopeless: 0, displaced: 0, full: 0, cancelled: 0 },
+        scheduling: { expired: 0, hopeless: 0, displaced: 0, full: 0, cancelled: 0, overdue: 0 },
         curve: [],
       },
     ],

@@ -3,6 +3,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import { type Failure, failure, isErrorCode } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
+import { waitOf } from './error-reply.js';
 import { eachHeader, headerText } from './header-block.js';
 
 const NO_RESPONDERS = 'NATS/1.0 503';
@@ -15,6 +16,7 @@ const STATUS = `\r\n${headers.errorStatus}:`;
 const CODE = `\r\n${headers.errorCode}:`;
 const STEP = `\r\n${headers.step}:`;
 const PASSED = `\r\n${headers.passed}:`;
+const WAIT = `\r\n${headers.retryAfterMs}:`;
 const TEXT = `\r\n${headers.errorText}:`;
 
 export class Answer {
@@ -61,11 +63,10 @@ export class Answer {
     const code = this.value(CODE);
     const text = this.value(TEXT) || `The answer has status ${status}.`;
     const step = this.value(STEP);
-    return failure(
-      isErrorCode(code) ? code : status === '503' ? 'UNAVAILABLE' : 'INTERNAL',
-      text,
-      step === '' ? {} : { step },
-    );
+    return failure(isErrorCode(code) ? code : status === '503' ? 'UNAVAILABLE' : 'INTERNAL', text, {
+      ...(step !== '' && { step }),
+      ...waitOf(this.value(WAIT)),
+    });
   }
 
   /** No answer yet: a step of a pipeline is done, and the request is on its way to the step of this number. */

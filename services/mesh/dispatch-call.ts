@@ -12,6 +12,7 @@ import { outOfTime } from './deadline.js';
 import { Attempt } from './dispatch-attempt.js';
 import { attemptHeaders, type SteadyHeaders } from './dispatch-headers.js';
 import type { AttemptKind, DispatchObserver } from './dispatch-observer.js';
+import type { HedgeDelays } from './hedge-delay.js';
 import type { LargeBodies, OutgoingBody } from './large-bodies.js';
 import type { EvidenceBook } from './evidence/book.js';
 import { armTag, CallEvidence } from './evidence/call-evidence.js';
@@ -30,6 +31,8 @@ export interface CallParts {
   /** Of the same connections in the same order. */
   readonly bodies: readonly LargeBodies[];
   readonly budget: RetryBudget;
+  readonly hedges: RetryBudget;
+  readonly delays: HedgeDelays;
   readonly random: Random;
   readonly nowMs: () => number;
   readonly observer: DispatchObserver;
@@ -106,6 +109,8 @@ export class Call {
   ) {
     this.startedAt = parts.nowMs();
     this.deadlineAt = this.startedAt + request.timeoutMs;
+    parts.budget.request();
+    parts.hedges.request();
     this.tryNext('first');
   }
 
@@ -150,18 +155,29 @@ export class Call {
   }
 
   private tryNext(kind: AttemptKind): void {
-    const { view, budget } = this.parts;
-    const { endpoint, user, tenant, headers, version, sequence } = this.request;
-    const decision = view.route({ endpoint, user, tenant, headers, version, sequence, exclude: this.tried });
+    const { view } = this.parts;
+    const budget = kind === 'hedge' ? this.parts.hedges : this.parts.budget;
+    const { endpoint, user, tenant, headers, version, sequence, priority } = this.request;
+    const leftMs = this.deadlineAt - this.parts.nowMs();
+    const decision = view.route({
+      endpoint,
+      user,
+      tenant,
+      headers,
+      version,
+      sequence,
+      priority,
+      leftMs,
+      exclude: this.tried,
+    });
     this.evidence ??= CallEvidence.of(this.parts.evidence, endpoint, user, decision);
     if (decision.kind === 'refused') return this.refused(decision);
     const replica = decision.replica as ReplicaEntry;
     const link = view.linkFor(replica, this.avoidLink);
     if (link === NO_LINK) return this.pause(failure('UNAVAILABLE', 'No connection to NATS is up.'));
-    if (kind === 'first') budget.request();
     // A step is asked for again only where it did not run.
-    const paid = kind !== 'first' && !this.replaces && !sequence;
-    if (paid && !budget.take()) return this.overBudget();
+    const paid = kind === 'hedge' || (kind !== 'first' && !this.replaces && !sequence);
+    if (paid && !budget.take()) return kind === 'hedge' ? this.schedule() : this.overBudget();
     let attempt: Attempt | undefined;
     const trip = view.setOut(decision, link, (step) => attempt && this.lost(attempt, step));
     if ('blocked' in trip) {
@@ -194,12 +210,13 @@ export class Call {
       (message, step) => this.answered(attempt, new Answer(message), step),
     );
     if (this.attempts.push(attempt) === 1)
-      this.hedgeAt = trip.startedMs + ((!this.request.sequence && this.endpoint?.hedgeAfterMs) || NEVER);
+      this.hedgeAt =
+        trip.startedMs + (this.parts.delays.delayMs(this.request.endpoint, this.hedging) ?? NEVER);
     return attempt;
   }
 
   /** Of a pipeline: of the step that has it. */
-  private timeoutAt({ replica: { latencyMs, inFlight }, startedMs }: Trip): number {
+  private timeoutAt({ replica: { patienceMs: latencyMs, inFlight }, startedMs }: Trip): number {
     const { body, large, sequence } = this.request;
     // Asked once and waited for: it can run nowhere else.
     if (sequence) return this.deadlineAt;
@@ -309,7 +326,7 @@ export class Call {
     this.last = why;
     if (this.request.sequence) return this.outOfStep(this.request.sequence, attempt, end, why);
     this.exclude(attempt.flight.replica.id);
-    this.land(attempt, end);
+    this.land(attempt, end, why.retryAfterMs);
     if (attempt === this.attempts[0]) this.evidence?.failed(end, why.code);
     this.replaces = end === 'unreachable' || end === 'abandoned';
     // A request that takes every engine with it must not be handed to all of them.
@@ -343,6 +360,7 @@ export class Call {
     if (attempt.open) this.land(attempt, 'succeeded');
     const { sequence, endpoint } = this.request;
     if (sequence) this.parts.view.seated(endpoint, sequence, answer.replica || attempt.flight.replica.id);
+    this.parts.delays.answered(endpoint, this.hedging, this.parts.nowMs() - this.startedAt);
     this.finish('OK');
     this.resolve({
       bytes,
@@ -356,20 +374,34 @@ export class Call {
     });
   }
 
-  private refused({ code, message, step }: Decision & { kind: 'refused' }): void {
+  private refused({ code, message, step, retryAfterMs }: Decision & { kind: 'refused' }): void {
     if (this.attempts.some(({ open }) => open)) return this.schedule(); // no hedge, then
     const why = failure(code, message, {
       endpoint: this.request.endpoint,
       ...(step !== undefined && { step }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
     });
     // Somebody could not be asked: it may be there again in a moment.
     if (code === 'SEQUENCE_LOST' && this.missed && this.parts.nowMs() - this.startedAt < LOOK_FOR_MS) {
       this.missed = false;
       return this.pause(why);
     }
+    if (OVERLOAD.has(code)) return this.full(why);
+    if (code === 'REPLICA_LOST' && this.last && OVERLOAD.has(this.last.code)) return this.full(this.last);
     // Before the catalog was ever read, no endpoint is unknown.
     if (!why.retryable && (code !== 'ENDPOINT_UNKNOWN' || this.parts.view.loaded)) return this.fail(why);
     this.pause(code === 'REPLICA_LOST' ? (this.last ?? why) : why);
+  }
+
+  /** Nobody has room: who may try again does so when there is some, the others are told at once. */
+  private full(why: Failure): void {
+    const { retries, budget, nowMs } = this.parts;
+    this.last = why;
+    const hasTime = nowMs() + (why.retryAfterMs ?? 0) < this.deadlineAt;
+    if (!retries || !hasTime || !budget.take()) return this.fail(why);
+    budget.done();
+    this.replaces = true; // paid now
+    this.pause(why);
   }
 
   private overBudget(): void {
@@ -388,7 +420,8 @@ export class Call {
     const { length: sent } = this.attempts;
     if (sent === 0 ? now - this.startedAt >= READY_WITHIN_MS : !this.parts.retries) return this.fail(why);
     this.waiting = true;
-    this.wakeAt = Math.min(now + backoffMs(this.waits++, RETRY_BACKOFF, this.parts.random), this.deadlineAt);
+    const backOffMs = backoffMs(this.waits++, RETRY_BACKOFF, this.parts.random);
+    this.wakeAt = Math.min(now + Math.max(backOffMs, why.retryAfterMs ?? 0), this.deadlineAt);
   }
 
   private schedule(): void {
@@ -407,10 +440,10 @@ export class Call {
     this.fail(why ?? (asked ? named(asked.flight, late) : late));
   }
 
-  private land({ flight, kind, paid, label }: Attempt, end: FlightEnd): void {
-    if (paid) this.parts.budget.done();
+  private land({ flight, kind, paid, label }: Attempt, end: FlightEnd, retryAfterMs?: number): void {
+    if (paid) (kind === 'hedge' ? this.parts.hedges : this.parts.budget).done();
     const now = this.parts.nowMs();
-    flight.end(end, now);
+    flight.end(end, now, retryAfterMs);
     this.parts.observer.attemptEnded?.({
       endpoint: this.request.endpoint,
       label,
@@ -453,6 +486,11 @@ export class Call {
   /** Engines find out by themselves. */
   private get late(): boolean {
     return this.parts.nowMs() >= this.deadlineAt;
+  }
+
+  /** A step of a sequence runs in one place only. */
+  private get hedging() {
+    return this.request.sequence ? undefined : this.endpoint?.hedgeAfterMs;
   }
 
   private get endpoint() {

@@ -10,12 +10,13 @@ import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import { Call, callerGone, type CallParts, type CallRequest, type DispatchResult } from './dispatch-call.js';
 import type { DispatchObserver } from './dispatch-observer.js';
+import { HedgeDelays } from './hedge-delay.js';
 import { LargeBodies, messageBytesMax, OutgoingBody } from './large-bodies.js';
 import type { EvidenceBook } from './evidence/book.js';
 import { Mux } from './mux.js';
 import type { Random } from './random.js';
 import { repeatLines } from './repeat-lines.js';
-import { RetryBudget } from './retry-budget.js';
+import { HEDGES, RetryBudget } from './retry-budget.js';
 import { ShadowMirror } from './shadow-mirror.js';
 import type { RouteView } from './route-view.js';
 
@@ -84,6 +85,8 @@ export class Dispatcher {
       muxes: buses.map((bus) => new Mux(bus)),
       bodies: buses.map(({ nc }) => new LargeBodies(nc, clock, limits)),
       budget: new RetryBudget(clock),
+      hedges: new RetryBudget(clock, HEDGES),
+      delays: new HedgeDelays(),
       random,
       nowMs: () => clock.monotonicMs(),
       observer,

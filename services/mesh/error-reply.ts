@@ -6,6 +6,8 @@ import { headers } from '../../contracts/headers.js';
 
 // Headers count against the payload limit; the whole sentence is in the body.
 const ERROR_TEXT_CHARS_MAX = 1_000;
+/** As long as balancers elsewhere honour. */
+const RETRY_AFTER_MS_MAX = 300_000;
 
 export interface ErrorReply {
   readonly headers: MsgHdrs;
@@ -20,6 +22,7 @@ export function errorReply(error: Failure): ErrorReply {
   written.set(headers.errorCode, error.code);
   if (error.step !== undefined) written.set(headers.step, error.step);
   if (error.retryAfterS !== undefined) written.set(headers.retryAfter, String(error.retryAfterS));
+  if (error.retryAfterMs !== undefined) written.set(headers.retryAfterMs, String(error.retryAfterMs));
   return { headers: written, data: new TextEncoder().encode(JSON.stringify(error.toBody())) };
 }
 
@@ -30,11 +33,16 @@ export function failureIn(message: { readonly headers?: MsgHdrs }): Failure | un
   const code = given.get(headers.errorCode);
   const text = given.get(headers.errorText) || `The answer has status ${given.get(headers.errorStatus)}.`;
   const step = given.get(headers.step);
-  return failure(
-    isErrorCode(code) ? code : codeOfStatus(Number(given.get(headers.errorStatus))),
-    text,
-    step === '' ? {} : { step },
-  );
+  return failure(isErrorCode(code) ? code : codeOfStatus(Number(given.get(headers.errorStatus))), text, {
+    ...(step !== '' && { step }),
+    ...waitOf(given.get(headers.retryAfterMs)),
+  });
+}
+
+/** A hint of nonsense is none. */
+export function waitOf(header: string): { retryAfterMs?: number } {
+  const ms = Number(header);
+  return header !== '' && ms >= 0 && ms <= RETRY_AFTER_MS_MAX ? { retryAfterMs: ms } : {};
 }
 
 /** For answers of services that are not ours: the numeric code alone says less, so the first code that has it will do. */

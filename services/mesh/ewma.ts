@@ -8,7 +8,11 @@ export class PeakEwma {
   private at = Number.NEGATIVE_INFINITY;
 
   /** `startMs` stands until the first answer. */
-  constructor(startMs = 0) {
+  constructor(
+    startMs = 0,
+    /** What is left of the distance after one faster answer, at most: 1 leaves it to time alone. */
+    private readonly kept = 1,
+  ) {
     this.average = startMs;
   }
 
@@ -21,9 +25,16 @@ export class PeakEwma {
     return this.average;
   }
 
+  /** Nothing was heard for so long: what was seen counts for less. */
+  forget(ms: number, decayMs: number): void {
+    this.average *= Math.exp(-ms / decayMs);
+  }
+
   observe(latencyMs: number, nowMs: number): void {
     if (!this.known || latencyMs >= this.average) this.average = latencyMs;
-    else this.average = latencyMs + (this.average - latencyMs) * Math.exp(-(nowMs - this.at) / DECAY_MS);
+    else
+      this.average =
+        latencyMs + (this.average - latencyMs) * Math.min(this.kept, Math.exp(-(nowMs - this.at) / DECAY_MS));
     this.at = nowMs;
   }
 }

@@ -31,7 +31,10 @@ export class Journey implements Trip {
   private constructor(
     readonly choices: StepChoices,
     private readonly flights: readonly Flight[],
-  ) {}
+  ) {
+    // Nobody works at the steps to come, so no time is counted there.
+    for (const flight of flights.slice(1)) flight.startedMs = Number.POSITIVE_INFINITY;
+  }
 
   /** Who has it now. */
   get replica(): ReplicaEntry {
@@ -83,8 +86,8 @@ export class Journey implements Trip {
     if (step > this.at) this.passed(this.at, step, nowMs);
   }
 
-  end(end: FlightEnd, nowMs: number): void {
-    this.current.end(end, nowMs);
+  end(end: FlightEnd, nowMs: number, retryAfterMs?: number): void {
+    this.current.end(end, nowMs, retryAfterMs);
     // Steps that were left out, or that nobody came to.
     for (const flight of this.flights) if (!flight.over) flight.end('abandoned', nowMs);
   }

@@ -4,7 +4,7 @@
 /** Three failures without a success between them reach the 5,000 at which the route looks for anybody else first. */
 const PER_FAILURE_MS = 2_000;
 const MAX_MS = 10_000;
-const DECAY_MS = 5_000;
+const DECAY_MS = 3_000;
 // Below this it says nothing any more, and a replica without penalty costs the sweep nothing.
 const FORGOTTEN_MS = 1;
 

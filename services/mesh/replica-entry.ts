@@ -33,10 +33,19 @@ export class ReplicaEntry implements ReplicaView {
   batchMax = 1;
   penalty = 0;
   epoch = -1;
-  private own = 0;
+  itemMs = 0;
+  fullUntilMs = 0;
+  own = 0;
   private others = 0;
   private reportedMs = 0;
+  private told = Number.POSITIVE_INFINITY;
+  /** Our share of its limit: others send there too, and what it refuses says how much they do. */
+  private share = Number.POSITIVE_INFINITY;
+  private cutMs = Number.NEGATIVE_INFINITY;
   private readonly observed = new PeakEwma();
+  /** The same, but fading while we ask it nothing: whoever was slow is tried again some time. */
+  private readonly felt = new PeakEwma(0, KEPT);
+  private fadedMs = 0;
   private readonly failures = new Penalty();
   private breaker: Breaker | undefined;
   private readonly flights = new Set<Flight>();
@@ -59,8 +68,17 @@ export class ReplicaEntry implements ReplicaView {
     return this.own + this.others;
   }
 
-  /** What we saw ourselves; before that, what it says of itself. 0: nobody knows. */
+  get limit(): number {
+    return Math.min(this.capacity, this.told, Math.max(1, Math.floor(this.share)));
+  }
+
+  /** For choosing among replicas: what we saw lately; before that, what it says of itself. 0: nobody knows. */
   get latencyMs(): number {
+    return this.felt.known ? this.felt.valueMs : this.reportedMs;
+  }
+
+  /** For waiting: what we saw whenever that was. A model of seconds is no faster for not being asked. */
+  get patienceMs(): number {
     return this.observed.known ? this.observed.valueMs : this.reportedMs;
   }
 
@@ -90,12 +108,20 @@ export class ReplicaEntry implements ReplicaView {
     this.sequences = report.sequences?.open ?? 0;
     this.capacity = report.capacity;
     this.batchMax = report.batchMax;
+    this.hint(report.limit ?? report.capacity);
+    this.itemMs = report.itemMs ?? 0;
     this.epoch = report.epoch;
     this.others = Math.max(0, report.inFlight - this.own);
     this.reportedMs = report.latencyMs;
-    // A replica that nobody asks because it was slow once would stay slow for ever in our books.
     if (this.observed.known && this.reportedMs < this.observed.valueMs)
       this.observed.observe(this.reportedMs, nowMs);
+  }
+
+  /** How many it would have in flight now: with heartbeats and with the outcomes of requests. */
+  hint(limit: number): void {
+    // It opened: our share is found anew.
+    if (limit > this.told) this.share = Number.POSITIVE_INFINITY;
+    this.told = limit;
   }
 
   /** What is under way over these connections (bits) will not be answered. */
@@ -105,6 +131,13 @@ export class ReplicaEntry implements ReplicaView {
 
   fade(nowMs: number): void {
     if (this.penalty > 0) this.penalty = this.failures.valueAt(nowMs);
+    const forMs = nowMs - this.fadedMs;
+    this.fadedMs = nowMs;
+    const [oldest] = this.flights;
+    if (!oldest) return this.felt.forget(forMs, FORGIVEN_MS);
+    // It takes at least as long as the oldest has been waiting.
+    const ageMs = nowMs - oldest.startedMs;
+    if (ageMs > this.latencyMs) this.felt.observe(ageMs, nowMs);
   }
 
   close(): void {
@@ -113,24 +146,40 @@ export class ReplicaEntry implements ReplicaView {
     this.breaker?.close();
   }
 
+  private took(ms: number, nowMs: number): void {
+    this.observed.observe(ms, nowMs);
+    this.felt.observe(ms, nowMs);
+  }
+
   /** For Flight alone. */
-  landed(flight: Flight, end: FlightEnd, nowMs: number): void {
+  landed(flight: Flight, end: FlightEnd, nowMs: number, retryAfterMs?: number): void {
     this.own--;
     this.flights.delete(flight);
     switch (end) {
       case 'succeeded':
-        this.observed.observe(nowMs - flight.startedMs, nowMs);
+        this.took(nowMs - flight.startedMs, nowMs);
+        if (this.share < this.told) this.share += 1 / this.share;
         if (this.penalty > 0) this.penalty = this.failures.succeeded();
         return;
       case 'timedOut':
-        this.observed.observe(nowMs - flight.startedMs, nowMs); // at least that
+        this.took(nowMs - flight.startedMs, nowMs); // at least that
         this.penalty = this.failures.failed(nowMs);
         return;
       case 'failed':
         this.penalty = this.failures.failed(nowMs);
         return;
       case 'full':
-        this.others = Math.max(this.others, this.capacity);
+        if (retryAfterMs === undefined) {
+          // Too much for this request alone, or somebody who does not say: less of a choice until it says otherwise.
+          this.others = Math.max(this.others, this.capacity);
+          return;
+        }
+        // Where we have requests of our own, their ends say when there is room.
+        if (this.own === 0) this.fullUntilMs = nowMs + Math.min(retryAfterMs / 2, FULL_MS_MAX);
+        // Those that were out together are one piece of news.
+        if (flight.startedMs < this.cutMs) return;
+        this.cutMs = nowMs;
+        this.share = Math.max(1, Math.min(this.share, this.own + 1) * SHARE_LEFT);
         return;
       case 'unreachable':
         this.lostLinks |= 1 << flight.link;
@@ -143,13 +192,22 @@ export class ReplicaEntry implements ReplicaView {
   }
 }
 
+/** On a busy machine everybody is slow once in a while: ten fast answers clear a name, which a slow replica does not give. */
+const KEPT = 0.8;
+const FORGIVEN_MS = 5_000;
+/** A hint of a full replica is kept for so long: its next heartbeat knows better. */
+const FULL_MS_MAX = 500;
+/** Of our share, after it refused one: additive growth and this are what makes callers that share a replica even (as in TCP). */
+const SHARE_LEFT = 0.7;
+
 /** What callers of replicas see of a request under way: a flight, or the journey of a pipeline over several. */
 export interface Trip {
   readonly replica: ReplicaEntry;
   readonly link: number;
   readonly startedMs: number;
   readonly over: boolean;
-  end(end: FlightEnd, nowMs: number): void;
+  /** `retryAfterMs`: of a full replica that says so. */
+  end(end: FlightEnd, nowMs: number, retryAfterMs?: number): void;
 }
 
 /** One request under way to one replica over one connection. */
@@ -168,11 +226,11 @@ export class Flight implements Trip {
     return this.landed;
   }
 
-  end(end: FlightEnd, nowMs: number): void {
+  end(end: FlightEnd, nowMs: number, retryAfterMs?: number): void {
     assert(!this.landed, `a flight to ${this.replica.id} ended twice`);
     this.landed = true;
     this.settle(BREAKER_WORDS[end]);
-    this.replica.landed(this, end, nowMs);
+    this.replica.landed(this, end, nowMs, retryAfterMs);
   }
 }
 

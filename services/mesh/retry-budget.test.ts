@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RetryBudget } from './retry-budget.js';
+import { HEDGES, RetryBudget } from './retry-budget.js';
 import { FakeClock } from './testing/fake-clock.js';
 
 const takeAll = (budget: RetryBudget, tries = 10_000) => {
@@ -8,12 +8,12 @@ const takeAll = (budget: RetryBudget, tries = 10_000) => {
   return taken;
 };
 
-test('a burst of retries ends at the reserve plus a fifth of the traffic', () => {
+test('a burst of retries ends at the reserve plus a tenth of the traffic', () => {
   const budget = new RetryBudget(new FakeClock());
   for (let i = 0; i < 1_000; i++) budget.request();
   const taken = takeAll(budget);
-  expect(taken).toBeGreaterThanOrEqual(299);
-  expect(taken).toBeLessThanOrEqual(303);
+  expect(taken).toBeGreaterThanOrEqual(199);
+  expect(taken).toBeLessThanOrEqual(203);
 });
 
 test('an exhausted budget fills by about ten a second', async () => {
@@ -49,4 +49,24 @@ test('what a busy hour saved is gone a minute later', async () => {
   for (let i = 0; i < 100_000; i++) budget.request();
   await clock.advance(120_000);
   expect(takeAll(budget)).toBeLessThanOrEqual(103);
+});
+
+test('under steady traffic retries stay at a tenth of it, hedges at a fiftieth', async () => {
+  const clock = new FakeClock();
+  const retries = new RetryBudget(clock);
+  const hedges = new RetryBudget(clock, HEDGES);
+  let [retried, hedged] = [0, 0];
+  for (let second = 0; second < 60; second++) {
+    for (let i = 0; i < 200; i++) {
+      retries.request();
+      hedges.request();
+      if (retries.take()) retried++;
+      if (hedges.take()) hedged++;
+    }
+    await clock.advance(1_000);
+  }
+  expect(retried / 12_000).toBeLessThan(0.12); // the reserve of the first ten seconds is in it
+  expect(retried / 12_000).toBeGreaterThan(0.09);
+  expect(hedged / 12_000).toBeLessThanOrEqual(0.021);
+  expect(hedged / 12_000).toBeGreaterThan(0.015);
 });

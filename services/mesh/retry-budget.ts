@@ -1,4 +1,4 @@
-// How much extra load retries may make: a fifth of the traffic and ten a second, as Finagle has it. Without it a slow mesh gets
+// How much extra load retries may make: a tenth of the traffic, and ten a second where that is more. Without it a slow mesh gets
 // two and three times its load from callers who try again. A few at a time may always try, so a lone failing call is not lost.
 import type { Clock } from './clock.js';
 
@@ -9,7 +9,9 @@ export interface RetryBudgetOptions {
   readonly floor: number;
 }
 
-const FINAGLE: RetryBudgetOptions = { perRequest: 0.2, perSecond: 10, floor: 3 };
+const RETRIES: RetryBudgetOptions = { perRequest: 0.1, perSecond: 10, floor: 3 };
+/** Second attempts beside a first one that is well: rarer, and nothing is saved up for them. */
+export const HEDGES: RetryBudgetOptions = { perRequest: 0.02, perSecond: 0, floor: 1 };
 // What is not used within ten seconds is forfeited, so a quiet night pays for no storm in the morning.
 const WINDOW_MS = 10_000;
 /** So few within the window cannot overload anything by trying again. */
@@ -23,7 +25,7 @@ export class RetryBudget {
 
   constructor(
     private readonly clock: Clock,
-    private readonly options: RetryBudgetOptions = FINAGLE,
+    private readonly options: RetryBudgetOptions = RETRIES,
   ) {
     this.balance = this.reserve();
     this.paidUpTo = clock.monotonicMs();
@@ -49,15 +51,16 @@ export class RetryBudget {
   }
 
   private reserve(): number {
-    return (this.options.perSecond * WINDOW_MS) / 1_000;
+    const { perRequest, perSecond } = this.options;
+    return Math.max(0, (perSecond * WINDOW_MS) / 1_000 - this.requests * perRequest);
   }
 
   /** What lies there decays towards the reserve, whether it is above or below. */
   private age(): void {
     const now = this.clock.monotonicMs();
     const kept = Math.exp(-(now - this.paidUpTo) / WINDOW_MS);
-    this.balance = this.reserve() + (this.balance - this.reserve()) * kept;
     this.requests *= kept;
+    this.balance = this.reserve() + (this.balance - this.reserve()) * kept;
     this.paidUpTo = now;
   }
 }

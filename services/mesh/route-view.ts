@@ -134,7 +134,8 @@ export class RouteView implements RouteTable {
   }
 
   route(request: RouteRequest, withReasons = false): Decision {
-    const one = (asked: RouteRequest) => route(this, asked, this.options.random, withReasons);
+    const nowMs = this.options.clock.monotonicMs();
+    const one = (asked: RouteRequest) => route(this, { nowMs, ...asked }, this.options.random, withReasons);
     const pipeline = this.pipelines.get(request.endpoint);
     return pipeline ? routePipeline(pipeline, request, one) : one(request);
   }

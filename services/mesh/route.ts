@@ -11,16 +11,24 @@ import { powerOfTwo } from './power-of-two.js';
 import type { Random } from './random.js';
 import { rendezvous } from './rendezvous.js';
 import { firstSeat, type SequenceRequest, whoHasIt } from './sequence-route.js';
-import { bestTier, drawTwo, type ReplicaView, SCAN_MAX, TIERS } from './tier.js';
+import {
+  type Asking,
+  bestTier,
+  drainMs,
+  drawTwo,
+  isFull,
+  type ReplicaView,
+  SCAN_MAX,
+  tierOf,
+  TIERS,
+} from './tier.js';
 
 export { type ReplicaView, TIERS, tierOf } from './tier.js';
 
-export interface RouteRequest extends ArmRequest {
+export interface RouteRequest extends ArmRequest, Asking {
   readonly endpoint: string;
   /** A step of a sequence, at an endpoint that keeps them. */
   readonly sequence?: Sequence | undefined;
-  /** Replicas tried already. */
-  readonly exclude?: ReadonlySet<string> | undefined;
 }
 
 export interface RouteTable {
@@ -55,6 +63,8 @@ export type Decision =
       readonly epoch?: number | undefined;
       readonly bucket?: number | undefined;
       readonly message: string;
+      /** When the first replica of those that are full has done what it holds. */
+      readonly retryAfterMs?: number | undefined;
       /** Of a pipeline: the step that has no replica. */
       readonly step?: string;
       readonly reasons: readonly string[];
@@ -100,8 +110,14 @@ export function route(
       reasons,
     };
   }
-  const [code, message] = whyNone(replicas, endpoint, variant, request.exclude);
-  return { ...refused(code, message, reasons), arm: armOf(variant), epoch: endpoint.epoch ?? 0, bucket };
+  const none = whyNone(replicas, table.region, endpoint, variant, request);
+  return {
+    ...refused(none.code, none.message, reasons),
+    retryAfterMs: none.retryAfterMs,
+    arm: armOf(variant),
+    epoch: endpoint.epoch ?? 0,
+    bucket,
+  };
 }
 
 /** A step goes where the state is: neither rules nor weights count any more. */
@@ -144,16 +160,17 @@ function beginner(
 function pick(
   replicas: readonly ReplicaView[],
   region: string,
-  { user, exclude }: RouteRequest,
+  request: RouteRequest,
   random: Random,
   say?: Say,
   sequence?: Sequence,
 ): ReplicaView | undefined {
+  const { user } = request;
   if (user === undefined && !say && !sequence && replicas.length > SCAN_MAX) {
-    const drawn = drawTwo(replicas, region, exclude, random);
+    const drawn = drawTwo(replicas, region, request, random);
     if (drawn) return drawn;
   }
-  const [candidates, tier] = bestTier(replicas, region, exclude);
+  const [candidates, tier] = bestTier(replicas, region, request);
   say?.(`${candidates.length} of ${replicas.length} replicas are ${TIERS[tier] ?? 'of use'}`);
   if (sequence) {
     const seat = firstSeat(sequence.id, candidates);
@@ -165,7 +182,7 @@ function pick(
     if (chosen) say?.(`${chosen.id} is the cheaper of two drawn by latency x requests in flight`);
     return chosen;
   }
-  const seat = rendezvous(user, candidates, hashOf);
+  const seat = rendezvous(user, withoutSlow(candidates), hashOf);
   if (seat) say?.(`${seat.id} is the user's first choice that has room`);
   return seat;
 }
@@ -174,21 +191,48 @@ const hashOf = (replica: ReplicaView): number => replica.hash ?? murmur3(replica
 
 function whyNone(
   replicas: readonly ReplicaView[],
+  region: string,
   endpoint: EndpointRecord,
   { label }: Variant,
-  exclude: ReadonlySet<string> | undefined,
-): [ErrorCode, string] {
+  asking: Asking,
+): None {
+  const of = `of ${endpoint.name} version ${label}`;
   const ready = replicas.filter((replica) => replica.ready);
   if (ready.length === 0)
-    return [
-      'NOT_READY',
-      `No replica of ${endpoint.name} version ${label} is ready (${replicas.length} known).`,
-    ];
-  if (ready.some(({ id }) => exclude?.has(id)))
-    return ['REPLICA_LOST', `Every replica of ${endpoint.name} version ${label} was tried.`];
-  return ['BREAKER_OPEN', `Every replica of ${endpoint.name} version ${label} failed too often lately.`];
+    return { code: 'NOT_READY', message: `No replica ${of} is ready (${replicas.length} known).` };
+  const full = ready.filter((replica) => isFull(tierOf(replica, region, asking)));
+  if (full.length > 0)
+    return {
+      code: 'MAILBOX_FULL',
+      message: `Every replica ${of} that is well has as much to do as it can in time (${full.length} of ${ready.length}).`,
+      retryAfterMs: Math.min(...full.map((replica) => drainMs(replica, asking.nowMs))),
+    };
+  if (ready.some(({ id }) => asking.exclude?.has(id)))
+    return { code: 'REPLICA_LOST', message: `Every replica ${of} was tried.` };
+  return { code: 'BREAKER_OPEN', message: `Every replica ${of} failed too often lately.` };
 }
 
-function refused(code: ErrorCode, message: string, reasons: readonly string[]): Decision {
+/** A user's seat is not worth a replica that is many times slower than another one. */
+function withoutSlow(candidates: readonly ReplicaView[]): readonly ReplicaView[] {
+  let best = Number.POSITIVE_INFINITY;
+  for (const { latencyMs } of candidates) if (latencyMs < best) best = latencyMs;
+  const tooSlow = Math.max(best * SLOW_TIMES, best + SLOW_MS);
+  return candidates.filter(({ latencyMs }) => latencyMs <= tooSlow);
+}
+
+interface None {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+const SLOW_TIMES = 5;
+const SLOW_MS = 25;
+
+function refused(
+  code: ErrorCode,
+  message: string,
+  reasons: readonly string[],
+): Decision & { readonly kind: 'refused' } {
   return { kind: 'refused', code, message, reasons };
 }

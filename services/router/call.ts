@@ -3,6 +3,7 @@ import type { Sequence } from '../../contracts/body-parameters.js';
 import type { Failure } from '../../contracts/errors.js';
 import type { Trip } from '../mesh/replica-entry.js';
 import type { CallEvidence } from '../mesh/evidence/call-evidence.js';
+import type { HedgeAfter } from '../mesh/hedge-delay.js';
 import type { RequestHead } from '../mesh/request-head.js';
 
 /** As it came through the door; nothing of it changes. */
@@ -49,6 +50,8 @@ export class Call {
     readonly arrivedMs: number,
     readonly timeoutMs: number,
     readonly hedgeAfterMs: number | undefined,
+    /** What the endpoint says of hedging; its latencies are counted where that is needed. */
+    readonly hedging: HedgeAfter | undefined,
     /** At an endpoint that keeps them. */
     readonly sequence?: Sequence,
   ) {}
@@ -62,6 +65,8 @@ export class Call {
   }
 }
 
+export type Extra = 'retry' | 'hedge';
+
 export interface Attempt {
   /** The last part of the reply subject: what comes back carries it. */
   readonly token: string;
@@ -69,6 +74,6 @@ export interface Attempt {
   readonly flight: Trip;
   /** From here on it is late: its flight has ended as timed out and others are tried, but its answer is still welcome. */
   lateAtMs: number;
-  /** Paid from the retry budget. */
-  readonly extra: boolean;
+  /** Beyond the first: paid from the budget of its kind. */
+  readonly extra: Extra | undefined;
 }

@@ -18,7 +18,7 @@ import { linesOf, tokenOf } from '../mesh/journey.js';
 import { Mux } from '../mesh/mux.js';
 import type { Random } from '../mesh/random.js';
 import type { Trip } from '../mesh/replica-entry.js';
-import { RetryBudget } from '../mesh/retry-budget.js';
+import { HEDGES, RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
 import { ruleHeaders } from '../mesh/rule-match.js';
 import { ShadowMirror } from '../mesh/shadow-mirror.js';
@@ -79,6 +79,7 @@ export class RouterDoor implements Wire {
       clock,
       random,
       budget,
+      hedges: new RetryBudget(clock, HEDGES),
       evidence: parts.evidence,
       attemptsMax: config.attemptsMax,
     });
@@ -235,7 +236,10 @@ export class RouterDoor implements Wire {
   private heard(word: string, message: Msg): void {
     if (word === OUTCOMES_TOKEN) {
       const outcomes = readOutcomes(message.data);
-      if (outcomes) this.forwarder.outcomes(outcomes.done, outcomes.replica);
+      if (!outcomes) return;
+      const { replica, limit, done } = outcomes;
+      if (limit !== undefined) this.parts.view.replica(replica)?.hint(limit);
+      this.forwarder.outcomes(done, replica);
       return;
     }
     const { token, step } = readToken(word);

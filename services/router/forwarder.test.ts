@@ -5,7 +5,7 @@ import { Breakers } from '../mesh/breaker.js';
 import { murmur3 } from '../mesh/murmur3.js';
 import { seededRandom } from '../mesh/random.js';
 import { type Flight, ReplicaEntry, type Trip } from '../mesh/replica-entry.js';
-import { RetryBudget } from '../mesh/retry-budget.js';
+import { HEDGES, RetryBudget } from '../mesh/retry-budget.js';
 import { route, type RouteRequest } from '../mesh/route.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import type { Call } from './call.js';
@@ -66,6 +66,7 @@ class Lab implements Wire {
     };
     this.budget = more.budget ?? new RetryBudget(this.clock);
     this.forwarder = new Forwarder({
+      hedges: new RetryBudget(this.clock, HEDGES),
       view: {
         endpoint: table.endpoint,
         route: (request: RouteRequest) => route(table, request, random),

@@ -10,6 +10,7 @@ import { backoffMs, RETRY_BACKOFF } from '../mesh/backoff.js';
 import type { Clock } from '../mesh/clock.js';
 import type { EvidenceBook } from '../mesh/evidence/book.js';
 import { armTag, CallEvidence } from '../mesh/evidence/call-evidence.js';
+import { HedgeDelays } from '../mesh/hedge-delay.js';
 import type { Random } from '../mesh/random.js';
 import { readToken } from '../mesh/itinerary.js';
 import { Journey, named, tokenOf } from '../mesh/journey.js';
@@ -17,7 +18,7 @@ import { type FlightEnd, NO_LINK, type Trip } from '../mesh/replica-entry.js';
 import type { RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
 import { afterTrouble, LOOK_FOR_MS } from '../mesh/sequence-trouble.js';
-import { type Asked, type Attempt, Call } from './call.js';
+import { type Asked, type Attempt, Call, type Extra } from './call.js';
 import { endOfFailure, endOfOutcome } from './flight-end.js';
 import { steadyLines } from './forward-headers.js';
 
@@ -43,6 +44,7 @@ export interface ForwarderParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly budget: RetryBudget;
+  readonly hedges: RetryBudget;
   /** Where calls of endpoints with several arms are counted. */
   readonly evidence?: EvidenceBook | undefined;
   /** Replicas asked for one request. */
@@ -61,6 +63,7 @@ export class Forwarder {
   private calls = 0;
   private bytes = 0;
   private tokens = 0;
+  private readonly delays = new HedgeDelays();
 
   constructor(private readonly parts: ForwarderParts) {}
 
@@ -75,19 +78,23 @@ export class Forwarder {
   }
 
   accept(asked: Asked): void {
-    const { clock, view, budget } = this.parts;
+    const { clock, view, budget, hedges } = this.parts;
     const endpoint = view.endpoint(asked.endpoint);
+    const sequence = endpoint?.stateful ? asked.head.sequence : undefined;
+    const hedging = sequence ? undefined : endpoint?.hedgeAfterMs;
     const call = new Call(
       asked,
       steadyLines(asked.head, asked.requestId, asked.endpoint, asked.replyTo, endpoint?.cacheS),
       clock.monotonicMs(),
       asked.head.timeoutMs ?? view.timeoutMs(asked.endpoint) ?? DEFAULT_TIMEOUT_MS,
-      asked.head.sequence && endpoint?.stateful ? undefined : endpoint?.hedgeAfterMs,
-      endpoint?.stateful ? asked.head.sequence : undefined,
+      this.delays.delayMs(asked.endpoint, hedging),
+      hedging,
+      sequence,
     );
     this.calls++;
     this.bytes += asked.body.length;
     budget.request();
+    hedges.request();
     try {
       this.advance(call, call.arrivedMs);
     } catch (error) {
@@ -119,6 +126,7 @@ export class Forwarder {
     const attempt = this.close(token, endOfOutcome(http), now);
     if (!attempt) return;
     const { call } = attempt;
+    if (http < 400) this.delays.answered(call.asked.endpoint, call.hedging, now - call.arrivedMs);
     // The outcome of a first attempt comes a few milliseconds after the answer: the engine knows better how long it took.
     const ms = engineMs !== undefined && call.attempts === 1 ? engineMs : now - call.arrivedMs;
     if (call.state !== 'over') call.evidence?.answered(http, ms);
@@ -154,7 +162,7 @@ export class Forwarder {
     const wasLate = trip?.over ?? false;
     const stepping = this.attempts.get(token)?.call;
     if (stepping?.sequence) return this.outOfStep(token, stepping, stepping.sequence, reason, end, now);
-    const attempt = this.close(token, end, now);
+    const attempt = this.close(token, end, now, reason.retryAfterMs);
     if (attempt?.call.state !== 'under way') return;
     if (!attempt.extra) attempt.call.evidence?.failed(end, reason.code);
     attempt.call.last = named(attempt.flight, reason);
@@ -189,7 +197,7 @@ export class Forwarder {
 
   /** The next that may have the sequence; it ran nowhere yet, so this is no load beyond the first. */
   private seek(call: Call, now: number): void {
-    const refusal = this.attempt(call, now, false);
+    const refusal = this.attempt(call, now, undefined);
     if (!refusal) return;
     const soon = refusal.code === 'SEQUENCE_LOST' && call.missed && now - call.arrivedMs < LOOK_FOR_MS;
     call.missed &&= !soon;
@@ -240,17 +248,21 @@ export class Forwarder {
   private advance(call: Call, now: number): void {
     if (call.sequence) return this.seek(call, now);
     const { attemptsMax, budget } = this.parts;
-    const extra = call.attempts > 0;
+    const extra = call.attempts > 0 ? 'retry' : undefined;
     if (extra && (call.attempts >= attemptsMax || !budget.take())) return this.stay(call);
     const refusal = this.attempt(call, now, extra);
     if (!refusal) return extra ? this.parts.wire.again(call, 'retry') : undefined;
     if (extra) budget.done();
-    if (mayPass(refusal)) this.wait(call, refusal, now);
+    if (refusal.code === 'MAILBOX_FULL') {
+      // Whoever waits here only makes the wait of all longer: told at once, the caller knows best.
+      call.last = refusal;
+      this.stay(call);
+    } else if (mayPass(refusal)) this.wait(call, refusal, now);
     else this.giveUp(call, refusal);
   }
 
   /** Sends it to the replica that the route names; the refusal when it names none. */
-  private attempt(call: Call, now: number, extra: boolean): Failure | undefined {
+  private attempt(call: Call, now: number, extra: Extra | undefined): Failure | undefined {
     const { view } = this.parts;
     const { endpoint, version, head } = call.asked;
     for (;;) {
@@ -262,12 +274,18 @@ export class Forwarder {
         tenant,
         headers: ruled,
         sequence: call.sequence,
+        priority: head.priority,
+        nowMs: now,
+        leftMs: call.deadlineMs - now,
         exclude: call.tried,
       });
       call.evidence ??= CallEvidence.of(this.parts.evidence, endpoint, user, decision);
       if (decision.kind === 'refused') {
-        const { code, message, step } = decision;
-        return failure(code, message, step === undefined ? {} : { step });
+        const { code, message, step, retryAfterMs } = decision;
+        return failure(code, message, {
+          ...(step !== undefined && { step }),
+          ...(retryAfterMs !== undefined && { retryAfterMs }),
+        });
       }
       const replica = view.replica(decision.replica.id);
       const link = replica ? view.linkFor(replica) : NO_LINK;
@@ -296,7 +314,7 @@ export class Forwarder {
 
   private lateAtMs(
     { deadlineMs, timedOut, asked, sequence }: Call,
-    { replica: { latencyMs, inFlight } }: Trip,
+    { replica: { patienceMs: latencyMs, inFlight } }: Trip,
     now: number,
   ): number {
     if (sequence) return deadlineMs;
@@ -304,7 +322,7 @@ export class Forwarder {
     return now + attemptTimeoutMs({ leftMs: deadlineMs - now, latencyMs, inFlight, timedOut, bytesToFetch });
   }
 
-  private send(call: Call, flight: Trip, token: string, now: number, extra: boolean): void {
+  private send(call: Call, flight: Trip, token: string, now: number, extra: Extra | undefined): void {
     const leftMs = call.deadlineMs - now;
     const lateAtMs = this.lateAtMs(call, flight, now);
     call.attempts++;
@@ -352,7 +370,7 @@ export class Forwarder {
     flight.end('timedOut', now);
     call.timedOut++;
     if (!extra) call.evidence?.failed('timedOut', 'REPLICA_LOST');
-    if (extra) this.parts.budget.done();
+    this.paidFor(extra)?.done();
     if (call.state !== 'under way') return;
     call.last = named(flight, failure('REPLICA_LOST', `${flight.replica.id} did not answer in time.`));
     call.avoid(flight.replica.id);
@@ -369,26 +387,31 @@ export class Forwarder {
 
   /** A second attempt beside the first: once, paid from the budget, and only with somebody else. */
   private hedge(call: Call, now: number): void {
-    const { budget, attemptsMax } = this.parts;
+    const { hedges, attemptsMax } = this.parts;
     if (call.hedged || call.attempts !== 1 || call.state !== 'under way') return;
     call.hedged = true;
-    if (attemptsMax < 2 || !budget.take()) return;
+    if (attemptsMax < 2 || !hedges.take()) return;
     for (const other of this.attempts.values()) if (other.call === call) call.avoid(other.flight.replica.id);
-    if (this.attempt(call, now, true)) budget.done();
+    if (this.attempt(call, now, 'hedge')) hedges.done();
     else this.parts.wire.again(call, 'hedge');
   }
 
   /** Takes the attempt out of the table and ends what is open of it. */
-  private close(token: string, end: FlightEnd, now: number): Attempt | undefined {
+  private close(token: string, end: FlightEnd, now: number, retryAfterMs?: number): Attempt | undefined {
     const attempt = this.attempts.get(token);
     if (!attempt) return undefined;
     this.attempts.delete(token);
     attempt.call.hopes--;
     if (end !== 'succeeded') attempt.call.avoid(attempt.flight.replica.id);
     if (attempt.flight.over) return attempt;
-    if (attempt.extra) this.parts.budget.done();
-    attempt.flight.end(end, now);
+    this.paidFor(attempt.extra)?.done();
+    attempt.flight.end(end, now, retryAfterMs);
     return attempt;
+  }
+
+  private paidFor(extra: Extra | undefined): RetryBudget | undefined {
+    const { budget, hedges } = this.parts;
+    return extra === 'hedge' ? hedges : extra && budget;
   }
 
   private giveUp(call: Call, reason: Failure): void {

@@ -13,10 +13,11 @@ export function readOutcomes(data: Uint8Array): Outcomes | undefined {
     return undefined;
   }
   if (typeof read !== 'object' || read === null) return undefined;
-  const { replica, inFlight, done } = read as Partial<Outcomes>;
+  const { replica, inFlight, limit, done } = read as Partial<Outcomes>;
   if (typeof replica !== 'string' || !Number.isInteger(inFlight) || !Array.isArray(done)) return undefined;
   if (done.length > DONE_MAX || !done.every(isOutcome)) return undefined;
-  return { replica, inFlight: inFlight as number, done };
+  const told = Number.isInteger(limit) && (limit as number) >= 1 ? { limit: limit as number } : {};
+  return { replica, inFlight: inFlight as number, ...told, done };
 }
 
 const isOutcome = (entry: unknown): boolean =>

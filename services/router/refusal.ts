@@ -21,5 +21,6 @@ export function refusalOf(reason: Failure, requestId: string | undefined, attemp
   if (reason.step !== undefined) lines += headerLine(headers.step, reason.step);
   if (requestId !== undefined) lines += headerLine(headers.requestId, requestId);
   if (reason.retryAfterS !== undefined) lines += headerLine(headers.retryAfter, reason.retryAfterS);
+  if (reason.retryAfterMs !== undefined) lines += headerLine(headers.retryAfterMs, reason.retryAfterMs);
   return { headers: headerBlock(lines), data: Buffer.from(JSON.stringify(reason.toBody())) };
 }

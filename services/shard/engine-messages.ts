@@ -109,6 +109,8 @@ export interface Warming {
 export interface ReplicaCounters {
   readonly id: string;
   readonly inFlight: number;
+  readonly limit: number;
+  readonly itemMs: number;
   readonly latencyMs: number;
   readonly batchMax: number;
   readonly served: number;

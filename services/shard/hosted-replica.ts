@@ -116,6 +116,7 @@ export class HostedReplica {
       state,
       inFlight: last?.inFlight ?? 0,
       capacity: loaded?.capacity ?? 1,
+      ...(last && { limit: last.limit, itemMs: last.itemMs }),
       latencyMs: last?.latencyMs ?? loaded?.runMs ?? 0,
       batchMax: last?.batchMax ?? loaded?.batchMax ?? 1,
       served: this.servedBefore + (last?.served ?? 0),

@@ -5,8 +5,9 @@ import { headers } from '../../../contracts/headers.js';
 
 export function grpcFailure(reason: Failure, trailer: Metadata = new Metadata()): ServiceError {
   trailer.set(headers.errorCode.toLowerCase(), reason.code);
-  const { retryAfterS } = reason;
+  const { retryAfterS, retryAfterMs } = reason;
   if (retryAfterS !== undefined) trailer.set(headers.retryAfter.toLowerCase(), String(retryAfterS));
+  if (retryAfterMs !== undefined) trailer.set(headers.retryAfterMs.toLowerCase(), String(retryAfterMs));
   return Object.assign(new Error(reason.message), {
     code: ERRORS[reason.code].grpc,
     details: reason.toBody().error,

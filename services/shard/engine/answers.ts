@@ -51,6 +51,7 @@ export class Answers {
   private readonly outcomes = new Map<string, Outcome[]>();
   private readonly replicaLine: string;
   private inFlight = 0;
+  private limit = 1;
   private cancel: (() => void) | undefined;
 
   constructor(
@@ -135,8 +136,9 @@ export class Answers {
   }
 
   /** After each batch: what was noted goes out soon. */
-  settle(inFlight: number): void {
+  settle(inFlight: number, limit: number): void {
     this.inFlight = inFlight;
+    this.limit = limit;
     if (this.outcomes.size > 0) this.cancel ??= this.clock.after(OUTCOMES_EVERY_MS, () => this.flush());
   }
 
@@ -144,10 +146,10 @@ export class Answers {
   flush(): void {
     this.cancel?.();
     this.cancel = undefined;
-    const { replica, inFlight } = this;
+    const { replica, inFlight, limit } = this;
     for (const [prefix, done] of this.outcomes) {
       for (let from = 0; from < done.length; from += OUTCOMES_MAX) {
-        const message: Outcomes = { replica, inFlight, done: done.slice(from, from + OUTCOMES_MAX) };
+        const message: Outcomes = { replica, inFlight, limit, done: done.slice(from, from + OUTCOMES_MAX) };
         this.publish(`${prefix}.${OUTCOMES_TOKEN}`, Buffer.from(JSON.stringify(message)));
       }
     }

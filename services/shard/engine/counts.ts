@@ -58,6 +58,7 @@ export class Counts {
   displaced = 0;
   full = 0;
   cancelled = 0;
+  overdue = 0;
   private readonly success = new Sum();
   private readonly fail = new Sum();
   private readonly queue = new Sum();
@@ -120,7 +121,7 @@ export class Counts {
   }
 
   get scheduling(): SchedulingCounts {
-    const { expired, hopeless, displaced, full, cancelled } = this;
-    return { expired, hopeless, displaced, full, cancelled };
+    const { expired, hopeless, displaced, full, cancelled, overdue } = this;
+    return { expired, hopeless, displaced, full, cancelled, overdue };
   }
 }

@@ -82,9 +82,13 @@ export class LatencyCurve {
     return this.bestRows;
   }
 
+  get bestRunMs(): number {
+    return this.runMs(this.bestRun);
+  }
+
   /** Milliseconds a row at the best size. */
   get bestRowMs(): number {
-    return this.runMs(this.bestRun) / this.bestRun;
+    return this.bestRunMs / this.bestRun;
   }
 
   observe(rows: number, runMs: number, nowMs: number): void {

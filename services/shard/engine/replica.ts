@@ -5,9 +5,11 @@ import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contract
 import { isInbox } from '../../../contracts/subjects.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
+import { limitFor } from '../../mesh/limit-share.js';
 import type { EngineStatistics, ReplicaCounters } from '../engine-messages.js';
 import { type Answers, returnAddress } from './answers.js';
 import { BatchRun } from './batch-run.js';
+import { ConcurrencyLimit } from './concurrency-limit.js';
 import { Counts } from './counts.js';
 import { inStepOf, readItinerary } from './itinerary.js';
 import type { KeptAnswers } from './kept-answers.js';
@@ -23,6 +25,7 @@ import type { RunLoop, Turn } from './run-loop.js';
 import { type LetGo, Scheduler } from './scheduler.js';
 import type { Sequences, StepRunner } from './sequences.js';
 import { type Onward, Stage } from './stage.js';
+import { timeLeft } from './time-left.js';
 
 export interface ReplicaTraits {
   readonly id: string;
@@ -58,6 +61,7 @@ const LATENCY_WEIGHT = 0.1;
 export class Replica implements Turn, StepRunner {
   private readonly scheduler: Scheduler;
   private readonly counts = new Counts();
+  private readonly limit: ConcurrencyLimit;
   private readonly batchRun: BatchRun;
   private readonly repetitions: Repetitions;
   private batch: readonly Ready[] = [];
@@ -72,6 +76,7 @@ export class Replica implements Turn, StepRunner {
     const { session, loop, clock, aboutToRun, answers, sequences, kept } = parts;
     const { id, model, label, axes, points, rowItems, rowsMax } = traits;
     this.latencyMs = points[0]?.runMs ?? 0;
+    this.limit = new ConcurrencyLimit(traits.capacity);
     this.scheduler = new Scheduler({
       id,
       points,
@@ -120,12 +125,14 @@ export class Replica implements Turn, StepRunner {
 
   counters(): ReplicaCounters {
     const { inFlight, latencyMs } = this;
-    const { batchMax } = this.scheduler;
+    const { batchMax, requestMs: itemMs } = this.scheduler;
     const { served, refused: failed } = this.counts;
     const sequences = this.parts.sequences?.counters();
     return {
       id: this.traits.id,
       inFlight,
+      limit: this.limit.requests,
+      itemMs,
       latencyMs,
       batchMax,
       served,
@@ -185,7 +192,11 @@ export class Replica implements Turn, StepRunner {
   room(): void {
     if (this.inFlight < this.traits.capacity) return;
     this.counts.full++;
-    throw failure('MAILBOX_FULL', `${this.traits.id} holds ${this.inFlight} requests already.`);
+    throw failure(
+      'MAILBOX_FULL',
+      `${this.traits.id} holds ${this.inFlight} requests already.`,
+      this.drained(),
+    );
   }
 
   private take(request: Waiting): void {
@@ -193,6 +204,7 @@ export class Replica implements Turn, StepRunner {
   }
 
   enqueue(request: Waiting): void {
+    this.limit.arrived(request.readAtMs);
     this.scheduler.queue.push(request);
     this.parts.loop.wake(this);
   }
@@ -248,7 +260,15 @@ export class Replica implements Turn, StepRunner {
     const { batch } = this;
     const [first] = batch;
     if (first !== undefined) {
-      for (const { readAtMs } of batch) this.counts.queued(startedMs - readAtMs);
+      let leastMs = Number.POSITIVE_INFINITY;
+      const runAtMs = clock.monotonicMs(); // reading the bodies took its time
+      for (const one of batch) {
+        if (timeLeft(one, runAtMs) === 'expired') this.counts.overdue++;
+        const waitedMs = startedMs - one.readAtMs;
+        this.counts.queued(waitedMs);
+        if (waitedMs < leastMs) leastMs = waitedMs;
+      }
+      this.limit.begun(leastMs, this.scheduler.curve, startedMs);
       if ((await this.batchRun.run(batch)) === 'alone') this.scheduler.keepApart(first);
       this.batch = [];
       // The first of a batch waited longest: the honest number for whoever compares replicas.
@@ -277,8 +297,11 @@ export class Replica implements Turn, StepRunner {
   }
 
   private settle(): void {
-    this.parts.answers.settle(this.inFlight);
-    if (this.inFlight === 0) this.emptied?.();
+    const { inFlight } = this;
+    this.parts.answers.settle(inFlight, this.limit.requests);
+    if (inFlight > 0) return;
+    this.limit.emptied(this.parts.clock.monotonicMs());
+    this.emptied?.();
   }
 
   /** Makes room for a higher priority; a request that would wait in vain gets none. */
@@ -290,19 +313,36 @@ export class Replica implements Turn, StepRunner {
       this.letGo(request, 'hopeless', failure('MAILBOX_FULL', message));
       return false;
     }
-    if (inFlight < capacity) return true;
+    if (inFlight < this.roomOf(request, capacity)) return true;
     const victim = scheduler.queue.displace(request.level);
     if (victim === undefined) {
       counts.full++;
-      this.refuse(request, failure('MAILBOX_FULL', `${id} holds ${inFlight} requests already.`));
+      this.refuse(
+        request,
+        failure('MAILBOX_FULL', `${id} holds ${inFlight} requests already.`, this.drained()),
+      );
       return false;
     }
     counts.displaced++;
     this.refuse(
       victim,
-      failure('MAILBOX_FULL', `${id} is full, and a request of a higher priority took the place.`),
+      failure(
+        'MAILBOX_FULL',
+        `${id} is full, and a request of a higher priority took the place.`,
+        this.drained(),
+      ),
     );
     return true;
+  }
+
+  /** Whoever comes from another step of a pipeline has been worked for already. */
+  private roomOf({ headers: { plan, step, priority } }: Waiting, capacity: number): number {
+    return plan !== '' && step > 0 ? capacity : Math.min(limitFor(this.limit.requests, priority), capacity);
+  }
+
+  /** When what it holds will be done. */
+  private drained(): { retryAfterMs: number } {
+    return { retryAfterMs: Math.ceil(this.inFlight * this.scheduler.requestMs) };
   }
 
   private letGo(request: Waiting, why: LetGo, error: Failure): void {

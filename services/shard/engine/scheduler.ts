@@ -48,6 +48,11 @@ export class Scheduler {
     return this.curves.latest;
   }
 
+  /** What a request costs while there is more to do. */
+  get requestMs(): number {
+    return this.pace.requestMs;
+  }
+
   /** The size that serves most, of the shape that ran last. */
   get batchMax(): number {
     return Math.min(this.curve.bestRun, this.parts.rowsMax);

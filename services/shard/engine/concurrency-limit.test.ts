@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../mesh/random.js';
+import { busyLimit, ConcurrencyLimit } from './concurrency-limit.js';
+
+const RUN = { bestRun: 1, bestRunMs: 12 };
+const CAPACITY = 160;
+
+/** A replica of one request a run whose callers keep to its limit, hearing of it `lagMs` late. */
+class Queue {
+  readonly limit = new ConcurrencyLimit(CAPACITY);
+  readonly waits: number[] = [];
+  refused = 0;
+  served = 0;
+  nowMs = 0;
+  private readonly held: number[] = [];
+  private freeAtMs = 0;
+  private readonly random = seededRandom(3);
+
+  constructor(private readonly lagMs = 3) {}
+
+  /** Poisson arrivals for so long. */
+  load(perSecond: number, forMs: number): this {
+    const untilMs = this.nowMs + forMs;
+    for (;;) {
+      this.nowMs += (-Math.log(1 - this.random()) * 1_000) / perSecond;
+      if (this.nowMs >= untilMs) break;
+      this.work(this.nowMs);
+      const unheard = this.freeAtMs - RUN.bestRunMs + this.lagMs > this.nowMs ? 1 : 0;
+      if (this.held.length + (this.freeAtMs > this.nowMs ? 1 : 0) + unheard >= this.limit.requests)
+        this.refused++;
+      else {
+        if (this.held.length === 0 && this.freeAtMs <= this.nowMs) this.limit.emptied(this.freeAtMs);
+        this.limit.arrived(this.nowMs);
+        this.held.push(this.nowMs);
+      }
+      this.work(this.nowMs);
+    }
+    this.nowMs = untilMs;
+    this.work(untilMs);
+    return this;
+  }
+
+  private work(untilMs: number): void {
+    while (this.held.length > 0 && Math.max(this.freeAtMs, this.held[0] as number) <= untilMs) {
+      const cameMs = this.held.shift() as number;
+      const beginMs = Math.max(this.freeAtMs, cameMs);
+      this.limit.begun(beginMs - cameMs, RUN, beginMs);
+      this.waits.push(beginMs - cameMs);
+      this.freeAtMs = beginMs + RUN.bestRunMs;
+      this.served++;
+    }
+  }
+}
+
+test('a burst is taken up to the capacity', () => {
+  const limit = new ConcurrencyLimit(CAPACITY);
+  for (let i = 0; i < 8; i++) {
+    limit.arrived(0);
+    limit.begun(i * 12, RUN, i * 12);
+  }
+  expect(limit.requests).toBe(CAPACITY);
+});
+
+test('three times the capacity for a minute: nine tenths of the peak are served, none but the first wait longer than two runs', () => {
+  const queue = new Queue();
+  queue.load(250, 60_000);
+  expect(queue.served).toBeGreaterThan((60_000 / RUN.bestRunMs) * 0.9);
+  const sorted = queue.waits.toSorted((a, b) => a - b);
+  expect(sorted[Math.floor(sorted.length * 0.99)]).toBeLessThanOrEqual(2 * RUN.bestRunMs);
+});
+
+test('after the overload everybody is served again within five seconds, bursts too', () => {
+  const queue = new Queue();
+  queue.load(250, 10_000);
+  expect(queue.limit.requests).toBeLessThanOrEqual(4);
+  queue.load(40, 5_000);
+  const { refused } = queue;
+  queue.load(40, 10_000);
+  expect(queue.refused).toBe(refused);
+  expect(queue.limit.requests).toBeGreaterThan(8);
+});
+
+test('half of what it can serve is never refused', () => {
+  const queue = new Queue();
+  queue.load(40, 60_000);
+  expect([queue.refused, queue.limit.requests]).toEqual([0, CAPACITY]);
+});
+
+test('models of microseconds get what fills the time in which word of an outcome travels', () => {
+  expect(busyLimit(RUN)).toBe(2);
+  expect(busyLimit({ bestRun: 32, bestRunMs: 1.6 })).toBe(132);
+});
