@@ -12,13 +12,15 @@ export interface Recipe {
 
 const MAILS = { format: 'package', name: 'spam' } as const;
 
+// Chosen by validation over seeds that no figure is reported of. Small, with token scores beside them, decay and running averages:
+// wider ones learned the training mails by heart within three epochs.
 const MAILS_TRAINING = {
-  epochs: 8,
-  batch: 64,
-  patience: 3,
+  rate: 0.003,
+  warmup: 0.1,
+  patience: 8,
   clipNorm: 1,
   optimiser: 'adamw',
-  weightDecay: 0.05,
+  weightDecay: 0.3,
 } as const;
 
 export const RECIPES: readonly Recipe[] = [
@@ -45,7 +47,7 @@ export const RECIPES: readonly Recipe[] = [
       data: { format: 'package', name: 'digits' },
       split: { validation: 0.03, test: 0.1 },
       network: { kind: 'cnn', channels: [16, 32], hidden: [64] },
-      training: { epochs: 18, batch: 64, rate: 0.003, patience: 18, augment: true },
+      training: { epochs: 18, batch: 64, rate: 0.003, patience: 18, augment: true, average: 0.99 },
     },
   },
   {
@@ -57,9 +59,9 @@ export const RECIPES: readonly Recipe[] = [
       licence: 'public domain data',
       data: MAILS,
       tokens: { method: 'words', vocabulary: 8_192, length: 64 },
-      network: { kind: 'lstm', embedding: 32, hidden: 32 },
+      network: { kind: 'lstm', embedding: 16, hidden: 16, dropout: 0.3, wide: true },
       baseline: { kind: 'linear' },
-      training: { ...MAILS_TRAINING, rate: 0.002 },
+      training: { ...MAILS_TRAINING, epochs: 6, batch: 64, average: 0.99 },
     },
   },
   {
@@ -70,11 +72,10 @@ export const RECIPES: readonly Recipe[] = [
       description: 'Spam or ham from the first words of a mail.',
       licence: 'public domain data',
       data: MAILS,
-      tokens: { method: 'words', vocabulary: 8_192, length: 96 },
-      // Small, with dropout: wider ones learned the training mails by heart.
-      network: { kind: 'transformer', width: 16, heads: 2, layers: 1, dropout: 0.3 },
+      tokens: { method: 'words', vocabulary: 8_192, length: 64 },
+      network: { kind: 'transformer', width: 16, heads: 2, layers: 1, dropout: 0.3, wide: true },
       baseline: { kind: 'linear' },
-      training: { ...MAILS_TRAINING, batch: 32, rate: 0.003, weightDecay: 0.02 },
+      training: { ...MAILS_TRAINING, epochs: 8, batch: 32, average: 0.995 },
     },
   },
   {

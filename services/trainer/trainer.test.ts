@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PNG } from 'pngjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JobReply, JobsReply, ReportReply } from '../../contracts/trainer.js';
 import { runCommandLine } from '../../client/cli/command-line.js';
@@ -151,6 +152,19 @@ test('bad data fail the job with file and row, a data set that was never uploade
   await expect(region.submit({ recipe: 'none' })).rejects.toThrow('there are iris, digits');
 });
 
+function pictureFolder(): string {
+  const place = join(folder, 'shades');
+  for (const [c, shade] of ['dark', 'light'].entries()) {
+    mkdirSync(join(place, shade), { recursive: true });
+    for (let i = 0; i < 20; i++) {
+      const png = new PNG({ width: 9, height: 7 });
+      png.data.forEach((_, at) => (png.data[at] = 100 * c + ((at * 13 + i * 29) % 90)));
+      writeFileSync(join(place, shade, `${i}.png`), PNG.sync.write(png));
+    }
+  }
+  return place;
+}
+
 test('the command line trains from a file and shows what came of it', async () => {
   const path = join(folder, 'moons.csv');
   await writeFile(path, moons(400));
@@ -186,4 +200,15 @@ test('the command line trains from a file and shows what came of it', async () =
   expect((await massif('jobs', id, '--plots', join(folder, 'plots'))).text).toContain('upper');
   expect(await readFile(join(folder, 'plots', 'loss.svg'), 'utf8')).toContain('<svg');
   expect((await massif('train', join(folder, 'none.csv'), '--name', 'x', '--target', 'y')).code).toBe(1);
+
+  const known = await massif('datasets');
+  const [digest = ''] = /(?<=moons\.csv +)[0-9a-f]{8,}/.exec(known.text) ?? [];
+  const again = await massif('train', digest, '--name', 'again', '--target', 'moon', '--epochs', '2');
+  expect(again.text).toContain('published as again');
+  expect((await massif('train', 'abcdef0123', '--name', 'x', '--target', 'y')).code).toBe(1);
+
+  const pictures = await massif(
+    ...['train', pictureFolder(), '--name', 'shades', '--size', '8x8', '--gray', '--epochs', '2'],
+  );
+  expect(pictures.text).toMatch(/dark[^]*published as shades/);
 });

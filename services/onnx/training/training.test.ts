@@ -244,3 +244,23 @@ test('batch norms learn the statistics of the data, and Dropout drops in trainin
   for (const value of floatValues(state['var'] as Tensor)) expect(Math.abs(value - 4)).toBeLessThan(1);
   expect(Graph.read(session.exportModel()).constant('mean')).toEqual(state['mean']);
 });
+
+test('the running average of a weight is what its formula says, and the model that learns does not change for it', async () => {
+  const graph = trainingGraph(circle(), options(MOMENTUM, { average: 0.9 }));
+  await using session = await openTraining(graph);
+  const weights = () => floatValues(session.checkpoint().state['w1'] as Tensor).slice();
+  let expected = Array.from(weights());
+  for (let step = 1; step <= 12; step++) {
+    await session.step(circleBatch(step), 0.1);
+    const keep = Math.min(0.9, step / (step + 9));
+    const now = weights();
+    expected = expected.map((before, i) => keep * before + (1 - keep) * (now[i] ?? 0));
+  }
+  floatValues(session.averaged()['w1'] as Tensor).forEach((value, i) =>
+    expect(value).toBeCloseTo(expected[i] ?? NaN, 5),
+  );
+  const plain = await train(circle(), options(MOMENTUM), 3, 0.1);
+  const averaged = await train(circle(), options(MOMENTUM, { average: 0.9 }), 3, 0.1);
+  expect(averaged.losses).toEqual(plain.losses);
+  expect(averaged.model).toEqual(plain.model);
+});

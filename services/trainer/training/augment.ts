@@ -17,7 +17,6 @@ export function augmented(
   const out = new Float32Array(pixels.length);
   const random = seeded(seed);
   const even = (reach: number): number => (random.uniform() * 2 - 1) * reach;
-  const [middleX, middleY] = [(width - 1) / 2, (height - 1) / 2];
   for (let picture = 0; picture < count; picture++) {
     const [turn, grow, dx, dy] = [
       even(TURN_RADIANS),
@@ -26,27 +25,53 @@ export function augmented(
       even(SHIFT_PIXELS),
     ];
     const [cos, sin] = [Math.cos(turn) / grow, Math.sin(turn) / grow];
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const [fromX, fromY] = [
-          cos * (x - middleX - dx) + sin * (y - middleY - dy) + middleX,
-          cos * (y - middleY - dy) - sin * (x - middleX - dx) + middleY,
-        ];
-        const [left, top] = [Math.floor(fromX), Math.floor(fromY)];
-        if (left < -1 || top < -1 || left >= width || top >= height) continue;
-        const [right, low] = [fromX - left, fromY - top];
-        for (let channel = 0; channel < channels; channel++) {
-          const base = (picture * channels + channel) * height * width;
-          const at = (row: number, column: number): number =>
-            row < 0 || column < 0 || row >= height || column >= width
-              ? 0
-              : (pixels[base + row * width + column] ?? 0);
-          out[base + y * width + x] =
-            (1 - low) * ((1 - right) * at(top, left) + right * at(top, left + 1)) +
-            low * ((1 - right) * at(top + 1, left) + right * at(top + 1, left + 1));
-        }
-      }
-    }
+    const place: Place = { cos, sin, dx, dy };
+    for (let channel = 0; channel < channels; channel++)
+      move(pixels, out, (picture * channels + channel) * height * width, height, width, place);
   }
   return out;
+}
+
+interface Place {
+  readonly cos: number;
+  readonly sin: number;
+  readonly dx: number;
+  readonly dy: number;
+}
+
+/** One channel, from its first pixel on. Plain numbers, since it takes as long as a training step otherwise. */
+function move(
+  pixels: Uint8Array,
+  out: Float32Array,
+  base: number,
+  height: number,
+  width: number,
+  { cos, sin, dx, dy }: Place,
+): void {
+  const middleX = (width - 1) / 2;
+  const middleY = (height - 1) / 2;
+  for (let y = 0; y < height; y++) {
+    const downX = sin * (y - middleY - dy) + middleX;
+    const downY = cos * (y - middleY - dy) + middleY;
+    for (let x = 0; x < width; x++) {
+      const fromX = cos * (x - middleX - dx) + downX;
+      const fromY = downY - sin * (x - middleX - dx);
+      const left = Math.floor(fromX);
+      const top = Math.floor(fromY);
+      if (left < -1 || top < -1 || left >= width || top >= height) continue;
+      const right = fromX - left;
+      const low = fromY - top;
+      const at = base + top * width + left;
+      let value = 0;
+      if (top >= 0) {
+        if (left >= 0) value += (1 - low) * (1 - right) * (pixels[at] ?? 0);
+        if (left + 1 < width) value += (1 - low) * right * (pixels[at + 1] ?? 0);
+      }
+      if (top + 1 < height) {
+        if (left >= 0) value += low * (1 - right) * (pixels[at + width] ?? 0);
+        if (left + 1 < width) value += low * right * (pixels[at + width + 1] ?? 0);
+      }
+      out[base + y * width + x] = value;
+    }
+  }
 }
