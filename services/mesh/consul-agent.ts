@@ -50,6 +50,7 @@ const HealthEntry = z.object({
 });
 export type HealthEntry = z.infer<typeof HealthEntry>;
 
+const Sessions = z.array(z.object({ ID: z.string(), Name: z.string() }));
 const KvEntries = z.array(z.object({ Session: z.string().optional() })).nullish();
 
 export class ConsulAgent {
@@ -108,6 +109,13 @@ export class ConsulAgent {
 
   async destroySession(id: string): Promise<void> {
     await this.call(`destroy session ${id}`, () => this.api.session.destroy({ id, ...limited }));
+  }
+
+  /** Ids of the sessions that were made under a name. */
+  async sessionsNamed(name: string): Promise<string[]> {
+    const options: object = limited; // the package's types forget the time limit here
+    const sessions = await this.call(`list sessions ${name}`, () => this.api.session.list(options));
+    return Sessions.parse(sessions ?? []).flatMap(({ ID, Name }) => (Name === name ? [ID] : []));
   }
 
   /** True when the session has the lock now. */

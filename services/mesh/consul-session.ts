@@ -53,6 +53,15 @@ export class ConsulSession {
     }
   }
 
+  /**
+   * A process that was killed and is back within the time of its check keeps that check alive, and with it the session and the
+   * locks of its earlier life, which nobody would ever release.
+   */
+  private async endEarlierLives(): Promise<void> {
+    const { agent, instance } = this.parts;
+    for (const session of await agent.sessionsNamed(instance)) await agent.destroySession(session);
+  }
+
   private async beat(): Promise<void> {
     const { agent, clock, log, instance } = this.parts;
     while (!this.closing.signal.aborted) {
@@ -60,8 +69,10 @@ export class ConsulSession {
         if (this.checked) await agent.passCheck(this.checkId);
         else await agent.registerCheck({ id: this.checkId, ttlMs: TTL_MS });
         this.checked = true;
-        if (this.current === undefined && !this.closing.signal.aborted)
+        if (this.current === undefined && !this.closing.signal.aborted) {
+          await this.endEarlierLives();
           this.current = await agent.createSession(instance, this.checkId, LOCK_DELAY_MS);
+        }
         this.reachable = true;
       } catch (error) {
         if (toFailure(error).code === 'NOT_FOUND') this.checked = false;

@@ -43,8 +43,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function contender(): Promise<Contender> {
-  const name = `contender-${++serial}`;
+async function contender(name = `contender-${++serial}`): Promise<Contender> {
   const bus = await connectBus({ url: nats.url, name, region: 'east' });
   const epochs = await bus.kv(buckets.leases('east'), { create: { history: 1, allow_direct: true } });
   const agent = new ConsulAgent(consul.url);
@@ -95,6 +94,16 @@ test('one of two holds it; after a release the other does, with a higher epoch',
   await waitUntil('the other holds it', () => second.lease);
   expect(second.lease?.epoch).toBeGreaterThan(first.epoch);
   expect(first.lost.aborted).toBe(false);
+});
+
+test('a holder that is killed and back within the time of its check is not locked out by its earlier life', async () => {
+  const before = await contender();
+  const held = await before.leases.acquire('quick', never);
+  before.freeze();
+  const after = waiting(await contender(before.name), 'quick');
+  const again = await waitUntil('the next life holds it', () => after.lease, 20_000);
+  expect(again.epoch).toBeGreaterThan(held.epoch);
+  before.thaw();
 });
 
 test('of many who want it exactly one gets it', async () => {
