@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { headers } from '../../../contracts/headers.js';
 import { sequenceHeaders } from '../../../contracts/sequence.js';
 import type { Tensor } from '../../../contracts/tensor.js';
+import { systemClock } from '../../mesh/clock.js';
 import { seededRandom } from '../../mesh/random.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { DrivenEngine, type Reply } from '../testing/driven-engine.js';
@@ -116,9 +117,15 @@ test('steps that are sent ahead run in the order they came; more than a mailbox 
   const ahead = await Promise.all(chunks.map((chunk, at) => step(replica, 's', chunk, { start: at === 0 })));
   for (const [at, reply] of ahead.entries())
     expect(probability(reply)).toBeCloseTo(expected[at] ?? Number.NaN, 3);
-  const flood = await Promise.all(
-    Array.from({ length: 100 }, () => step(replica, 's', chunks[0] ?? new Float32Array())),
+  // Held, so that they wait in front of it together however slowly they were sent.
+  process.kill(engine.engine.pid, 'SIGSTOP');
+  const flooding = Promise.all(
+    Array.from({ length: 200 }, () => step(replica, 's', chunks[0] ?? new Float32Array())),
   );
+  await engine.nc.flush();
+  await systemClock.sleep(50);
+  process.kill(engine.engine.pid, 'SIGCONT');
+  const flood = await flooding;
   const codes = new Set(flood.map(({ code }) => code));
   expect([...codes].toSorted()).toEqual(['MAILBOX_FULL', 'OK']);
   await engine.engine.unload(replica, 1_000);
