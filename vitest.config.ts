@@ -10,6 +10,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{contracts,client,services,deploy}/**/*.test.ts'],
           testTimeout: 30_000,
+          // They wait for servers more than they compute: one worker, which is what two cores would get, leaves them idle.
+          maxWorkers: 3,
         },
       },
       {

@@ -83,9 +83,15 @@ export function consulSpec(
       ...peers.map((peer) => `-retry-join-wan=${peer}`),
     ],
     env: {},
-    // It names its own address as the leader: on a taken port another server would answer, with another address.
-    ready: async () =>
-      (await ask(`http://127.0.0.1:${ports.http}/v1/status/leader`)) === `127.0.0.1:${ports.server}`,
+    // It names its own address as the leader: on a taken port another server would answer, with another address. A consistent
+    // read is refused until the leader has taken up all it knew before it started.
+    ready: async () => {
+      const url = `http://127.0.0.1:${ports.http}/v1`;
+      const leader = await ask(`${url}/status/leader`);
+      return (
+        leader === `127.0.0.1:${ports.server}` && (await ask(`${url}/catalog/nodes?consistent`)) !== undefined
+      );
+    },
     readyWithinMs: READY_WITHIN_MS,
   };
 }
