@@ -22,6 +22,8 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          // After the unit tests, not beside them: a mesh wants the machine to itself.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

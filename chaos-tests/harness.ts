@@ -12,6 +12,7 @@ import { subjects, wildcards } from '../contracts/subjects.js';
 import { LocalMesh } from '../deploy/local/local-mesh.js';
 import { freeBlock } from '../deploy/local/ports.js';
 import { planMesh, type RegionPlan, type Topology } from '../deploy/local/topology.js';
+import { waitUntil } from '../services/mesh/testing/wait-until.js';
 
 export interface MeshOptions {
   readonly regions?: readonly string[];
@@ -227,9 +228,11 @@ export class DrillMesh implements AsyncDisposable {
     const pids = this.local.supervisor.list().flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
     const engines = [...this.beats.values()].flatMap(({ beat }) => beat.engines.map((engine) => engine.pid));
     await this.local.stop();
-    const left = [...pids, ...engines].filter(isAlive);
-    await rm(this.topology.dir, { recursive: true, force: true, maxRetries: 5 });
-    if (left.length > 0) throw new Error(`the mesh left processes behind: ${left.join(', ')}`);
+    try {
+      await waitUntil('no process of the mesh is left', () => ![...pids, ...engines].some(isAlive));
+    } finally {
+      await rm(this.topology.dir, { recursive: true, force: true, maxRetries: 5 });
+    }
   }
 }
 
