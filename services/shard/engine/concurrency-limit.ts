@@ -1,33 +1,41 @@
-// How many requests a replica lets into its queue. A burst may fill it to its capacity; a queue that stands (CoDel: for a while nobody
-// waited less than a run) is latency for everybody and throughput for nobody. Then the limit is what keeps the engine busy: one run
-// under way and one that gathers. It opens again by doubling, once a second, while the engine has idle time, so a limit that is too
-// tight mends itself. Time comes in as an argument.
+// How many requests a replica lets into its queue. A burst may fill it to its capacity; a queue that stands (CoDel: nobody waits less
+// than a run) and grows, or stands for long, is latency for everybody and throughput for nobody. Then the limit is what keeps the
+// engine busy: one run under way and one that gathers. From there the engine's idle time moves it, once a second: more of it than a
+// tenth opens the limit, hardly any closes it again. Time comes in as an argument.
 
+/** The run that serves most. */
 export interface RunFacts {
-  /** Rows of the run that serves most, and what such a run takes. */
-  readonly bestRun: number;
-  readonly bestRunMs: number;
+  readonly requests: number;
+  readonly ms: number;
 }
 
 /** So long, and so many runs at least, nobody waits less than a run: the queue stands. */
-const STANDS_MS = 100;
-const STANDS_RUNS = 4;
-/** While all are welcome it must be a long queue, or a queue for long: at half of the capacity chance makes short ones. */
-const LONG_RUNS = 8;
+const STANDS_MS = 50;
+const STANDS_RUNS = 3;
+/** And so many times what is served comes meanwhile: a burst that is over, or chance at half of the capacity, brings less. */
+const GROWS = 1.75;
+/** Or it stands for so long, and does not shrink much. */
+const GOES_ON = 0.8;
 const LONG_MS = 1_000;
+const LONG_RUNS = 20;
 /** Waits below this are no queue worth refusing anybody for. */
 const WAIT_MS_MIN = 5;
 /** From an outcome in the engine to the next request of a router that heard of it: for so long the queue must last. */
 const ROUND_TRIP_MS = 5;
-const OPEN_EVERY_MS = 1_000;
-/** An engine that idles for more of the time than this has room for more. */
-const IDLE_SHARE = 0.08;
+const MOVE_EVERY_MS = 1_000;
+const MOVE_EVERY_RUNS = 10;
+/** Shares of the time in which the engine idles: from the first on one run more, from the second twice as many, below the third half. */
+const IDLE_SOME = 0.1;
+const IDLE_MUCH = 0.3;
+const IDLE_HARDLY = 0.05;
 
 export class ConcurrencyLimit {
   private value: number;
-  /** Since when nobody waited less than a run. */
+  /** Since when nobody waited less than a run, and what came and was begun since. */
   private standsSinceMs: number | undefined;
-  private openFromMs = 0;
+  private came = 0;
+  private begins = 0;
+  private movedMs = 0;
   private idleMs = 0;
   private idleSinceMs: number | undefined = 0;
 
@@ -39,11 +47,14 @@ export class ConcurrencyLimit {
     return this.value;
   }
 
-  /** A run begins, and of its requests the one that waited least has waited so long. */
-  begun(waitedMs: number, facts: RunFacts, nowMs: number): void {
-    if (waitedMs <= Math.max(facts.bestRunMs, WAIT_MS_MIN)) this.standsSinceMs = undefined;
-    else if (this.stands(waitedMs, facts.bestRunMs, nowMs)) this.close(facts, nowMs);
-    if (this.value < this.capacity && nowMs - this.openFromMs >= OPEN_EVERY_MS) this.open(nowMs);
+  /** A run of so many requests begins, the last of which to come has waited so long. True when the limit went down: what waits beyond it is too much. */
+  begun(waitedMs: number, requests: number, facts: RunFacts, nowMs: number): boolean {
+    const before = this.value;
+    const least = Math.min(this.capacity, busyLimit(facts));
+    if (waitedMs <= Math.max(facts.ms, WAIT_MS_MIN)) this.standsSinceMs = undefined;
+    else if (this.value > least && this.stands(requests, facts.ms, nowMs)) this.turn(least, nowMs);
+    if (this.value < this.capacity) this.move(facts, nowMs);
+    return this.value < before;
   }
 
   /** Nothing is held any more. */
@@ -53,37 +64,49 @@ export class ConcurrencyLimit {
 
   /** A request came. After a pause nobody knows how things stand: everybody is welcome again. */
   arrived(nowMs: number): void {
+    this.came++;
     if (this.idleSinceMs === undefined) return;
     const idleMs = nowMs - this.idleSinceMs;
     this.idleMs += idleMs;
     this.idleSinceMs = undefined;
-    if (idleMs < OPEN_EVERY_MS) return;
-    this.value = this.capacity;
-    this.standsSinceMs = undefined;
+    if (idleMs >= MOVE_EVERY_MS) this.turn(this.capacity, nowMs);
   }
 
-  private stands(waitedMs: number, runMs: number, nowMs: number): boolean {
-    this.standsSinceMs ??= nowMs;
+  private stands(requests: number, runMs: number, nowMs: number): boolean {
+    if (this.standsSinceMs === undefined) {
+      this.standsSinceMs = nowMs;
+      this.came = 0;
+      this.begins = 0;
+    }
+    this.begins += requests;
     const forMs = nowMs - this.standsSinceMs;
-    if (forMs < Math.max(STANDS_MS, STANDS_RUNS * runMs)) return false;
-    return this.value < this.capacity || waitedMs >= LONG_RUNS * runMs || forMs >= LONG_MS;
+    const coming = this.came / this.begins;
+    if (forMs >= Math.max(STANDS_MS, STANDS_RUNS * runMs) && coming >= GROWS) return true;
+    // Below the capacity it is the limit that lets in no more than is served: its idle time says whether it is right.
+    if (this.value < this.capacity) return false;
+    return forMs >= Math.max(LONG_MS, LONG_RUNS * runMs) && coming >= GOES_ON;
   }
 
-  private close(facts: RunFacts, nowMs: number): void {
-    this.value = Math.min(this.capacity, busyLimit(facts));
+  private move(facts: RunFacts, nowMs: number): void {
+    const forMs = nowMs - this.movedMs;
+    if (forMs < Math.max(MOVE_EVERY_MS, MOVE_EVERY_RUNS * facts.ms)) return;
+    this.turn(Math.min(this.capacity, moved(this.value, this.idleMs / forMs, facts)), nowMs);
+  }
+
+  private turn(value: number, nowMs: number): void {
+    this.value = value;
     this.standsSinceMs = undefined;
-    this.openFromMs = nowMs;
-    this.idleMs = 0;
-  }
-
-  private open(nowMs: number): void {
-    if (this.idleMs > IDLE_SHARE * (nowMs - this.openFromMs))
-      this.value = Math.min(this.capacity, this.value * 2);
-    this.openFromMs = nowMs;
+    this.movedMs = nowMs;
     this.idleMs = 0;
   }
 }
 
+function moved(value: number, idleShare: number, facts: RunFacts): number {
+  if (idleShare > IDLE_MUCH) return value * 2;
+  if (idleShare > IDLE_SOME) return value + facts.requests;
+  return idleShare < IDLE_HARDLY ? Math.max(busyLimit(facts), Math.floor(value / 2)) : value;
+}
+
 /** Enough to keep an engine busy: a run, and what comes while it runs or while word of it travels. */
-export const busyLimit = ({ bestRun, bestRunMs }: RunFacts): number =>
-  bestRun + Math.max(bestRun, Math.ceil((ROUND_TRIP_MS * bestRun) / Math.max(bestRunMs, 1e-3)));
+export const busyLimit = ({ requests, ms }: RunFacts): number =>
+  requests + Math.max(requests, Math.ceil((ROUND_TRIP_MS * requests) / Math.max(ms, 1e-3)));

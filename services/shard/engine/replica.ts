@@ -5,11 +5,9 @@ import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contract
 import { isInbox } from '../../../contracts/subjects.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
-import { limitFor } from '../../mesh/limit-share.js';
 import type { EngineStatistics, ReplicaCounters } from '../engine-messages.js';
 import { type Answers, returnAddress } from './answers.js';
 import { BatchRun } from './batch-run.js';
-import { ConcurrencyLimit } from './concurrency-limit.js';
 import { Counts } from './counts.js';
 import { inStepOf, readItinerary } from './itinerary.js';
 import type { KeptAnswers } from './kept-answers.js';
@@ -26,6 +24,7 @@ import { type LetGo, Scheduler } from './scheduler.js';
 import type { Sequences, StepRunner } from './sequences.js';
 import { type Onward, Stage } from './stage.js';
 import { timeLeft } from './time-left.js';
+import { WaitingRoom } from './waiting-room.js';
 
 export interface ReplicaTraits {
   readonly id: string;
@@ -61,7 +60,7 @@ const LATENCY_WEIGHT = 0.1;
 export class Replica implements Turn, StepRunner {
   private readonly scheduler: Scheduler;
   private readonly counts = new Counts();
-  private readonly limit: ConcurrencyLimit;
+  private readonly waitingRoom: WaitingRoom;
   private readonly batchRun: BatchRun;
   private readonly repetitions: Repetitions;
   private batch: readonly Ready[] = [];
@@ -74,15 +73,22 @@ export class Replica implements Turn, StepRunner {
     private readonly parts: ReplicaParts,
   ) {
     const { session, loop, clock, aboutToRun, answers, sequences, kept } = parts;
-    const { id, model, label, axes, points, rowItems, rowsMax } = traits;
+    const { id, capacity, model, label, axes, points, rowItems, rowsMax } = traits;
     this.latencyMs = points[0]?.runMs ?? 0;
-    this.limit = new ConcurrencyLimit(traits.capacity);
     this.scheduler = new Scheduler({
       id,
       points,
       rowItems,
       rowsMax: axes === undefined ? 1 : rowsMax,
       decode: (request) => this.decode(request),
+      letGo: (request, why, error) => this.letGo(request, why, error),
+    });
+    this.waitingRoom = new WaitingRoom({
+      id,
+      capacity,
+      scheduler: this.scheduler,
+      counts: this.counts,
+      inFlight: () => this.inFlight,
       letGo: (request, why, error) => this.letGo(request, why, error),
     });
     this.repetitions = new Repetitions({
@@ -114,7 +120,7 @@ export class Replica implements Turn, StepRunner {
       ran: (requests, rows, times) => {
         this.counts.ran(times, requests, rows, Math.round(clock.now()));
         const [first] = this.batch;
-        if (first !== undefined) this.scheduler.learn(first, rows, times, clock.monotonicMs());
+        if (first !== undefined) this.scheduler.learn(first, requests, rows, times, clock.monotonicMs());
       },
     });
   }
@@ -131,7 +137,7 @@ export class Replica implements Turn, StepRunner {
     return {
       id: this.traits.id,
       inFlight,
-      limit: this.limit.requests,
+      limit: this.waitingRoom.requests,
       itemMs,
       latencyMs,
       batchMax,
@@ -190,22 +196,15 @@ export class Replica implements Turn, StepRunner {
   }
 
   room(): void {
-    if (this.inFlight < this.traits.capacity) return;
-    this.counts.full++;
-    throw failure(
-      'MAILBOX_FULL',
-      `${this.traits.id} holds ${this.inFlight} requests already.`,
-      this.drained(),
-    );
+    this.waitingRoom.room();
   }
 
   private take(request: Waiting): void {
-    if (!this.repeats(request) && this.hasRoomFor(request)) this.enqueue(request);
+    if (!this.repeats(request) && this.waitingRoom.admits(request)) this.enqueue(request);
   }
 
   enqueue(request: Waiting): void {
-    this.limit.arrived(request.readAtMs);
-    this.scheduler.queue.push(request);
+    this.waitingRoom.entered(request);
     this.parts.loop.wake(this);
   }
 
@@ -260,15 +259,12 @@ export class Replica implements Turn, StepRunner {
     const { batch } = this;
     const [first] = batch;
     if (first !== undefined) {
-      let leastMs = Number.POSITIVE_INFINITY;
       const runAtMs = clock.monotonicMs(); // reading the bodies took its time
       for (const one of batch) {
         if (timeLeft(one, runAtMs) === 'expired') this.counts.overdue++;
-        const waitedMs = startedMs - one.readAtMs;
-        this.counts.queued(waitedMs);
-        if (waitedMs < leastMs) leastMs = waitedMs;
+        this.counts.queued(startedMs - one.readAtMs);
       }
-      this.limit.begun(leastMs, this.scheduler.curve, startedMs);
+      this.waitingRoom.begun(batch, startedMs);
       if ((await this.batchRun.run(batch)) === 'alone') this.scheduler.keepApart(first);
       this.batch = [];
       // The first of a batch waited longest: the honest number for whoever compares replicas.
@@ -298,51 +294,10 @@ export class Replica implements Turn, StepRunner {
 
   private settle(): void {
     const { inFlight } = this;
-    this.parts.answers.settle(inFlight, this.limit.requests);
+    this.parts.answers.settle(inFlight, this.waitingRoom.requests);
     if (inFlight > 0) return;
-    this.limit.emptied(this.parts.clock.monotonicMs());
+    this.waitingRoom.emptied(this.parts.clock.monotonicMs());
     this.emptied?.();
-  }
-
-  /** Makes room for a higher priority; a request that would wait in vain gets none. */
-  private hasRoomFor(request: Waiting): boolean {
-    const { id, capacity } = this.traits;
-    const { counts, inFlight, scheduler } = this;
-    if (scheduler.inVain(request, request.readAtMs)) {
-      const message = `${id} has ${inFlight} requests before it, more than it can answer in the request's time.`;
-      this.letGo(request, 'hopeless', failure('MAILBOX_FULL', message));
-      return false;
-    }
-    if (inFlight < this.roomOf(request, capacity)) return true;
-    const victim = scheduler.queue.displace(request.level);
-    if (victim === undefined) {
-      counts.full++;
-      this.refuse(
-        request,
-        failure('MAILBOX_FULL', `${id} holds ${inFlight} requests already.`, this.drained()),
-      );
-      return false;
-    }
-    counts.displaced++;
-    this.refuse(
-      victim,
-      failure(
-        'MAILBOX_FULL',
-        `${id} is full, and a request of a higher priority took the place.`,
-        this.drained(),
-      ),
-    );
-    return true;
-  }
-
-  /** Whoever comes from another step of a pipeline has been worked for already. */
-  private roomOf({ headers: { plan, step, priority } }: Waiting, capacity: number): number {
-    return plan !== '' && step > 0 ? capacity : Math.min(limitFor(this.limit.requests, priority), capacity);
-  }
-
-  /** When what it holds will be done. */
-  private drained(): { retryAfterMs: number } {
-    return { retryAfterMs: Math.ceil(this.inFlight * this.scheduler.requestMs) };
   }
 
   private letGo(request: Waiting, why: LetGo, error: Failure): void {

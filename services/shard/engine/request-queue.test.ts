@@ -1,34 +1,7 @@
 import { expect, test } from 'vitest';
-import { levelOf, rankOf } from './rank.js';
+import { waiting } from '../testing/waiting.js';
 import { RequestQueue, type Waiting } from './request-queue.js';
 
-const waiting = (name: string, readAtMs: number, priority = 0, timeoutMs = 1_000): Waiting => ({
-  to: { sender: `_INBOX.${name}`, caller: '', requestId: name },
-  headers: {
-    jsonLength: undefined,
-    requestId: name,
-    reply: '',
-    timeoutMs,
-    endpoint: '',
-    arm: '',
-    priority,
-    body: '',
-    takesLarge: undefined,
-    traceparent: '',
-    plan: '',
-    hops: '',
-    step: 0,
-    cacheS: 0,
-    once: false,
-    shadow: false,
-  },
-  body: new Uint8Array(),
-  readAtMs,
-  unreadMsMax: 0,
-  timeoutMs,
-  level: levelOf(priority),
-  rank: rankOf(readAtMs, timeoutMs, levelOf(priority)),
-});
 const names = (batch: readonly Waiting[]) => batch.map(({ to }) => to.requestId).join('');
 const queueOf = (...requests: Waiting[]): RequestQueue => {
   const queue = new RequestQueue();

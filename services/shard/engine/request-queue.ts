@@ -59,11 +59,11 @@ export class RequestQueue {
     return low;
   }
 
-  /** Takes out the youngest of the lowest level, if that is lower than `level`. */
-  displace(level: number): Waiting | undefined {
+  /** Takes out the youngest of the lowest level, if that is lower than `level`; not who is to be spared. */
+  displace(level: number, spared: (request: Waiting) => boolean = () => false): Waiting | undefined {
     let victim: Waiting | undefined;
     for (const one of this.waiting) {
-      if (one.level <= level) continue;
+      if (one.level <= level || spared(one)) continue;
       if (
         victim === undefined ||
         one.level > victim.level ||

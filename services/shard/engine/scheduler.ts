@@ -1,6 +1,7 @@
 // What waits in front of one replica and which of it runs next: decodes what comes into reach, lets go of what is late or cannot be
 // in time, and asks decideBatch for the rest. It learns from every run. The replica turns it and speaks to callers.
 import { failure, type Failure, toFailure } from '../../../contracts/errors.js';
+import type { RunFacts } from './concurrency-limit.js';
 import type { RunTimes } from './counts.js';
 import { type Candidate, decideBatch } from './decide-batch.js';
 import type { LatencyCurve, LatencyPoint } from './latency-curve.js';
@@ -9,7 +10,8 @@ import { Pace } from './pace.js';
 import { type Decoded, type Ready, RequestQueue, type Waiting } from './request-queue.js';
 import { answerByMs, timeLeft } from './time-left.js';
 
-export type LetGo = 'expired' | 'hopeless' | 'refused';
+/** `full`: no room for it; the others could not be answered in time, or not at all. */
+export type LetGo = 'expired' | 'hopeless' | 'refused' | 'full';
 
 export interface SchedulerParts {
   readonly id: string;
@@ -31,6 +33,8 @@ const TRY_EVERY = 256;
 const RUN_ITEMS_MAX = 16_777_216;
 /** Wait that a new request is turned away for, relative to its time: an estimate of a queue is rough. */
 const WAIT_FACTOR = 1.25;
+/** Of a run, in the rows that a request has. */
+const ROWS_WEIGHT = 0.05;
 
 export class Scheduler {
   readonly queue = new RequestQueue();
@@ -38,6 +42,7 @@ export class Scheduler {
   private readonly pace: Pace;
   private readonly apart = new Set<string>();
   private sinceTry = 0;
+  private requestRows = 1;
 
   constructor(private readonly parts: SchedulerParts) {
     this.curves = new LearnedCurves(parts.points, parts.rowItems);
@@ -58,6 +63,12 @@ export class Scheduler {
     return Math.min(this.curve.bestRun, this.parts.rowsMax);
   }
 
+  /** The run that serves most, of requests as large as those that ran lately. */
+  get bestRun(): RunFacts {
+    const rows = Math.max(this.batchMax, this.requestRows);
+    return { requests: Math.max(1, Math.round(rows / this.requestRows)), ms: this.curve.runMs(rows) };
+  }
+
   /** Whether a request that came just now would wait in vain: said at once, so that another replica has the time to help. */
   inVain(request: Waiting, nowMs: number): boolean {
     if (!this.curve.isFresh(nowMs)) return false;
@@ -76,8 +87,10 @@ export class Scheduler {
     }
   }
 
-  /** After a run, of any request that was in it. */
-  learn(one: Ready, rows: number, { inputMs, inferMs, outputMs }: RunTimes, nowMs: number): void {
+  /** After a run of so many requests, of any that was in it. */
+  learn(one: Ready, requests: number, rows: number, times: RunTimes, nowMs: number): void {
+    const { inputMs, inferMs, outputMs } = times;
+    this.requestRows += (rows / requests - this.requestRows) * ROWS_WEIGHT;
     this.curveOf(one).observe(rows, inputMs + inferMs + outputMs, nowMs);
   }
 
