@@ -1,0 +1,280 @@
+// Static int8: activations are uint8 with ranges found on samples, weights int8 by channel, biases int32, written as pairs of
+// QuantizeLinear and DequantizeLinear which onnxruntime fuses into integer kernels (Jacob et al., 2018; the rules of what fuses
+// are in docs/quantization.md). With 16 bits, or scales that are powers of two, the same is fixed-point arithmetic.
+import { setAttribute } from '../attributes.js';
+import { INT4, pack } from '../narrow-int.js';
+import { removeDeadNodes } from '../dead-nodes.js';
+import type { ExternalData } from '../external-data.js';
+import { Graph } from '../graph.js';
+import { TensorProto_DataType as T, type NodeProto } from '../proto/onnx_pb.js';
+import { refusal } from '../refusal.js';
+import { float32, floatValues, type Tensor } from '../tensor.js';
+import { affineOf, UINT16, UINT8, type Affine, type Levels, type Range, type Scales } from './affine.js';
+import { calibrate, type Samples } from './calibrate.js';
+import { rangeOf, type Calibrator } from './calibrators.js';
+import type { Histogram } from './histogram.js';
+import { gemmFactors, weightLayers, type WeightLayer } from './layers.js';
+import { planned, type Plan, type PlannedLayer } from './plan.js';
+import { prepared } from './prepare.js';
+import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
+import { storeAsIntegers } from './stored.js';
+import { worthwhile } from './worth.js';
+import { integerBias, integerWeights, leastScales, realWeights } from './weights.js';
+
+export interface StaticOptions {
+  readonly calibrator?: Calibrator;
+  readonly percentile?: number;
+  /** One scale for each output channel of the weights; true where absent. */
+  readonly perChannel?: boolean;
+  readonly scales?: Scales;
+  /** 8 where absent; 7 cannot saturate on processors without VNNI; 16 is exact and runs in float. */
+  readonly weightBits?: 7 | 8 | 16;
+  /** Names of weights whose layers stay float. */
+  readonly float?: readonly string[];
+  /** Names of weights that are stored in 4 bits; they are multiplied in int8 all the same. */
+  readonly fourBits?: ReadonlySet<string>;
+  /** Quantizes layers that get slower as well: for bytes alone. */
+  readonly everything?: boolean;
+  /** Leaves all other weights as they are; by default their bytes shrink as well (stored.ts). */
+  readonly exactRest?: boolean;
+  /** Scales of weights that were found elsewhere, by the weights' name. */
+  readonly weightScales?: ReadonlyMap<string, ArrayLike<number>>;
+  readonly external?: ExternalData;
+}
+
+/** Throws MODEL_REFUSED where no layer can be quantized, DATA_REFUSED where samples do not fit. */
+export async function quantizeStatic(
+  model: Uint8Array,
+  samples: Samples,
+  options: StaticOptions = {},
+): Promise<Quantized> {
+  return writeStatic(await calibrated(model, samples, options.external), options);
+}
+
+/** A model and how its values lie: what all settings of static quantization start from. */
+export interface Calibrated {
+  readonly original: Uint8Array;
+  readonly prepared: Uint8Array;
+  readonly external?: ExternalData;
+  readonly histograms: ReadonlyMap<string, Histogram>;
+  readonly sampleCount: number;
+}
+
+export async function calibrated(
+  model: Uint8Array,
+  samples: Samples,
+  external?: ExternalData,
+): Promise<Calibrated> {
+  const graph = await prepared(model, external);
+  const plan = planned(graph, layersOf(graph, []));
+  const values = new Set([
+    ...plan.roots.keys(),
+    ...plan.roots.values(),
+    ...plan.layers.map(({ output }) => output),
+  ]);
+  const calibration = await calibrate(graph, [...values], samples);
+  return {
+    original: model,
+    prepared: graph.write(),
+    ...(external === undefined ? {} : { external }),
+    ...calibration,
+  };
+}
+
+function layersOf(graph: Graph, float: readonly string[]): WeightLayer[] {
+  const kept = new Set(float);
+  const layers = weightLayers(graph).found.filter(({ weight }) => !kept.has(weight));
+  if (layers.length === 0)
+    throw refusal('No Conv, Gemm or MatMul with constant weights is left to quantize in this model.');
+  return layers;
+}
+
+/** For callers that calibrated once and try several settings. The same input gives the same bytes. */
+export function writeStatic(calibrated: Calibrated, options: StaticOptions = {}): Quantized {
+  const { histograms, sampleCount } = calibrated;
+  const graph = Graph.read(calibrated.prepared, calibrated.external);
+  const layers = layersOf(graph, options.float ?? []);
+  const elements = new Map([...histograms].map(([name, { count }]) => [name, count / sampleCount]));
+  const plan = options.everything === true ? planned(graph, layers) : worthwhile(graph, layers, elements);
+  const bits = options.weightBits ?? 8;
+  const levels = bits > 8 ? UINT16 : UINT8;
+  const affines = new Map<string, Affine>();
+  for (const [value, root] of plan.roots) {
+    const histogram = histograms.get(root);
+    if (histogram === undefined) continue;
+    const range = rangeOf(histogram, options.calibrator ?? 'minMax', 256, options.percentile);
+    affines.set(value, affineOf(clippedAtZero(graph, root, range), levels, options.scales));
+  }
+  const written = plan.layers.map((layer) => writeLayer(graph, layer, affines, options));
+  const made = new Set(plan.layers.filter((one) => one.integerOutput).map(({ end }) => end));
+  for (const node of plan.others) for (const name of node.output) made.add(name);
+  for (const [value, affine] of affines) {
+    const users = (node: NodeProto): boolean =>
+      plan.others.has(node) || plan.layers.some((layer) => layer.node === node);
+    writePair(graph, value, affine, levels, isMade(graph, value, made) ? undefined : users);
+  }
+  removeDeadNodes(graph);
+  if (options.exactRest !== true) storeAsIntegers(graph, new Set(options.float));
+  return finished(graph, 'static', calibrated.original, [...written, ...floatLayers(graph, plan, options)]);
+}
+
+function floatLayers(graph: Graph, plan: Plan, { float = [] }: StaticOptions): LayerReport[] {
+  const done = new Set(plan.layers.map(({ weight }) => weight));
+  const { found, refused } = weightLayers(graph);
+  const left = found.map(({ node, weight }) => {
+    const asked = float.includes(weight);
+    return {
+      node,
+      weight,
+      reason: asked ? 'it was to stay float' : 'conversions would cost more than it saves',
+    };
+  });
+  return [...left, ...refused]
+    .filter(({ weight }) => !done.has(weight))
+    .map(({ node, weight, reason }) => ({ weight, operator: operatorOf(node), form: 'float', reason }));
+}
+
+/** A value behind an absorbed activation belongs to the layer as well. */
+function isMade(graph: Graph, value: string, made: ReadonlySet<string>): boolean {
+  if (made.has(value)) return true;
+  const maker = graph.producer(value);
+  return (maker?.opType === 'Relu' || maker?.opType === 'Clip') && made.has(maker.input[0] ?? '');
+}
+
+/** Behind Relu nothing is below 0: then the lowest level is 0 and the Relu falls away. */
+function clippedAtZero(graph: Graph, value: string, range: Range): Range {
+  const maker = graph.producer(value);
+  return maker?.opType === 'Relu' ? { ...range, lowest: 0 } : range;
+}
+
+function writeLayer(
+  graph: Graph,
+  layer: PlannedLayer,
+  affines: ReadonlyMap<string, Affine>,
+  options: StaticOptions,
+): LayerReport {
+  const { node, weight, bias } = layer;
+  const bits = options.fourBits?.has(weight) === true ? 4 : (options.weightBits ?? 8);
+  const axis = options.perChannel === false ? undefined : layer.axis;
+  const { alpha, beta } = gemmFactors(node);
+  const before = scaled(graph.constant(weight), alpha);
+  const inputScale = affines.get(layer.input)?.scale ?? 1;
+  const biases = bias === undefined ? undefined : floatValues(scaled(graph.constant(bias), beta));
+  const given = options.weightScales?.get(weight);
+  const least = biases === undefined || bits > 8 ? undefined : leastScales(biases, inputScale);
+  const integers = integerWeights(before, {
+    bits,
+    ...(axis === undefined ? {} : { axis }),
+    ...(options.scales === undefined ? {} : { scales: options.scales }),
+    ...(least === undefined ? {} : { least: axis === undefined ? [Math.max(...least)] : least }),
+    ...(given === undefined ? {} : { given }),
+  });
+  const inputs = [layer.input, dequantized(graph, weight, integers.values, integers.scales, axis, bits)];
+  if (biases !== undefined && bias !== undefined) {
+    // Conv's float bias is made an integer by onnxruntime while loading; QGemm fuses only where it is one already. In 16 bits
+    // the products of scales are below what int32 sums can hold, and the layer runs in float anyway.
+    if (layer.kind === 'Conv' || bits > 8) inputs.push(biasOf(graph, bias, biases, beta));
+    else {
+      const data = integerBias(biases, inputScale, integers.scales);
+      const scales = integers.scales.map((scale) => inputScale * scale);
+      inputs.push(dequantized(graph, bias, { dataType: T.INT32, dims: [data.length], data }, scales, 0));
+    }
+  }
+  graph.edit(node, () => {
+    node.input = inputs;
+    setAttribute(node, 'alpha', undefined);
+    setAttribute(node, 'beta', undefined);
+  });
+  return {
+    weight,
+    operator: operatorOf(node),
+    form: bits > 8 ? 'int16' : bits === 4 ? 'int4' : 'int8',
+    error: relativeError(before, realWeights(integers, axis)),
+  };
+}
+
+function biasOf(graph: Graph, name: string, values: Float32Array, beta: number): string {
+  const dims = graph.initializer(name)?.dims ?? [];
+  if (beta === 1 && dims.length === 1) return name;
+  return graph.setConstant(graph.fresh(name), float32([values.length], values));
+}
+
+function scaled(tensor: Tensor | undefined, factor: number): Tensor {
+  if (tensor === undefined) throw refusal('A weight of a planned layer is no constant.');
+  if (factor === 1) return tensor;
+  return float32(
+    tensor.dims,
+    floatValues(tensor).map((value) => value * factor),
+  );
+}
+
+function dequantized(
+  graph: Graph,
+  name: string,
+  values: Tensor,
+  scales: Float32Array,
+  axis: number | undefined,
+  bits = 8,
+): string {
+  const one = scales.length === 1;
+  const integers =
+    bits === 4 ? unpacked(graph, name, values) : graph.setConstant(graph.fresh(`${name}/integers`), values);
+  const scale = graph.setConstant(graph.fresh(`${name}/scale`), float32(one ? [] : [scales.length], scales));
+  const inputs = [integers, scale];
+  if (values.dataType !== T.INT32) inputs.push(zeros(graph, values.dataType, one ? [] : [scales.length]));
+  const attributes = one || axis === undefined ? {} : { axis };
+  return graph.add('DequantizeLinear', inputs, attributes).output[0] ?? '';
+}
+
+/** Two to a byte; the Cast is computed while loading, so that the kernels are those of int8. */
+function unpacked(graph: Graph, name: string, values: Tensor): string {
+  const data = pack(values.data as Int8Array, INT4);
+  const stored = graph.setConstant(graph.fresh(`${name}/integers`), { ...values, dataType: T.INT4, data });
+  return graph.add('Cast', [stored], { to: T.INT8 }).output[0] ?? '';
+}
+
+/** One constant for all layers of a width. */
+function zeros(graph: Graph, dataType: T, dims: readonly number[]): string {
+  const name = `zeros/${dataType}/${dims.join()}`;
+  if (graph.initializer(name) !== undefined) return name;
+  const length = dims[0] ?? 1;
+  const data = dataType === T.INT16 ? new Int16Array(length) : new Int8Array(length);
+  return graph.setConstant(name, { dataType, dims, data });
+}
+
+/** With `users`, only they read the rounded value: what is made in float stays exact for everybody else. */
+function writePair(
+  graph: Graph,
+  value: string,
+  { scale, zero }: Affine,
+  levels: Levels,
+  users?: (node: NodeProto) => boolean,
+): void {
+  const scaleName = graph.setConstant(graph.fresh(`${value}/scale`), float32([], [scale]));
+  const data = levels.dataType === T.UINT8 ? Uint8Array.of(zero) : Uint16Array.of(zero);
+  const zeroName = graph.setConstant(graph.fresh(`${value}/zero`), {
+    dataType: levels.dataType,
+    dims: [],
+    data,
+  });
+  const pair = (from: string, to: string): void => {
+    const [integers = ''] = graph.add('QuantizeLinear', [from, scaleName, zeroName], {}, [
+      graph.fresh(`${value}/integers`),
+    ]).output;
+    // The node that made the value has its name; two nodes of one name are refused.
+    graph.add('DequantizeLinear', [integers, scaleName, zeroName], {}, [to], { name: `${integers}/back` });
+  };
+  if (users === undefined) {
+    const maker = graph.producer(value);
+    if (maker === undefined) throw refusal(`Nothing makes "${value}".`, { tensor: value });
+    const exact = graph.fresh(`${value}/exact`);
+    graph.edit(maker, (node) => (node.output = node.output.map((name) => (name === value ? exact : name))));
+    pair(exact, value);
+    return;
+  }
+  const readers = [...graph.consumers(value)].filter(users);
+  const rounded = graph.fresh(`${value}/rounded`);
+  pair(value, rounded);
+  for (const reader of readers)
+    graph.edit(reader, (node) => (node.input = node.input.map((name) => (name === value ? rounded : name))));
+}
