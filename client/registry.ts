@@ -6,8 +6,10 @@ import {
   type PipelineSpec,
   PipelinesReply,
 } from '../contracts/pipeline.js';
+import { LifeReply, type LifeRequest } from '../contracts/lifecycle.js';
 import {
   type AliasRequest,
+  type ArchiveRequest,
   DeployReply,
   type DeployRequest,
   EndpointsReply,
@@ -48,8 +50,14 @@ export class Registry {
     await this.ask('alias', z.unknown(), request);
   }
 
-  async archive(query: VersionQuery): Promise<void> {
-    await this.ask('archive', z.unknown(), query);
+  /** Who wants it, and why, stand in its history. */
+  async archive(request: z.input<typeof ArchiveRequest>): Promise<void> {
+    await this.ask('archive', z.unknown(), request);
+  }
+
+  /** The moves of each version from the push that brought it; newest version first. */
+  async history(request: LifeRequest): Promise<LifeReply['versions']> {
+    return (await this.ask('history', LifeReply, request)).versions;
   }
 
   /** With other versions than before the reply names the release that brings them. */

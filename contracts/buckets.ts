@@ -39,6 +39,8 @@ export const BODIES_BYTES_MAX = 2_147_483_648;
 export const keys = {
   version: (model: string, digest: Digest) => `version.${keyPart(model)}.${digest}`,
   versionsOf: (model: string) => `version.${keyPart(model)}.*`,
+  /** A push under way. */
+  submission: (model: string, digest: Digest) => `submission.${keyPart(model)}.${digest}`,
   alias: (model: string, alias: string) => `alias.${keyPart(model)}.${keyPart(alias)}`,
   endpoint: (endpoint: string) => `endpoint.${keyPart(endpoint)}`,
   pipeline: (pipeline: string) => `pipeline.${keyPart(pipeline)}`,

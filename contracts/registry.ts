@@ -1,6 +1,7 @@
 // The conversation with the registry, and the records it keeps in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
 import { CACHE_S_MAX } from './headers.js';
+import { MOVES_MAX, VersionMove, VersionState } from './lifecycle.js';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
 import { Bundle } from './manifest.js';
 import { StateTensor } from './sequence-state.js';
@@ -44,13 +45,15 @@ export const Card = z.object({
 });
 export type Card = z.infer<typeof Card>;
 
-export const VersionState = z.enum(['live', 'archived']);
-
 export const VersionRecord = z.object({
   digest: Digest,
   model: ModelName,
   label: Label,
   state: VersionState,
+  /** Oldest first; the last one is how it came into its state. */
+  moves: z.array(VersionMove).max(MOVES_MAX).default([]),
+  /** Its files need not be kept since then; a push of the same version brings them back. */
+  collectedAt: z.iso.datetime().optional(),
   createdAt: z.iso.datetime(),
   /** SHA-256 of the publisher's public key, and the person the policy names for it. */
   signer: z.object({ fingerprint: z.string(), person: z.string() }),
@@ -159,7 +162,7 @@ export type ModelsRequest = z.infer<typeof ModelsRequest>;
 export const ModelSummary = z.object({
   model: ModelName,
   aliases: z.record(z.string(), Digest),
-  versions: z.array(VersionRecord.omit({ bundle: true })),
+  versions: z.array(VersionRecord.omit({ bundle: true, moves: true })),
 });
 export const ModelsReply = z.object({ models: z.array(ModelSummary) });
 export type ModelsReply = z.infer<typeof ModelsReply>;
@@ -167,6 +170,14 @@ export type ModelsReply = z.infer<typeof ModelsReply>;
 /** A version by digest (or its first 12 digits), label or alias; without one: the alias `stable`, else the newest. */
 export const VersionQuery = z.object({ model: ModelName, version: z.string().max(64).optional() });
 export type VersionQuery = z.infer<typeof VersionQuery>;
+export const ArchiveRequest = z.object({
+  model: ModelName,
+  version: z.string().max(64).optional(),
+  by: z.string().min(1).max(200).default('unnamed'),
+  why: z.string().max(1_000).default(''),
+});
+export type ArchiveRequest = z.infer<typeof ArchiveRequest>;
+
 export const ShowReply = z.object({ version: VersionRecord });
 export type ShowReply = z.infer<typeof ShowReply>;
 

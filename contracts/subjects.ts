@@ -56,6 +56,7 @@ export type RegistryVerb =
   | 'undeploy'
   | 'endpoints'
   | 'archive'
+  | 'history'
   | 'lineage'
   | 'pipeline'
   | 'pipelines'

@@ -6,6 +6,7 @@ import { deploy } from '../commands/deploy.js';
 import { doctor } from '../commands/doctor.js';
 import { endpoints } from '../commands/endpoints.js';
 import { explain } from '../commands/explain.js';
+import { history } from '../commands/history.js';
 import { infer } from '../commands/infer.js';
 import { jobs } from '../commands/jobs.js';
 import { lineage } from '../commands/lineage.js';
@@ -41,5 +42,6 @@ export const COMMANDS: readonly Command[] = [
   datasets,
   alias,
   archive,
+  history,
   lineage,
 ];

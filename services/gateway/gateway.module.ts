@@ -41,6 +41,7 @@ import { TrainingController } from './training.controller.js';
 import { TrainingJobs } from './training-jobs.js';
 import { UnsupportedController } from './unsupported.controller.js';
 import { VersionRecords } from './version-records.js';
+import { VersionsController } from './versions.controller.js';
 
 @Module({
   imports: [RouteModule, EvidenceModule],
@@ -51,6 +52,7 @@ import { VersionRecords } from './version-records.js';
     InferController,
     RepositoryController,
     ReleasesController,
+    VersionsController,
     TrainingController,
     UnsupportedController,
     OperationsController,

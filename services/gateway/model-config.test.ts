@@ -29,6 +29,7 @@ const version = (
   model: 'mlp',
   label: '1.0',
   state: 'live',
+  moves: [],
   createdAt: '2026-01-01T00:00:00Z',
   signer: { fingerprint: 'f', person: 'ann' },
   resources: [{ name: labels ? 'labels.txt' : 'model.onnx', digest: 'b'.repeat(64), bytes: 1 }],

@@ -38,6 +38,7 @@ const version: VersionRecord = {
   model: 'echo',
   label: '1.0',
   state: 'live',
+  moves: [],
   createdAt: '2026-01-01T00:00:00Z',
   signer: { fingerprint: 'f', person: 'ann' },
   resources: [{ name: 'model.onnx', digest: 'b'.repeat(64), bytes: 1 }],

@@ -14,6 +14,7 @@ const PATHS: readonly (readonly [pattern: RegExp, verbs: readonly string[]])[] =
   [/^\/v2\/releases$/, ['GET', 'HEAD', 'POST']],
   [/^\/v2\/releases\/[^/]+(\/history)?$/, READ],
   [/^\/v2\/releases\/[^/]+\/(pause|resume|promote|abort)$/, SEND],
+  [/^\/v2\/versions\/[^/]+\/history$/, READ],
   [/^\/v2\/feedback$/, SEND],
   [/^\/v2\/train\/(jobs|datasets)$/, [...READ, ...SEND]],
   [/^\/v2\/train\/jobs\/[^/]+(\/report)?$/, READ],

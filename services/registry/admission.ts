@@ -3,10 +3,12 @@
 import { keys } from '../../contracts/buckets.js';
 import { failure } from '../../contracts/errors.js';
 import { type Digest, shortDigest } from '../../contracts/names.js';
+import type { SubmissionRecord } from '../../contracts/lifecycle.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
 import type { BucketLog, Decision } from './bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
+import { admitted } from './lifecycle/moves.js';
 import { byLabel, createdAfter } from './resolve.js';
 import { referencedBy, SWEEP_KEY, type SweepRecord, sweepSince } from './sweep.js';
 
@@ -20,7 +22,7 @@ export interface AdmissionParts {
 export type Admitted =
   { readonly kind: 'created' | 'known'; readonly version: VersionRecord } | { readonly kind: 'look again' };
 
-export type NewVersion = Omit<VersionRecord, 'createdAt'>;
+export type NewVersion = Omit<VersionRecord, 'createdAt' | 'state' | 'moves' | 'collectedAt'>;
 
 export class Admission {
   constructor(private readonly parts: AdmissionParts) {}
@@ -35,6 +37,25 @@ export class Admission {
     return { version, revision: this.parts.log.revision };
   }
 
+  /** A push that goes on after it was cut off is the same one. */
+  submit(push: Omit<SubmissionRecord, 'at'>): Promise<SubmissionRecord> {
+    const { log, state, clock } = this.parts;
+    return log.transact((): Decision<SubmissionRecord> => {
+      const known = state.submissionsOf(push.model).find(({ digest }) => digest === push.digest);
+      if (known && known.by === push.by && known.label === push.label) return { result: known };
+      const value = { ...push, at: new Date(clock.now()).toISOString() };
+      return { change: { key: keys.submission(push.model, push.digest), value }, result: value };
+    });
+  }
+
+  /** It is a version by now, or was refused. What this leaves behind the keeper of lives finds. */
+  async forget({ model, digest }: SubmissionRecord): Promise<void> {
+    const key = keys.submission(model, digest);
+    await this.parts.log
+      .transact(() => ({ change: { key, value: undefined }, result: undefined }))
+      .catch(() => undefined);
+  }
+
   /** Throws what `admit` would throw by now, so that a push which cannot succeed ends before it copies. */
   async check(record: NewVersion): Promise<void> {
     await this.parts.log.refresh();
@@ -42,12 +63,12 @@ export class Admission {
   }
 
   /** The step that makes a version exist; everything before it is nothing, everything after it is comfort. */
-  admit(record: NewVersion, sinceRevision: number): Promise<Admitted> {
+  admit(record: NewVersion, submission: SubmissionRecord, sinceRevision: number): Promise<Admitted> {
     const { log, state, clock } = this.parts;
     return log.transact((): Decision<Admitted> => {
       const entry = state.models.get(record.model);
       const known = entry?.versions.get(record.digest);
-      if (known) return { result: { kind: 'known', version: known } };
+      if (known && known.state !== 'archived') return { result: { kind: 'known', version: known } };
       this.refuse(record);
       const digests = record.resources.map((resource) => resource.digest);
       const sweep = sweepSince(state.sweep(), sinceRevision, digests);
@@ -57,7 +78,13 @@ export class Admission {
           'Left-over files of this version are being removed right now: push it again.',
         );
       if (sweep === 'look again') return { result: { kind: 'look again' } };
-      const version: VersionRecord = { ...record, createdAt: createdAfter(entry, clock.now()) };
+      const atMs = clock.now();
+      const cause = { by: 'registry', why: 'signature, model and files checked', atMs };
+      const version: VersionRecord = {
+        ...record,
+        ...admitted(submission, known, cause),
+        createdAt: known?.createdAt ?? createdAfter(entry, atMs),
+      };
       return {
         change: { key: keys.version(record.model, record.digest), value: version },
         result: { kind: 'created', version },
@@ -65,7 +92,7 @@ export class Admission {
     });
   }
 
-  /** Digests that some version refers to, archived ones included. */
+  /** Digests that some version refers to, archived ones included as long as they keep their files. */
   async referenced(): Promise<Set<Digest>> {
     await this.parts.log.refresh();
     return referencedBy(this.parts.state.versions());

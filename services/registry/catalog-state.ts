@@ -1,8 +1,9 @@
-// The catalog as one picture: models with their versions and aliases, endpoints, pipelines, and the last sweep. Filled by the
+// The catalog as one picture: models with their versions and aliases, pushes under way, endpoints, pipelines, and the last sweep. Filled by the
 // bucket's log, read by the decisions; it decides nothing itself.
 import type { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
+import { SubmissionRecord } from '../../contracts/lifecycle.js';
 import { PipelineRecord } from '../../contracts/pipeline.js';
 import { AliasRecord, EndpointRecord, VersionRecord } from '../../contracts/registry.js';
 import type { Log } from '../mesh/log.js';
@@ -20,6 +21,7 @@ type Taken =
   | { readonly kind: 'alias'; readonly record: AliasRecord }
   | { readonly kind: 'endpoint'; readonly record: EndpointRecord }
   | { readonly kind: 'pipeline'; readonly record: PipelineRecord }
+  | { readonly kind: 'submission'; readonly record: SubmissionRecord }
   | { readonly kind: 'sweep'; readonly record: SweepRecord };
 
 export class CatalogState implements BucketState {
@@ -53,6 +55,8 @@ export class CatalogState implements BucketState {
       case 'pipeline':
         this.pipelines.set(taken.record.name, taken.record);
         break;
+      case 'submission':
+        break;
       case 'sweep':
         this.swept = { record: taken.record, revision };
         break;
@@ -82,6 +86,14 @@ export class CatalogState implements BucketState {
 
   versions(): Iterable<VersionRecord> {
     return this.byDigest.values();
+  }
+
+  submissions(): SubmissionRecord[] {
+    return [...this.byKey.values()].flatMap((taken) => (taken.kind === 'submission' ? [taken.record] : []));
+  }
+
+  submissionsOf(model: string): SubmissionRecord[] {
+    return this.submissions().filter((one) => one.model === model);
   }
 
   sweep(): { readonly record: SweepRecord; readonly revision: number } | undefined {
@@ -114,6 +126,8 @@ export class CatalogState implements BucketState {
       case 'pipeline':
         this.pipelines.delete(taken.record.name);
         break;
+      case 'submission':
+        break;
       case 'sweep':
         this.swept = undefined;
         break;
@@ -128,6 +142,8 @@ function read(key: string, value: unknown): Taken | undefined {
   if (key.startsWith('alias.')) return parsed(AliasRecord, value, (record) => ({ kind: 'alias', record }));
   if (key.startsWith('endpoint.'))
     return parsed(EndpointRecord, value, (record) => ({ kind: 'endpoint', record }));
+  if (key.startsWith('submission.'))
+    return parsed(SubmissionRecord, value, (record) => ({ kind: 'submission', record }));
   if (key.startsWith('pipeline.'))
     return parsed(PipelineRecord, value, (record) => ({ kind: 'pipeline', record }));
   return undefined;

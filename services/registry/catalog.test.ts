@@ -14,7 +14,10 @@ import { Admission } from './admission.js';
 import { BucketLog } from './bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
-import { aVersion, digestOf } from './testing/records.js';
+import { LifeKeeper } from './lifecycle/life-keeper.js';
+import { Lifecycles } from './lifecycle/lifecycles.js';
+import { ReleaseStates } from './release/release-state.js';
+import { aSubmission, aVersion, digestOf } from './testing/records.js';
 
 let dir: string;
 let nats: NatsServer;
@@ -42,14 +45,22 @@ async function aCatalog() {
   const state = new CatalogState(silentLog);
   const log = await BucketLog.open(bus, buckets.catalog('east'), state);
   const catalog = new Catalog({ log, state, clock, random: seededRandom(7) });
-  return Object.assign(catalog, { admission: new Admission({ log, state, clock }) });
+  const states = new ReleaseStates(silentLog);
+  const releases = { refresh: () => Promise.resolve(false), states };
+  const collectAfterMs = 3_600_000;
+  return Object.assign(catalog, {
+    admission: new Admission({ log, state, clock }),
+    lifecycles: new Lifecycles({ log, state, releases, clock }),
+    keeper: new LifeKeeper({ catalogLog: log, state, releases, collectAfterMs, clock, log: silentLog }),
+  });
 }
 async function admit(label: string, more: Partial<VersionRecord> = {}, by = catalog): Promise<VersionRecord> {
   const record = aVersion({ label, ...more });
-  const admitted = await by.admission.admit(record, 0);
+  const admitted = await by.admission.admit(record, aSubmission(record), 0);
   if (admitted.kind === 'look again') throw new Error('a sweep in a test without one');
   return admitted.version;
 }
+const archiving = (version: string) => ({ model: 'ocr', version, by: 'ada', why: 'old' });
 const deploy = (variants: [string, number][] = [], more: object = {}) =>
   catalog.deploy(
     DeployRequest.parse({
@@ -103,7 +114,7 @@ test('an alias moves, and points to a live version that has another name', async
   expect((await catalog.show({ model: 'ocr', version: 'stable' })).version.label).toBe('v2');
   await expect(catalog.alias({ model: 'ocr', alias: 'v1', version: 'v2' })).rejects.toThrow('is a label');
   await expect(admit('stable')).rejects.toThrow('is an alias');
-  await catalog.archive({ model: 'ocr', version: 'v1' });
+  await catalog.lifecycles.archive(archiving('v1'));
   await expect(catalog.alias({ model: 'ocr', alias: 'old', version: 'v1' })).rejects.toThrow('archived');
 });
 
@@ -139,12 +150,48 @@ test('a version that an endpoint uses is not archived, even with weight 0', asyn
     ['v1', 0],
     ['v2', 10_000],
   ]);
-  await expect(catalog.archive({ model: 'ocr', version: 'v1' })).rejects.toThrow('uses the version "v1"');
+  await expect(catalog.lifecycles.archive(archiving('v1'))).rejects.toThrow('uses the version "v1"');
   await deploy([['v2', 10_000]]);
-  expect((await catalog.archive({ model: 'ocr', version: 'v1' })).version.state).toBe('archived');
+  expect((await catalog.lifecycles.archive(archiving('v1'))).version.state).toBe('archived');
   await expect(deploy([['v1', 10_000]])).rejects.toThrow('archived');
   expect((await catalog.models(ModelsRequest.parse({}))).models[0]?.versions).toHaveLength(1);
   expect((await catalog.models({ model: 'ocr', archived: true })).models[0]?.versions).toHaveLength(2);
+});
+
+test('states follow the endpoints, also for a registry that takes over in the middle', async () => {
+  for (const label of ['v1', 'v2', 'v3']) await admit(label);
+  await deploy([
+    ['v1', 10_000],
+    ['v2', 0],
+  ]);
+  const never = new AbortController().signal;
+  const cutOff = AbortSignal.abort(new Error('killed'));
+  await expect(catalog.keeper.look(cutOff)).rejects.toThrow('killed');
+  const other = await aCatalog();
+  const lives = async () => {
+    await other.keeper.look(never);
+    const { versions } = await other.lifecycles.history({ model: 'ocr' });
+    return versions.map(({ label, state }) => `${label} ${state}`).sort();
+  };
+  expect(await lives()).toEqual(['v1 live', 'v2 staged', 'v3 verified']);
+  await deploy([
+    ['v1', 0],
+    ['v2', 10_000],
+  ]);
+  expect(await lives()).toEqual(['v1 deprecated', 'v2 live', 'v3 verified']);
+  expect(await other.keeper.look(never)).toBe(0);
+  // Not settled yet when it is archived: what happened meanwhile stands before it in the history.
+  await catalog.undeploy({ endpoint: 'ocr' });
+  await other.lifecycles.archive(archiving('v2'));
+  const [v2] = (await other.lifecycles.history({ model: 'ocr', version: 'v2' })).versions;
+  expect(v2?.moves.map(({ to, by, why }) => [to, by, why])).toEqual([
+    ['submitted', 'ada', 'pushed'],
+    ['verified', 'registry', 'signature, model and files checked'],
+    ['staged', 'deploy', 'the endpoint "ocr" loads it'],
+    ['live', 'deploy', 'the endpoint "ocr" serves it'],
+    ['deprecated', 'registry', 'no endpoint serves it any more'],
+    ['archived', 'ada', 'old'],
+  ]);
 });
 
 test('deploying and archiving one version at the same moment never leaves an endpoint on an archived one', async () => {
@@ -152,12 +199,12 @@ test('deploying and archiving one version at the same moment never leaves an end
     await admit(`v${round}`);
     const other = await aCatalog();
     const version = `v${round}`;
-    await Promise.allSettled([deploy([[version, 10_000]]), other.archive({ model: 'ocr', version })]);
+    await Promise.allSettled([deploy([[version, 10_000]]), other.lifecycles.archive(archiving(version))]);
     const { version: record } = await catalog.show({ model: 'ocr', version });
     const used = (await catalog.endpoints()).endpoints.some(
       ({ variants }) => variants[0]?.version === record.digest,
     );
-    expect([record.state, used]).toEqual(used ? ['live', true] : ['archived', false]);
+    expect([record.state, used]).toEqual(used ? ['verified', true] : ['archived', false]);
   }
 });
 
@@ -179,7 +226,9 @@ test('unknown models and versions are refused by name', async () => {
   await expect(catalog.show({ model: 'ocr', version: 'v2' })).rejects.toMatchObject({
     code: 'VERSION_UNKNOWN',
   });
-  await expect(catalog.archive({ model: 'ocr' })).rejects.toThrow('Say which version');
+  await expect(catalog.lifecycles.archive({ ...archiving('v1'), version: undefined })).rejects.toThrow(
+    'Say which version',
+  );
 });
 
 test('a record that nobody can read hides itself and nothing else', async () => {

@@ -169,26 +169,6 @@ export class Catalog {
     });
   }
 
-  /** An archived version keeps its bytes, its label and its lineage; it is only never chosen and never deployed again. */
-  archive({ model, version }: VersionQuery): Promise<ShowReply> {
-    return this.parts.log.transact(() => {
-      if (version === undefined)
-        throw failure('BAD_REQUEST', 'Say which version is to be archived: the default one is in use.');
-      const record = resolveVersion(this.parts.state.model(model), version);
-      const user = usingEndpoint(this.parts.state.endpoints.values(), record.digest);
-      if (user)
-        throw failure(
-          'BAD_REQUEST',
-          `The endpoint "${user}" uses the version "${record.label}": deploy another one there first.`,
-          { endpoint: user },
-        );
-      const archived: VersionRecord = { ...record, state: 'archived' };
-      const result = { version: archived };
-      if (record.state === 'archived') return { result };
-      return { change: { key: keys.version(model, record.digest), value: archived }, result };
-    });
-  }
-
   /** What the placer places, and how large it is. */
   async wanting(): Promise<Wanting> {
     await this.parts.log.refresh();
@@ -203,18 +183,18 @@ const usableOf = (entry: ModelEntry): VersionRecord[] =>
 const newestOf = (entry: ModelEntry): VersionRecord | undefined => usableOf(entry)[0];
 
 function summaryOf(entry: ModelEntry, archived: boolean): ModelsReply['models'][number] {
-  const listed = newestFirst(entry.versions.values()).filter((one) => archived || one.state === 'live');
+  const listed = newestFirst(entry.versions.values()).filter((one) => archived || one.state !== 'archived');
   return {
     model: entry.model,
     aliases: Object.fromEntries(entry.aliases),
-    versions: listed.map(withoutBundle),
+    versions: listed.map(listedOf),
   };
 }
 
-/** Bundles are for machines that verify; in a list they would be most of the bytes. */
-function withoutBundle(version: VersionRecord): Omit<VersionRecord, 'bundle'> {
-  const { bundle, ...listed } = version;
-  void bundle;
+/** Bundles are for machines that verify, and moves have a verb of their own; in a list they would be most of the bytes. */
+function listedOf(version: VersionRecord): ModelsReply['models'][number]['versions'][number] {
+  const { bundle, moves, ...listed } = version;
+  void [bundle, moves];
   return listed;
 }
 
@@ -226,10 +206,4 @@ function checkAlias(entry: ModelEntry, alias: string, version: VersionRecord): v
     throw failure('BAD_REQUEST', `"${alias}" is a label of "${entry.model}": choose another alias.`, {
       alias,
     });
-}
-
-function usingEndpoint(endpoints: Iterable<EndpointRecord>, digest: Digest): string | undefined {
-  for (const { name, variants } of endpoints)
-    if (variants.some(({ version }) => version === digest)) return name;
-  return undefined;
 }

@@ -1,7 +1,8 @@
-// What the leading registry does beside answering: places, conducts releases, replicates, sweeps. Every duty ends with the signal.
+// What the leading registry does beside answering: places, conducts releases, keeps the lives of versions, replicates, sweeps. Every duty ends with the signal.
 import { UPLOAD_TTL_MS } from '../../contracts/buckets.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
+import type { LifeKeeper } from './lifecycle/life-keeper.js';
 import type { Placer } from './placer.js';
 import type { Conductor } from './release/conductor.js';
 import type { Replicator } from './replicator.js';
@@ -10,6 +11,7 @@ import type { Sweeper } from './sweeper.js';
 export interface DutiesParts {
   readonly placer: () => Placer;
   readonly conductor: () => Conductor;
+  readonly keeper: LifeKeeper;
   readonly replicator: Replicator;
   readonly sweeper: Sweeper;
   readonly clock: Clock;
@@ -26,6 +28,7 @@ export class Duties {
   nudge(): void {
     this.placer?.nudge();
     this.conductor?.nudge();
+    this.parts.keeper.nudge();
     this.parts.replicator.nudge();
   }
 
@@ -38,6 +41,7 @@ export class Duties {
     return [
       placer.run(epoch, signal),
       conductor.run(epoch, signal),
+      this.parts.keeper.run(signal),
       this.parts.replicator.run(signal),
       this.sweep(signal),
     ];

@@ -18,8 +18,12 @@ import { ArtifactStore } from './artifact-store.js';
 import { BucketLog } from './bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
+import { LifeKeeper } from './lifecycle/life-keeper.js';
+import { Lifecycles } from './lifecycle/lifecycles.js';
 import { ObjectBucket } from './object-bucket.js';
 import { Pusher } from './push.js';
+import { ReleaseStates } from './release/release-state.js';
+import { Replicator } from './replicator.js';
 import { Sweeper } from './sweeper.js';
 import { type Files, Publisher, type PushOptions, upload } from './testing/publisher.js';
 import { digestOf } from './testing/records.js';
@@ -60,12 +64,22 @@ async function aRegistry() {
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts('east') });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads('east') });
   const policy = { current: () => ada.policy() };
+  const releases = { refresh: () => Promise.resolve(false), states: new ReleaseStates(silentLog) };
   const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy, clock });
   return {
     catalog,
     admission,
     artifacts,
     pusher,
+    lifecycles: new Lifecycles({ log, state, releases, clock }),
+    keeper: new LifeKeeper({
+      catalogLog: log,
+      state,
+      releases,
+      collectAfterMs: 3_600_000,
+      clock,
+      log: silentLog,
+    }),
     sweeper: new Sweeper({ admission, artifacts, clock, log: silentLog }),
   };
 }
@@ -98,7 +112,11 @@ test('a pushed model is a version that says who signed it, what it takes and giv
   expect(version).toMatchObject({
     model: 'ocr',
     label: 'v1',
-    state: 'live',
+    state: 'verified',
+    moves: [
+      { to: 'submitted', by: 'ada', why: 'pushed' },
+      { to: 'verified', by: 'registry' },
+    ],
     signer: { person: 'ada', fingerprint: ada.key.fingerprint },
     inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 784], dims: ['batch', ''] }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 10], dims: ['batch', ''] }],
@@ -253,9 +271,81 @@ test('a sweep that died in the middle is finished by the next one, and until the
   expect(await registry.artifacts.bytesOf(digestOf(small))).toBe(small.length);
 });
 
+const archiving = (version: string) => ({ model: 'ocr', version, by: 'bob', why: 'too old' });
+
+test('an archived version gives up the files that no other has, in the other regions too, and a push brings them back', async () => {
+  const { version } = await push({ 'model.onnx': model, 'weights.bin': 'its own' });
+  await push({ 'model.onnx': model, 'card.json': card }, { label: 'v2' });
+  const [shared, own] = [digestOf(model), digestOf('its own')];
+  const { keeper, sweeper, artifacts, lifecycles, admission } = registry;
+  const away = await ArtifactStore.open(bus, { bucket: buckets.artifacts('west') });
+  for (const digest of [shared, own]) await away.write(digest, () => artifacts.read(digest));
+  await lifecycles.archive(archiving('v1'));
+  expect(await keeper.look(never)).toBe(0);
+  await clock.advance(3_600_000);
+  expect(await keeper.look(never)).toBe(1);
+  expect(await sweeper.sweep(never)).toBe(1);
+  expect(await artifacts.bytesOf(own)).toBeUndefined();
+  expect(await artifacts.bytesOf(shared)).toBe(model.length);
+
+  const ended = new AbortController();
+  const replicator = new Replicator({
+    home: artifacts,
+    regions: ['west'],
+    open: () => Promise.resolve(away),
+    wanted: () => admission.referenced(),
+    clock,
+    random: seededRandom(1),
+    log: silentLog,
+    missing: () => undefined,
+  });
+  const running = replicator.run(ended.signal);
+  await waitUntil('the west follows', async () => (await away.bytesOf(own)) === undefined);
+  expect(await away.bytesOf(shared)).toBe(model.length);
+  ended.abort();
+  await running;
+
+  const [life] = (await lifecycles.history({ model: 'ocr', version: 'v1' })).versions;
+  expect(life?.collectedAt).toBeDefined();
+  const again = await push({ 'model.onnx': model, 'weights.bin': 'its own' });
+  expect(again.version).toMatchObject({
+    digest: version.digest,
+    createdAt: version.createdAt,
+    state: 'verified',
+  });
+  expect(again.version.collectedAt).toBeUndefined();
+  expect(again.version.moves.map(({ to, by }) => `${to} ${by}`)).toEqual([
+    'submitted ada',
+    'verified registry',
+    'archived bob',
+    'submitted ada',
+    'verified registry',
+  ]);
+  await expectWhole(again.version.resources);
+});
+
+test('a push that was cut off is seen as submitted, goes on under its first date, and is forgotten with its upload', async () => {
+  const request = ada.sign(model);
+  const [digest] = [digestOf('a version that never came')];
+  const submission = await registry.admission.submit({ model: 'ocr', digest, label: 'v9', by: 'ada' });
+  await clock.advance(60_000);
+  const fresh = await aRegistry();
+  expect(await fresh.admission.submit({ model: 'ocr', digest, label: 'v9', by: 'ada' })).toEqual(submission);
+  await upload(bus, request, model);
+  await fresh.pusher.push(request, never);
+  const history = async () => (await fresh.lifecycles.history({ model: 'ocr' })).versions;
+  expect((await history()).map(({ label, state }) => `${label} ${state}`)).toEqual([
+    'v9 submitted',
+    'v1 verified',
+  ]);
+  await clock.advance(10 * 60_000);
+  await fresh.keeper.look(never);
+  expect((await history()).map(({ label }) => label)).toEqual(['v1']);
+});
+
 /** The same object, whose calls go through `before` first. */
 function interposed<T extends object>(target: T, before: () => Promise<void>): T {
-  const steps = new Set(['find', 'check', 'write', 'bytesOf', 'admit', 'alias']);
+  const steps = new Set(['find', 'submit', 'check', 'write', 'bytesOf', 'admit', 'alias']);
   return new Proxy(target, {
     get: (_, name) => {
       const value: unknown = Reflect.get(target, name, target);

@@ -4,6 +4,7 @@
 import { failure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { type Digest, shortDigest } from '../../contracts/names.js';
+import type { SubmissionRecord } from '../../contracts/lifecycle.js';
 import type { PushReply, PushRequest, Resource } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
 import { checkResources, type VerifiedManifest, verifyManifest } from '../mesh/manifest.js';
@@ -51,15 +52,33 @@ export class Pusher {
         version: known.digest,
         label: known.label,
       });
-    const admitted = known
-      ? ({ kind: 'known', version: known } as const)
-      : await this.admit(request, manifest, signal);
+    const admitted =
+      known && known.state !== 'archived'
+        ? ({ kind: 'known', version: known } as const)
+        : await this.submit(request, manifest, signal);
     for (const alias of request.aliases)
       await catalog.alias({ model: request.model, alias, version: admitted.version.digest });
     return { version: admitted.version, created: admitted.kind === 'created' };
   }
 
-  private async admit(request: PushRequest, manifest: VerifiedManifest, signal: AbortSignal) {
+  private async submit(request: PushRequest, manifest: VerifiedManifest, signal: AbortSignal) {
+    const { model, label } = request;
+    const { admission } = this.parts;
+    const by = manifest.publisher.person;
+    const submission = await admission.submit({ model, digest: manifest.root, label, by });
+    try {
+      return await this.admit(request, manifest, submission, signal);
+    } finally {
+      await admission.forget(submission);
+    }
+  }
+
+  private async admit(
+    request: PushRequest,
+    manifest: VerifiedManifest,
+    submission: SubmissionRecord,
+    signal: AbortSignal,
+  ) {
     const { admission } = this.parts;
     const record = await this.describe(request, manifest, signal);
     await admission.check(record);
@@ -67,7 +86,7 @@ export class Pusher {
       const { revision } = await admission.find(request.model, manifest.root);
       for (const resource of request.resources) await this.store(resource, signal);
       signal.throwIfAborted();
-      const admitted = await admission.admit(record, revision);
+      const admitted = await admission.admit(record, submission, revision);
       if (admitted.kind !== 'look again') return admitted;
     }
     throw failure('CONFLICT', 'Files were removed again and again while this was pushed.');
@@ -90,7 +109,6 @@ export class Pusher {
       digest: root,
       model,
       label,
-      state: 'live',
       signer: { fingerprint: publisher.fingerprint, person: publisher.person },
       resources,
       bytes: resources.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -1,8 +1,10 @@
 // The registry's subjects, one call each. Any registry answers; the queue group picks one.
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { type LifeReply, LifeRequest } from '../../contracts/lifecycle.js';
 import {
   AliasRequest,
+  ArchiveRequest,
   type DeployReply,
   DeployRequest,
   EndpointQuery,
@@ -20,6 +22,7 @@ import { BusContext } from '../mesh/bus-context.js';
 import type { BusExtras } from '../mesh/bus-transport.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
+import { Lifecycles } from './lifecycle/lifecycles.js';
 import { Pusher } from './push.js';
 import { Releases } from './release/releases.js';
 
@@ -33,6 +36,7 @@ export class RegistryController {
     private readonly catalog: Catalog,
     private readonly pusher: Pusher,
     private readonly releases: Releases,
+    private readonly lifecycles: Lifecycles,
     private readonly answered: Answered,
   ) {}
 
@@ -97,10 +101,18 @@ export class RegistryController {
 
   @MessagePattern(subjects.registry('archive'), shared)
   archive(
-    @Payload({ schema: VersionQuery }) query: VersionQuery,
+    @Payload({ schema: ArchiveRequest }) request: ArchiveRequest,
     @Ctx() context: BusContext,
   ): Promise<ShowReply> {
-    return this.answered.run('archive', context, query, () => this.catalog.archive(query));
+    return this.answered.run('archive', context, request, () => this.lifecycles.archive(request));
+  }
+
+  @MessagePattern(subjects.registry('history'), shared)
+  history(
+    @Payload({ schema: LifeRequest }) request: LifeRequest,
+    @Ctx() context: BusContext,
+  ): Promise<LifeReply> {
+    return this.answered.run('history', context, request, () => this.lifecycles.history(request));
   }
 
   @MessagePattern(subjects.registry('lineage'), shared)

@@ -1,10 +1,11 @@
 // The registry's wiring. The catalog's bucket is the truth: Catalog decides on it, Pusher adds versions to it, and the one registry
-// that leads carries it out (duties.ts): placements, releases, copies in the other regions, removal of left-overs.
+// that leads carries it out (duties.ts): placements, releases, lives of versions, copies in the other regions, removal of left-overs.
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { ServiceDefinition } from '../mesh/start.js';
 import { BUS, CLOCK, CONSUL, DISCOVERY, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
+import { Lifecycles } from './lifecycle/lifecycles.js';
 import { PipelinesController } from './pipelines.controller.js';
 import { Pipelines } from './pipelines.js';
 import { Pusher } from './push.js';
@@ -35,6 +36,7 @@ type Mesh = RegistryMesh;
     },
     { provide: Catalog, inject: [PARTS], useFactory: ({ catalog }: RegistryParts) => catalog },
     { provide: Pipelines, inject: [PARTS], useFactory: ({ pipelines }: RegistryParts) => pipelines },
+    { provide: Lifecycles, inject: [PARTS], useFactory: ({ lifecycles }: RegistryParts) => lifecycles },
     { provide: Releases, inject: [PARTS], useFactory: ({ releases }: RegistryParts) => releases },
     { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
     {

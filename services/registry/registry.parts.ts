@@ -13,11 +13,14 @@ import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { Duties } from './duties.js';
 import { Leadership } from './leadership.js';
+import { LifeKeeper } from './lifecycle/life-keeper.js';
+import { Lifecycles } from './lifecycle/lifecycles.js';
 import { ObjectBucket } from './object-bucket.js';
 import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
 import { Placer } from './placer.js';
 import { Pusher } from './push.js';
+import { readRegistryConfig } from './registry.config.js';
 import { openReleases } from './release/release.parts.js';
 import type { Releases } from './release/releases.js';
 import { Replicator } from './replicator.js';
@@ -29,6 +32,7 @@ export interface RegistryParts {
   readonly catalog: Catalog;
   readonly pipelines: Pipelines;
   readonly releases: Releases;
+  readonly lifecycles: Lifecycles;
   readonly pusher: Pusher;
   readonly trust: TrustFiles;
   readonly leadership: Leadership;
@@ -42,6 +46,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     throw new ConfigError(
       `MASSIF_REGION must be the home region "${config.homeRegion}" for a registry, got "${config.region}".`,
     );
+  const { collectAfterMs } = readRegistryConfig();
   await openHomeBuckets(bus, config.homeRegion, clock);
 
   const state = new CatalogState(log);
@@ -63,9 +68,11 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     placement,
     placementState,
   });
+  const { store } = opened;
   const duties = new Duties({
     placer: openPlacers(mesh, catalog, placement, placementState),
     conductor: opened.conductor,
+    keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log }),
     replicator: openReplicator(mesh, admission, artifacts),
     sweeper: new Sweeper({ admission, artifacts, clock, log }),
     clock,
@@ -84,7 +91,8 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     clock,
     log,
   });
-  return { catalog, pipelines, releases: opened.releases, pusher, trust, leadership, duties };
+  const lifecycles = new Lifecycles({ log: catalogLog, state, releases: store, clock });
+  return { catalog, pipelines, releases: opened.releases, lifecycles, pusher, trust, leadership, duties };
 }
 
 function openPlacers(

@@ -1,5 +1,5 @@
 // Copies the artifacts of all versions into the stores of the other regions, so that a region cut off can load, restart and serve
-// with what lies in it. Runs in the leading registry, one loop a region, until everything is there; a copy that is cut off
+// with what lies in it, and removes there what the home region does not keep any more. Runs in the leading registry, one loop a region, until everything is there; a copy that is cut off
 // goes on where it ended (artifact-store.ts).
 import type { Digest } from '../../contracts/names.js';
 import { type Backoff, backoffMs } from '../mesh/backoff.js';
@@ -66,7 +66,8 @@ export class Replicator {
     const { home, open, wanted, log, missing } = this.parts;
     const store = await open(region);
     const there = await store.list();
-    const lacking = [...(await wanted())].filter((digest) => there.get(digest) !== true);
+    const needed = await wanted();
+    const lacking = [...needed].filter((digest) => there.get(digest) !== true);
     missing(region, lacking.length);
     for (const [index, digest] of lacking.entries()) {
       signal.throwIfAborted();
@@ -74,5 +75,23 @@ export class Replicator {
       missing(region, lacking.length - index - 1);
     }
     if (lacking.length > 0) log.info('replication.done', { region, artifacts: lacking.length });
+    const left = [...there.keys()].filter((digest) => !needed.has(digest));
+    const removed = await this.prune(store, left, signal);
+    if (removed > 0) log.info('replication.pruned', { region, artifacts: removed });
+  }
+
+  /** What was swept at home goes here too; how many. */
+  private async prune(store: ArtifactStore, left: readonly Digest[], signal: AbortSignal): Promise<number> {
+    const { home, wanted } = this.parts;
+    let removed = 0;
+    for (const digest of left) {
+      signal.throwIfAborted();
+      // Up to what was seen before it was asked who wants it: a copy that somebody makes meanwhile stays.
+      const touched = await store.touched(digest);
+      if (!touched || (await home.bytesOf(digest)) !== undefined || (await wanted()).has(digest)) continue;
+      await store.remove(digest, touched.seq);
+      removed++;
+    }
+    return removed;
   }
 }

@@ -45,8 +45,10 @@ export function createdAfter(entry: ModelEntry | undefined, nowMs: number): stri
 
 function defaultVersion(entry: ModelEntry): VersionRecord {
   const stable = byAlias(entry, DEFAULT_ALIAS);
-  if (stable?.state === 'live') return stable;
-  const newest = newestFirst(entry.versions.values()).find((record) => record.state === 'live');
+  if (stable && stable.state !== 'archived') return stable;
+  const usable = newestFirst(entry.versions.values()).filter(({ state }) => state !== 'archived');
+  // What was taken back after it had served is nobody's first choice.
+  const newest = usable.find(({ state }) => state !== 'deprecated') ?? usable[0];
   if (newest) return newest;
   throw failure('VERSION_UNKNOWN', `All versions of the model "${entry.model}" are archived.`, {
     model: entry.model,

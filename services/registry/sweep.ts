@@ -1,4 +1,4 @@
-// Which artifacts may go: those that no version refers to and that nobody touched for as long as an upload lives. The record says
+// Which artifacts may go: those that no version refers to (one whose files were given up does not) and that nobody touched for as long as an upload lives. The record says
 // which ones are going right now, so that a push which counted on one of them notices (push.ts) instead of losing it.
 import { z } from 'zod';
 import { Digest } from '../../contracts/names.js';
@@ -19,7 +19,8 @@ export interface StoredArtifact {
 
 export function referencedBy(versions: Iterable<VersionRecord>): Set<Digest> {
   const digests = new Set<Digest>();
-  for (const { resources } of versions) for (const { digest } of resources) digests.add(digest);
+  for (const { resources, collectedAt } of versions)
+    if (collectedAt === undefined) for (const { digest } of resources) digests.add(digest);
   return digests;
 }
 

@@ -23,6 +23,7 @@ interface Registry {
 }
 
 export interface OpenedReleases {
+  readonly store: ReleaseStore;
   readonly releases: Releases;
   readonly conductor: () => Conductor;
 }
@@ -44,6 +45,7 @@ export async function openReleases(
   });
   const carryOut = new CarryOut({ log: catalogLog, state: catalogState, clock });
   return {
+    store,
     releases: new Releases({ store, catalog, carryOut, regions: config.regions, clock }),
     conductor: () =>
       new Conductor({

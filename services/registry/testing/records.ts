@@ -1,5 +1,6 @@
 // Plain records for the tests of the pure parts: everything has a value, and a test names only what matters to it.
 import { createHash } from 'node:crypto';
+import type { SubmissionRecord } from '../../../contracts/lifecycle.js';
 import { BUNDLE_MEDIA_TYPE } from '../../../contracts/manifest.js';
 import type { Digest } from '../../../contracts/names.js';
 import { Card, type EndpointRecord, type VersionRecord } from '../../../contracts/registry.js';
@@ -7,6 +8,14 @@ import type { Heartbeat } from '../../../contracts/heartbeat.js';
 
 export const digestOf = (bytes: string | Uint8Array): Digest =>
   createHash('sha256').update(bytes).digest('hex');
+
+export const aSubmission = ({ model, digest, label }: VersionRecord): SubmissionRecord => ({
+  model,
+  digest,
+  label,
+  by: 'ada',
+  at: '2025-01-01T00:00:00.000Z',
+});
 
 export function aVersion(
   given: Partial<Omit<VersionRecord, 'card'>> & { label: string; card?: Partial<Card> },
@@ -16,6 +25,7 @@ export function aVersion(
     digest: digestOf(`${model} ${given.label}`),
     model,
     state: 'live',
+    moves: [],
     createdAt: '2025-01-01T00:00:00.000Z',
     signer: { fingerprint: digestOf('a key'), person: 'ada' },
     resources: [{ name: 'model.onnx', digest: digestOf(given.label), bytes: 1_000 }],

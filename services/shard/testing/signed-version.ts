@@ -72,6 +72,7 @@ export function signedVersion(onnx: Uint8Array, parts: VersionParts = {}): Signe
     model,
     label,
     state: 'live',
+    moves: [],
     createdAt: '2026-01-01T00:00:00Z',
     signer: { fingerprint: publisher.fingerprint, person: 'a tester' },
     resources,
