@@ -51,7 +51,8 @@ class Queue {
     while (this.held.length > 0 && Math.max(this.freeAtMs, this.held[0] as number) <= untilMs) {
       const cameMs = this.held.shift() as number;
       const beginMs = Math.max(this.freeAtMs, cameMs);
-      if (this.limit.begun(beginMs - cameMs, 1, RUN, beginMs)) this.handBack();
+      const run = { requests: 1, waitedMs: beginMs - cameMs, waiting: this.held.length };
+      if (this.limit.begun(run, RUN, beginMs)) this.handBack();
       this.waits.push(beginMs - cameMs);
       this.freeAtMs = beginMs + RUN.ms;
       this.served++;
@@ -63,7 +64,7 @@ test('a burst is taken up to the capacity', () => {
   const limit = new ConcurrencyLimit(CAPACITY);
   for (let i = 0; i < 8; i++) {
     limit.arrived(0);
-    limit.begun(i * 12, 1, RUN, i * 12);
+    limit.begun({ requests: 1, waitedMs: i * 12, waiting: 8 - i }, RUN, i * 12);
   }
   expect(limit.requests).toBe(CAPACITY);
 });
@@ -74,6 +75,16 @@ test('three times the capacity for a minute: nine tenths of the peak are served,
   expect(queue.served).toBeGreaterThan((60_000 / RUN.ms) * 0.9);
   const sorted = queue.waits.toSorted((a, b) => a - b);
   expect(sorted[Math.floor(sorted.length * 0.99)]).toBeLessThanOrEqual(2 * RUN.ms);
+});
+
+test('a queue that was there before it was seen to grow, and goes on, closes the limit within a few runs', () => {
+  const limit = new ConcurrencyLimit(CAPACITY);
+  let runs = 0;
+  for (; limit.requests === CAPACITY && runs < 20; runs++) {
+    limit.arrived(runs * RUN.ms);
+    limit.begun({ requests: 1, waitedMs: 400, waiting: 33 }, RUN, runs * RUN.ms);
+  }
+  expect(runs).toBeLessThanOrEqual(6);
 });
 
 test('a little too much, or nearly, costs a sixth of the capacity at most', () => {

@@ -3,6 +3,14 @@
 // engine busy: one run under way and one that gathers. From there the engine's idle time moves it, once a second: more of it than a
 // tenth opens the limit, hardly any closes it again. Time comes in as an argument.
 
+export interface Begun {
+  readonly requests: number;
+  /** The one of them that waited least did so for that long. */
+  readonly waitedMs: number;
+  /** Requests that go on waiting. */
+  readonly waiting: number;
+}
+
 /** The run that serves most. */
 export interface RunFacts {
   readonly requests: number;
@@ -14,8 +22,9 @@ const STANDS_MS = 50;
 const STANDS_RUNS = 3;
 /** And so many times what is served comes meanwhile: a burst that is over, or chance at half of the capacity, brings less. */
 const GROWS = 1.75;
-/** Or it stands for so long, and does not shrink much. */
+/** Or it is that many runs long or stands for that long, and does not shrink much. */
 const GOES_ON = 0.8;
+const LONG_QUEUE_RUNS = 8;
 const LONG_MS = 1_000;
 const LONG_RUNS = 20;
 /** Waits below this are no queue worth refusing anybody for. */
@@ -47,12 +56,12 @@ export class ConcurrencyLimit {
     return this.value;
   }
 
-  /** A run of so many requests begins, the last of which to come has waited so long. True when the limit went down: what waits beyond it is too much. */
-  begun(waitedMs: number, requests: number, facts: RunFacts, nowMs: number): boolean {
+  /** A run begins. True when the limit went down: what waits beyond it is too much. */
+  begun(run: Begun, facts: RunFacts, nowMs: number): boolean {
     const before = this.value;
     const least = Math.min(this.capacity, busyLimit(facts));
-    if (waitedMs <= Math.max(facts.ms, WAIT_MS_MIN)) this.standsSinceMs = undefined;
-    else if (this.value > least && this.stands(requests, facts.ms, nowMs)) this.turn(least, nowMs);
+    if (run.waitedMs <= Math.max(facts.ms, WAIT_MS_MIN)) this.standsSinceMs = undefined;
+    else if (this.value > least && this.stands(run, facts, nowMs)) this.turn(least, nowMs);
     if (this.value < this.capacity) this.move(facts, nowMs);
     return this.value < before;
   }
@@ -72,7 +81,7 @@ export class ConcurrencyLimit {
     if (idleMs >= MOVE_EVERY_MS) this.turn(this.capacity, nowMs);
   }
 
-  private stands(requests: number, runMs: number, nowMs: number): boolean {
+  private stands({ requests, waiting }: Begun, facts: RunFacts, nowMs: number): boolean {
     if (this.standsSinceMs === undefined) {
       this.standsSinceMs = nowMs;
       this.came = 0;
@@ -80,11 +89,12 @@ export class ConcurrencyLimit {
     }
     this.begins += requests;
     const forMs = nowMs - this.standsSinceMs;
+    if (forMs < Math.max(STANDS_MS, STANDS_RUNS * facts.ms)) return false;
     const coming = this.came / this.begins;
-    if (forMs >= Math.max(STANDS_MS, STANDS_RUNS * runMs) && coming >= GROWS) return true;
+    if (coming >= GROWS) return true;
     // Below the capacity it is the limit that lets in no more than is served: its idle time says whether it is right.
-    if (this.value < this.capacity) return false;
-    return forMs >= Math.max(LONG_MS, LONG_RUNS * runMs) && coming >= GOES_ON;
+    if (coming < GOES_ON || this.value < this.capacity) return false;
+    return waiting >= LONG_QUEUE_RUNS * facts.requests || forMs >= Math.max(LONG_MS, LONG_RUNS * facts.ms);
   }
 
   private move(facts: RunFacts, nowMs: number): void {

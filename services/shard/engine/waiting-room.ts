@@ -65,9 +65,10 @@ export class WaitingRoom {
   /** These run now. When that shows that a queue stands, what waits beyond the limit is handed back: others may have the time. */
   begun(batch: readonly Ready[], nowMs: number): void {
     const { scheduler } = this.parts;
-    let leastMs = Number.POSITIVE_INFINITY;
-    for (const { readAtMs } of batch) leastMs = Math.min(leastMs, nowMs - readAtMs);
-    if (this.limit.begun(leastMs, batch.length, scheduler.bestRun, nowMs)) this.handBack();
+    let waitedMs = Number.POSITIVE_INFINITY;
+    for (const { readAtMs } of batch) waitedMs = Math.min(waitedMs, nowMs - readAtMs);
+    const run = { requests: batch.length, waitedMs, waiting: scheduler.queue.length };
+    if (this.limit.begun(run, scheduler.bestRun, nowMs)) this.handBack();
   }
 
   emptied(nowMs: number): void {
