@@ -11,6 +11,8 @@ export const subjects = {
   run: (replica: string) => `massif.run.${replica}` as const,
   /** Router or client -> engine: forget the request whose answers go to this message's reply subject. No body, no answer. */
   cancel: (replica: string) => `massif.cancel.${replica}` as const,
+  /** Caller -> every router: I do not want the answer that was to come to this message's reply subject. No body, no answer. */
+  callOff: () => 'massif.call-off' as const,
   /** Engine -> engines of the same stateful model: a sequence began, or who takes mine over? */
   sequences: (model: string) => `massif.sequences.${subjectToken(model)}` as const,
   /** Engine -> engine: the state of a sequence, or a step of one that was given away. `holder` is a replica in one process. */

@@ -312,6 +312,25 @@ test('leaving sees requests under way through, and tells the rest', async () => 
   );
 });
 
+test('a plain caller calls its request off: the engine forgets it, the router holds nothing, and nobody is answered', async () => {
+  const [a] = await opened(['a']);
+  a?.muteAnswers();
+  const [mine, others] = [createInbox(), createInbox()];
+  let answers = 0;
+  caller.subscribe(mine, { callback: () => void answers++ });
+  for (const reply of [mine, others]) caller.publish(subjects.infer('echo'), '{}', { reply });
+  await waitUntil('both are under way', () => a?.received.length === 2);
+  caller.publish(subjects.callOff(), undefined, { reply: createInbox() });
+  caller.publish(subjects.callOff());
+  caller.publish(subjects.callOff(), undefined, { reply: mine });
+  await waitUntil('one is called off', () => a?.cancelled === 1);
+  expect(door.held.calls).toBe(1);
+  caller.publish(subjects.callOff(), undefined, { reply: others });
+  await waitUntil('nothing is held', () => door.held.calls === 0 && a?.cancelled === 2);
+  expect(answers).toBe(0);
+  expect(await metrics.text()).toContain('door="nats",code="499"} 2');
+});
+
 test('the histogram counts a request under its endpoint, version and status', async () => {
   await opened(['a']);
   await ask(subjects.infer('echo'));

@@ -119,6 +119,10 @@ export class RouterDoor implements Wire {
     this.subscriptions = [wildcards.infer(), wildcards.inferVersion()].map((subject) =>
       this.parts.bus.nc.subscribe(subject, { queue: queues.router, callback }),
     );
+    const calledOff = (error: Error | null, { reply }: Msg) => {
+      if (!error && reply) this.forwarder.calledOff(reply);
+    };
+    this.subscriptions.push(this.parts.bus.nc.subscribe(subjects.callOff(), { callback: calledOff }));
     await this.parts.bus.nc.flush();
   }
 

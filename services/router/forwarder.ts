@@ -57,6 +57,9 @@ const WAITS_MAX = 8;
 // answer is worth more than a bare time-out.
 const UNSENT_WAIT_MS_MAX = 800;
 
+/** Of no answer: the caller closed the request (nginx's status for it). */
+const CALLER_GONE = 499;
+
 export class Forwarder {
   private readonly attempts = new Map<string, Attempt>();
   private readonly waiting = new Set<Call>();
@@ -210,6 +213,14 @@ export class Forwarder {
     for (const attempt of this.attempts.values()) attempt.lateAtMs += ms;
   }
 
+  /** The caller with this inbox does not want its answer any more; nobody is told, and what is queued for it is called off. */
+  calledOff(replyTo: string): void {
+    const call = this.callOf(replyTo);
+    if (!call) return;
+    call.evidence?.over('UNAVAILABLE', 0);
+    this.finish(call, CALLER_GONE);
+  }
+
   /** A replica can be reached that could not before. */
   wakeAll(): void {
     if (this.waiting.size === 0) return;
@@ -242,6 +253,13 @@ export class Forwarder {
       this.giveUp(call, leaving);
     }
     for (const call of this.waiting) this.giveUp(call, leaving);
+  }
+
+  private callOf(replyTo: string): Call | undefined {
+    for (const call of this.waiting) if (call.asked.replyTo === replyTo) return call;
+    for (const { call } of this.attempts.values())
+      if (call.asked.replyTo === replyTo && call.state !== 'over') return call;
+    return undefined;
   }
 
   /** The next attempt, or what stands in its way. */
