@@ -11,6 +11,8 @@ export const ExplainRequest = z.object({
 export type ExplainRequest = z.infer<typeof ExplainRequest>;
 
 export const CandidateReport = z.object({
+  /** Of a pipeline: the step it could take. */
+  step: z.string().optional(),
   replica: z.string(),
   shard: z.string(),
   region: z.string(),
@@ -34,6 +36,10 @@ export const Explanation = z.object({
   /** The arm that would get a copy, and of how many in 10,000. */
   shadow: z.object({ arm: z.string(), share: z.int() }).optional(),
   replica: z.string().optional(),
+  /** Of a pipeline, whose label is its revision: who takes each step; no replica where none can be chosen. */
+  steps: z
+    .array(z.object({ step: z.string(), endpoint: z.string(), replica: z.string().optional() }))
+    .optional(),
   /** The code a caller would get, when nothing can be chosen. */
   refusal: z.string().optional(),
   reasons: z.array(z.string()),

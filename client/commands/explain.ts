@@ -38,20 +38,38 @@ function readHeader(given: string): [string, string] {
 }
 
 function describe(explained: Explanation): string {
-  const { endpoint, region, label = '', arm, epoch, replica, refusal, reasons, candidates } = explained;
+  const {
+    endpoint,
+    region,
+    label = '',
+    arm,
+    epoch,
+    replica,
+    steps,
+    refusal,
+    reasons,
+    candidates,
+  } = explained;
   const version = arm === undefined || arm === label ? label : `${arm} (${label})`;
   const decision =
     replica === undefined
       ? `refused with ${refusal ?? 'no reason'}`
-      : `${version} on ${replica}${epoch === undefined ? '' : `, epoch ${epoch}`}`;
+      : steps
+        ? `revision ${label}: ${steps.map((one) => `${one.step} on ${one.replica ?? 'nobody'}`).join(', ')}`
+        : `${version} on ${replica}${epoch === undefined ? '' : `, epoch ${epoch}`}`;
   const lines = [`${endpoint}, asked in ${region}: ${decision}`, ...reasons.map((reason) => `  ${reason}`)];
   if (candidates.length === 0) return lines.join('\n');
   const rows = candidates.map((c) => [
+    ...(steps ? [c.step ?? ''] : []),
     c.replica,
     c.region,
     c.inFlight,
     `${c.latencyMs.toFixed(1)} ms`,
     c.verdict,
   ]);
-  return [...lines, '', table(['replica', 'region', 'in flight', 'latency', 'verdict'], rows)].join('\n');
+  return [
+    ...lines,
+    '',
+    table([...(steps ? ['step'] : []), 'replica', 'region', 'in flight', 'latency', 'verdict'], rows),
+  ].join('\n');
 }

@@ -9,6 +9,7 @@ import {
   endpointReady,
   type IndexEntry,
   modelMetadata,
+  pipelineEntry,
   pipelineMetadata,
   type Replicas,
   repositoryIndex,
@@ -66,7 +67,12 @@ export class Directory {
   }
 
   index(readyOnly: boolean): IndexEntry[] {
-    return repositoryIndex(this.endpoints(), this.replicas, readyOnly);
+    const pipelines = this.view
+      .allPipelines()
+      .map((pipeline) => pipelineEntry(pipeline, this.ready(pipeline.name, undefined)))
+      .filter(({ state }) => !readyOnly || state === 'READY');
+    const entries = [...repositoryIndex(this.endpoints(), this.replicas, readyOnly), ...pipelines];
+    return entries.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 
   private endpoints(): EndpointRecord[] {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EndpointRecord, VersionRecord } from '../../contracts/registry.js';
-import { endpointReady, modelMetadata, repositoryIndex, variantNamed } from './metadata.js';
+import { endpointReady, modelMetadata, pipelineEntry, repositoryIndex, variantNamed } from './metadata.js';
 
 const digest = (digit: string) => digit.repeat(64);
 const endpoint: EndpointRecord = {
@@ -53,6 +53,12 @@ test('the index names the state of every variant, and only ready ones when asked
     );
   expect(states(false)).toEqual(['1.0 LOADING', '1.1 READY', '0.9 UNAVAILABLE']);
   expect(states(true)).toEqual(['1.1 READY']);
+});
+
+test('the index has pipelines at their revision, ready or with the reason', () => {
+  const entry = (ready: boolean) => pipelineEntry({ name: 'page', revision: 2 }, ready);
+  expect(entry(true)).toEqual({ name: 'page', version: '2', state: 'READY', reason: '' });
+  expect(entry(false)).toMatchObject({ state: 'UNAVAILABLE', reason: expect.stringContaining('step') });
 });
 
 test('metadata has the tensors of the version and the labels of all variants', () => {

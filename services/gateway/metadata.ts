@@ -115,6 +115,16 @@ export function repositoryIndex(
     .filter(({ state }) => !readyOnly || state === 'READY');
 }
 
+/** A pipeline is ready when the endpoints of all its steps are. */
+export function pipelineEntry(
+  { name, revision }: Pick<PipelineRecord, 'name' | 'revision'>,
+  ready: boolean,
+): IndexEntry {
+  const entry = { name, version: String(revision) };
+  if (ready) return { ...entry, state: 'READY', reason: '' };
+  return { ...entry, state: 'UNAVAILABLE', reason: 'the endpoint of a step is not ready' };
+}
+
 function indexEntry(endpoint: EndpointRecord, variant: Variant, replicas: ReturnType<Replicas>): IndexEntry {
   const entry = { name: endpoint.name, version: variant.label };
   if (replicas.ready > 0) return { ...entry, state: 'READY', reason: '' };
