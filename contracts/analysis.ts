@@ -53,6 +53,8 @@ const FeedbackMetric = z.strictObject({
   better: z.enum(['higher', 'lower']),
   /** How much worse a promotion still accepts, in the metric's own unit. */
   margin: z.number().positive(),
+  /** Nobody reports it yet: callers begin when the new version serves. Without it such a metric is refused when the spec is applied. */
+  newMetric: z.boolean().optional(),
   alphaWeight: alphaWeight(1),
 });
 

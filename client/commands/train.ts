@@ -14,6 +14,9 @@ import {
   type Values,
   wholeNumber,
 } from '../cli/command.js';
+import type { ReleaseRecord } from '../../contracts/release.js';
+import { stateText } from '../release-text.js';
+import { followRelease, succeeded } from './follow-release.js';
 import { TrainerClient } from '../trainer.js';
 import { progressLine, resultText } from '../training-text.js';
 
@@ -77,22 +80,28 @@ export const train: Command = {
       return 1;
     }
     const version = record.result?.version;
+    let released: ReleaseRecord | undefined;
     if (values['deploy'] === true && version !== undefined) {
-      const { registry } = await invocation.client('routed');
+      const { registry, releases } = await invocation.client('routed');
       const variants = [{ version: version.digest, weight: 10_000 }];
-      await registry.deploy({ endpoint: version.model, model: version.model, variants });
+      const { release } = await registry.deploy({ endpoint: version.model, model: version.model, variants });
+      if (release !== undefined) released = await followRelease(invocation, releases, release);
     }
     const report = await trainer.report(record.id);
-    out.show({ record, report }, () =>
+    const serves = released === undefined || succeeded(released);
+    out.show({ record, report, ...(released && { release: released.id }) }, () =>
       [
         resultText(record, report),
         ...(version === undefined
           ? []
           : [`published as ${version.model} ${version.label}, ${shortDigest(version.digest)}`]),
-        ...(values['deploy'] === true && version !== undefined ? [`served as ${version.model}`] : []),
+        ...(values['deploy'] === true && version !== undefined && serves
+          ? [`served as ${version.model}`]
+          : []),
+        ...(released && !serves ? [stateText(released)] : []),
       ].join('\n'),
     );
-    return 0;
+    return serves ? 0 : 1;
   },
 };
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
 import { DeployReply, type DeployRequest } from '../../contracts/registry.js';
+import { ENDED, type ReleaseRecord, ReleaseReply } from '../../contracts/release.js';
 import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
@@ -34,9 +35,13 @@ export class ModelControl {
           'UNSUPPORTED',
           `The parameter ${name.slice(0, 80)} would serve what nobody signed: publish it with massif push, then load it.`,
         );
-    const { endpoint } = await this.bus.request(subjects.registry('deploy'), DeployReply, this.order(model), {
-      timeoutMs: REGISTRY_TIMEOUT_MS,
-    });
+    const { endpoint, release } = await this.bus.request(
+      subjects.registry('deploy'),
+      DeployReply,
+      this.order(model),
+      { timeoutMs: REGISTRY_TIMEOUT_MS },
+    );
+    if (release !== undefined) return this.released(model, release, gone);
     const served = () =>
       // Our own table may still have the version from before.
       (this.view.endpoint(model)?.updatedAt ?? '') >= endpoint.updatedAt &&
@@ -68,6 +73,25 @@ export class ModelControl {
     await this.until(() => this.view.endpoint(model) === undefined, gone);
   }
 
+  /** Another version comes by a release: what served goes on until the new one does. */
+  private async released(model: string, id: string, gone: AbortSignal | undefined): Promise<void> {
+    let record: ReleaseRecord | undefined;
+    const serves = async () => {
+      const query = { timeoutMs: REGISTRY_TIMEOUT_MS };
+      record = (await this.bus.request(subjects.release('show'), ReleaseReply, { id }, query)).release;
+      return ENDED.has(record.state) || record.state === 'draining';
+    };
+    const ended = await this.until(serves, gone);
+    if (ended && (record?.state === 'done' || record?.state === 'draining')) return;
+    throw failure(
+      'NOT_READY',
+      ended
+        ? `The release ${id} of ${model} is ${record?.state}, what served before goes on: ${record?.last.why}.`
+        : `The release ${id} of ${model} is ${record?.state} after ${LOADING_MS_MAX / 1e3} s and goes on.`,
+      { release: id },
+    );
+  }
+
   private check(model: string): void {
     checkName(model);
     if (!this.open)
@@ -97,9 +121,12 @@ export class ModelControl {
     };
   }
 
-  private async until(done: () => boolean, gone: AbortSignal | undefined): Promise<boolean> {
+  private async until(
+    done: () => boolean | Promise<boolean>,
+    gone: AbortSignal | undefined,
+  ): Promise<boolean> {
     const endMs = this.clock.monotonicMs() + LOADING_MS_MAX;
-    while (!done()) {
+    while (!(await done())) {
       if (gone?.aborted || this.clock.monotonicMs() >= endMs) return false;
       await this.clock.sleep(LOOK_MS);
     }

@@ -55,6 +55,7 @@ export class RegistryModule implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     await this.parts.leadership.end();
+    this.parts.stopListening();
     this.parts.trust.close();
   }
 }

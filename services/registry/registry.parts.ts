@@ -37,6 +37,7 @@ export interface RegistryParts {
   readonly trust: TrustFiles;
   readonly leadership: Leadership;
   readonly duties: Duties;
+  readonly stopListening: () => void;
 }
 
 export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
@@ -92,7 +93,8 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     log,
   });
   const lifecycles = new Lifecycles({ log: catalogLog, state, releases: store, clock });
-  return { catalog, pipelines, releases: opened.releases, lifecycles, pusher, trust, leadership, duties };
+  const { releases, close: stopListening } = opened;
+  return { catalog, pipelines, releases, lifecycles, pusher, trust, leadership, duties, stopListening };
 }
 
 function openPlacers(

@@ -27,6 +27,12 @@ export class EvidenceBook {
     return comparable(this.endpoint(endpoint));
   }
 
+  /** Whether words of callers about its answers are taken: also of a single arm, so that one knows what is reported of it. */
+  takesWords(endpoint: string): boolean {
+    const record = this.endpoint(endpoint);
+    return record !== undefined && record.withheld === undefined;
+  }
+
   /** A call has ended. `failure` is what its first arm did to it, whatever others made of it. */
   called(
     endpoint: string,
@@ -48,7 +54,7 @@ export class EvidenceBook {
     unit: string,
     value: number,
   ): boolean | undefined {
-    return this.tally(endpoint, epoch)?.said(arm, metric, unit, value);
+    return this.tally(endpoint, epoch, spokenOf)?.said(arm, metric, unit, value);
   }
 
   shadowed(endpoint: string, arm: string, epoch: number, pair: ShadowPair): void {
@@ -64,7 +70,7 @@ export class EvidenceBook {
       for (const tally of tallies) {
         const report = tally.report(endpoint, region, nowMs);
         if (report) told.push(report);
-        const over = !comparable(current) || (current.epoch ?? 0) !== tally.epoch;
+        const over = !spokenOf(current) || (current.epoch ?? 0) !== tally.epoch;
         if (!over || nowMs - tally.countedMs < OVER_MS) kept.push(tally);
       }
       this.count -= tallies.length - kept.length;
@@ -74,20 +80,25 @@ export class EvidenceBook {
     return told;
   }
 
-  private tally(endpoint: string, epoch: number): EpochTally | undefined {
+  private tally(endpoint: string, epoch: number, counts = comparable): EpochTally | undefined {
     const known = this.tallies.get(endpoint);
     if (known)
       for (let i = known.length - 1; i >= 0; i--) {
         const tally = known[i] as EpochTally;
         if (tally.epoch === epoch) return tally;
       }
-    return this.begin(endpoint, epoch, known);
+    return this.begin(endpoint, epoch, known, counts);
   }
 
-  private begin(endpoint: string, epoch: number, known: EpochTally[] | undefined): EpochTally | undefined {
+  private begin(
+    endpoint: string,
+    epoch: number,
+    known: EpochTally[] | undefined,
+    counts: typeof comparable,
+  ): EpochTally | undefined {
     const record = this.endpoint(endpoint);
     // A call that outlived its epoch, and nobody counted then what weights it had.
-    if (!comparable(record) || (record.epoch ?? 0) !== epoch || this.count >= TALLIES_MAX) return undefined;
+    if (!counts(record) || (record.epoch ?? 0) !== epoch || this.count >= TALLIES_MAX) return undefined;
     const tally = new EpochTally(record, `${this.life}.${++this.made}`);
     this.count++;
     if (known) known.push(tally);
@@ -97,5 +108,8 @@ export class EvidenceBook {
 }
 
 /** While an order of safety withholds an arm, the weights of the record are not those in force: nothing is counted by them. */
+const spokenOf = (record: RoutedEndpoint | undefined): record is RoutedEndpoint =>
+  record !== undefined && record.withheld === undefined;
+
 const comparable = (record: RoutedEndpoint | undefined): record is RoutedEndpoint =>
-  record !== undefined && record.variants.length > 1 && record.withheld === undefined;
+  spokenOf(record) && record.variants.length > 1;

@@ -47,13 +47,25 @@ test('without the header the user decides, or a version that one arm alone has',
   expect(() => say({})).toThrow('Massif-Arm');
 });
 
-test('an unknown endpoint, an invented arm, a past epoch and an endpoint without arms are refused in words', () => {
+test('an unknown endpoint, an invented arm, a past epoch and one under an order of safety are refused in words', () => {
   const { say } = desk();
   expect(() => say({ endpoint: 'nothing' })).toThrow('no endpoint nothing');
   expect(() => say({ arm: '2.nobody' })).toThrow('Massif-Arm');
   expect(() => say({ arm: 'canary' })).toThrow('<epoch>.<arm>');
   expect(() => say({ arm: '1.canary' })).toThrow('is over');
-  const [first] = split.variants;
-  const single = first ? { ...split, variants: [{ ...first, weight: 10_000 }] } : undefined;
-  expect(() => desk(single).say({ user: 'ada' })).toThrow('no arms to compare');
+  const withheld = { ...split, withheld: ['canary'] } as unknown as RoutedEndpoint;
+  expect(() => desk(withheld).say({ user: 'ada' })).toThrow('order of safety');
+});
+
+test('of an endpoint with one arm words are counted, so that one knows what is reported; calls are not', () => {
+  const single: RoutedEndpoint = {
+    ...split,
+    variants: [{ version: 'a'.repeat(64), label: '1.0', weight: 10_000 }],
+  };
+  const { book, say } = desk(single);
+  expect(book.follows('digits')).toBe(false);
+  expect(say({})).toEqual({ counted: true, arm: '1.0', epoch: 2 });
+  expect(book.reports('east', 1)[0]?.arms).toMatchObject([
+    { arm: '1.0', requests: 0, feedback: { rating: { count: 1 } } },
+  ]);
 });

@@ -21,8 +21,11 @@ export class FeedbackDesk {
   take(said: FeedbackRequest): FeedbackReply {
     const record = this.endpoint(said.endpoint);
     if (!record) throw failure('ENDPOINT_UNKNOWN', `There is no endpoint ${said.endpoint}.`);
-    if (!this.book.follows(said.endpoint))
-      throw failure('BAD_REQUEST', `Endpoint ${said.endpoint} has no arms to compare at present.`);
+    if (!this.book.takesWords(said.endpoint))
+      throw failure(
+        'BAD_REQUEST',
+        `An order of safety is in force at ${said.endpoint}: nothing is counted there until it ends.`,
+      );
     const { arm, epoch } = armBehind(said, record);
     // A user counts once for each metric, as with failures; without a user each call does.
     const unit = said.user === undefined ? `request ${said.requestId}` : `user ${said.user}`;
@@ -44,6 +47,8 @@ function armBehind(said: FeedbackRequest, record: RoutedEndpoint): Arm {
       throw failure('BAD_REQUEST', `The arm must be as the answer's header Massif-Arm said, <epoch>.<arm>.`);
     return { arm, epoch: Number(digits) };
   }
+  const [sole] = record.variants;
+  if (sole && record.variants.length === 1) return { arm: armOf(sole), epoch };
   if (said.version !== undefined) {
     const { version: asked } = said;
     const arms = record.variants.filter(

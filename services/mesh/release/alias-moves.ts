@@ -1,13 +1,16 @@
 // Where the aliases `stable` and `previous` of a model belong in a state of a release. Pure.
 import type { ReleaseCourse, ReleaseRecord } from '../../../contracts/release.js';
 
-/** Undefined: none is touched. An alias that is absent inside is taken away. */
+/**
+ * Undefined: none is touched. An alias that is absent inside is taken away. Nothing leaves the states in which they move before they
+ * did, so a release that has ended has no word in them any more: people may have moved them since.
+ */
 export function aliasesOf({ course, state, plan }: ReleaseRecord): ReleaseCourse['aliases'] {
   if (!course.aliases) return undefined;
   const [serving, ...others] = plan.arms.filter(({ weight }) => weight > 0);
   const before = course.initial.find(({ arm }) => arm === course.control)?.version;
-  if (state === 'aborting' || state === 'rolled_back') return course.aliases;
-  if (state !== 'promoting' && state !== 'draining' && state !== 'done') return undefined;
+  if (state === 'aborting') return course.aliases;
+  if (state !== 'promoting' && state !== 'draining') return undefined;
   // Several that serve side by side: none of them is the stable one.
   if (!serving || others.length > 0 || before === undefined) return undefined;
   return { stable: serving.version, previous: before };

@@ -168,6 +168,7 @@ test('stable and previous move with the promotion and come back with a rollback'
   const promoting = along(begun(), ...READY, 'PASS', 'PASS', 'PROMOTE').record;
   expect(aliasesOf(promoting)).toEqual({ stable: '2'.repeat(64), previous: '1'.repeat(64) });
   expect(aliasesOf(along(promoting, 'ABORT').record)).toEqual(course.aliases);
+  expect(aliasesOf(along(promoting, 'PLACED', 'DRAINED').record)).toBeUndefined();
   expect(aliasesOf(along(begun(), ...READY).record)).toBeUndefined();
 });
 

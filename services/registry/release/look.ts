@@ -130,7 +130,7 @@ function judgedStep(record: ReleaseRecord, seen: Seen, over: boolean): Decided |
     return {
       ...decided(
         'INCONCLUSIVE',
-        judged ? `no verdict in time: ${whyOf(judged, 'inconclusive')}` : 'no data in time',
+        judged ? `no verdict in time: ${silence(judged)}${whyOf(judged, 'inconclusive')}` : 'no data in time',
       ),
       ...(judged && { judged }),
     };
@@ -164,6 +164,20 @@ function whyOf({ verdict }: Judged, result: string): string {
   const own = verdict.checks.filter((check) => check.result === result);
   const told = (own.length > 0 ? own : verdict.checks).map(({ arm, name, why }) => `${arm} ${name}: ${why}`);
   return told.join('; ').slice(0, WHY_CHARACTERS_MAX) || `verdict ${verdict.verdict}`;
+}
+
+/** What callers were to report and none of them did. */
+function silence({ input: { analysis, evidence } }: Judged): string {
+  const told = new Set(
+    evidence.epochs.flatMap(({ arms }) =>
+      Object.values(arms).flatMap(({ feedback }) => Object.keys(feedback)),
+    ),
+  );
+  const silent = analysis.metrics.flatMap((one) =>
+    one.kind === 'feedback' && !told.has(one.metric) ? [one.metric] : [],
+  );
+  if (silent.length === 0) return '';
+  return `nobody reports ${silent.join(', ')} (POST /v2/feedback, massif.feedback or client.feedback()); `;
 }
 
 function broken(coming: readonly Standing[]): Decided | undefined {

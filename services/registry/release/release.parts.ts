@@ -12,6 +12,7 @@ import { CarryOut } from './carry-out.js';
 import { Conductor } from './conductor.js';
 import { ReleaseStates } from './release-state.js';
 import { ReleaseStore } from './release-store.js';
+import { Reported } from './reported.js';
 import { Releases } from './releases.js';
 
 interface Registry {
@@ -24,6 +25,8 @@ interface Registry {
 
 export interface OpenedReleases {
   readonly store: ReleaseStore;
+  /** Stops listening to the evidence. */
+  readonly close: () => void;
   readonly releases: Releases;
   readonly conductor: () => Conductor;
 }
@@ -43,10 +46,13 @@ export async function openReleases(
       bus.nc.publish(subjects.releaseEvents(), JSON.stringify(noticeOf(record)));
     },
   });
+  const reported = new Reported(clock);
+  const stopListening = reported.listen(bus, log);
   const carryOut = new CarryOut({ log: catalogLog, state: catalogState, clock });
   return {
     store,
-    releases: new Releases({ store, catalog, carryOut, regions: config.regions, clock }),
+    close: stopListening,
+    releases: new Releases({ store, catalog, carryOut, reported, regions: config.regions, clock }),
     conductor: () =>
       new Conductor({
         bus,

@@ -29,12 +29,14 @@ import { armOf } from '../../../contracts/registry.js';
 import type { CarryOut } from './carry-out.js';
 import { courseOf } from './course.js';
 import type { ReleaseStore } from './release-store.js';
+import type { Reported } from './reported.js';
 import { readSpec } from './read-spec.js';
 
 export interface ReleasesParts {
   readonly store: ReleaseStore;
   readonly catalog: Catalog;
   readonly carryOut: CarryOut;
+  readonly reported: Pick<Reported, 'check'>;
   readonly regions: readonly string[];
   readonly clock: Pick<Clock, 'now'>;
 }
@@ -44,6 +46,7 @@ export class Releases {
 
   async apply({ spec: written, by }: ApplyRequest): Promise<ReleaseRecord> {
     const spec = readSpec(written);
+    await this.parts.reported.check(spec);
     return this.begin(spec, by);
   }
 
@@ -136,6 +139,10 @@ export class Releases {
 
   private async begin(spec: ReleaseSpec, by: string): Promise<ReleaseRecord> {
     const { store, catalog, carryOut, regions, clock } = this.parts;
+    await store.refresh();
+    // What is wrong with the spec at an endpoint in the middle of another release would mislead.
+    const active = store.states.activeAt(spec.endpoint);
+    if (active) throw goesOn(active);
     const inputs = await catalog.releaseInputs(spec.endpoint);
     const course: ReleaseCourse = {
       ...courseOf(spec, { ...inputs, regions }),
