@@ -18,7 +18,8 @@ describe('the share of failures', () => {
       return (qr / q) ** 4 * ((1 - qr) / (1 - q)) ** 7;
     };
     const ratios = [1.25, 1.5, 2, 3, 5, 10, 20, 50];
-    const mean = ratios.reduce((sum, r) => sum + product(r), 0) / ratios.length;
+    const bets = [1, 1, 2, 3, 5, 5, 4, 3];
+    const mean = ratios.reduce((sum, r, i) => sum + (product(r) * (bets[i] ?? 0)) / 24, 0);
     expect(lnWorse([{ share: q, candidate: 4, baseline: 7 }])).toBeCloseTo(Math.log(mean), 10);
   });
 

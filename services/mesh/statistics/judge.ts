@@ -17,7 +17,7 @@ import { frozenThreshold } from './slow-threshold.js';
 import { strata, sumOver } from './strata.js';
 
 /** Changes whenever the same input may get another verdict. */
-const CODE_VERSION = 'release-statistics/1';
+const CODE_VERSION = 'release-statistics/2';
 
 export function judge(input: JudgeInput): Verdict {
   const { candidates } = input;

@@ -19,9 +19,9 @@ export function lnGamma(x: number): number {
 
 export const lnBeta = (a: number, b: number): number => lnGamma(a) + lnGamma(b) - lnGamma(a + b);
 
-/** ln of the mean of exp(values). */
-export function lnMeanExp(values: readonly number[]): number {
+/** ln of the sum of exp(values). */
+export function lnSumExp(values: readonly number[]): number {
   const max = Math.max(...values);
   if (max === Number.NEGATIVE_INFINITY) return max;
-  return max + Math.log(values.reduce((sum, value) => sum + Math.exp(value - max), 0) / values.length);
+  return max + Math.log(values.reduce((sum, value) => sum + Math.exp(value - max), 0));
 }
