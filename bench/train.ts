@@ -1,13 +1,13 @@
 // Time of a training step: the network of 235,000 weights and the small convolutional one, batch 64, momentum, beside
 // TensorFlow.js on its cpu and wasm backends. Rounds take turns, so that drift of the machine hits all alike.
 import { Graph } from '../services/onnx/graph.js';
-import { convolutional } from '../services/onnx/models/convolutional.js';
 import { multilayer } from '../services/onnx/models/mlp.js';
 import { seeded, type Seeded } from '../services/onnx/seeded.js';
 import { float32, int64 } from '../services/onnx/tensor.js';
 import { repeated } from '../services/onnx/training/repeated.js';
 import { trainingGraph } from '../services/onnx/training/training-graph.js';
 import { openTraining } from '../services/onnx/training/training-session.js';
+import { digitsNetwork } from './compress-models/digits.js';
 import { type Aim, type Benchmark, percentile } from './report.js';
 import type { Trainer } from './peers/trainer.js';
 
@@ -97,16 +97,7 @@ const NETWORKS = {
     dims: [784],
   },
   cnn: {
-    bytes: (seed: number) =>
-      convolutional({
-        channels: 1,
-        height: 28,
-        width: 28,
-        classes: 10,
-        seed,
-        blocks: [{ filters: 16, kernel: 3 }, 'pool', { filters: 32, kernel: 3 }, 'pool'],
-        hidden: [128],
-      }),
+    bytes: digitsNetwork,
     input: 'image',
     dims: [1, 28, 28],
   },

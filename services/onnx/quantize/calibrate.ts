@@ -5,7 +5,7 @@ import { extract } from '../extract.js';
 import type { Graph } from '../graph.js';
 import { clip } from '../refusal.js';
 import { openSession, type Tensors } from '../session.js';
-import { floatValues } from '../tensor.js';
+import { floatValues, type Tensor } from '../tensor.js';
 import { Histogram } from './histogram.js';
 
 /** Inputs of the model by name, one entry a run; any number of rows. */
@@ -22,33 +22,48 @@ export async function calibrate(
   values: readonly string[],
   samples: Samples,
 ): Promise<Calibration> {
-  const inputs = graph.inputs.map(({ name }) => name);
-  const fed = new Set(values.filter((name) => inputs.includes(name)));
-  const made = values.filter((name) => !fed.has(name));
   const histograms = new Map(values.map((name) => [name, new Histogram()]));
-  await using session = await openSession(extract(graph, inputs, made, { untyped: true }).write(), {
-    external: graph.external,
+  const sampleCount = await eachSample(graph, values, samples, (name, tensor, sample) => {
+    if (histograms.get(name)?.add(floatValues(tensor)) !== false) return;
+    throw failure(
+      'DATA_REFUSED',
+      `Calibration sample ${sample}: "${clip(name)}" holds a value that is NaN or infinite.`,
+      { sample, tensor: name },
+    );
   });
-  const known = new Set(session.inputNames);
+  return { histograms, sampleCount };
+}
+
+/** Shows the values of every sample, one after the other; returns how many samples there were. */
+export async function eachSample(
+  graph: Graph,
+  values: readonly string[],
+  samples: Samples,
+  see: (name: string, value: Tensor, sample: number) => void,
+): Promise<number> {
+  const inputs = graph.inputs.map(({ name }) => name);
+  const made = values.filter((name) => !inputs.includes(name));
+  // A graph without outputs is none: then only the inputs are looked at.
+  await using session =
+    made.length === 0
+      ? undefined
+      : await openSession(extract(graph, inputs, made, { untyped: true }).write(), {
+          external: graph.external,
+        });
+  const known = new Set(session?.inputNames);
   let count = 0;
   for await (const sample of samples) {
     count++;
     const feeds = Object.fromEntries(Object.entries(sample).filter(([name]) => known.has(name)));
-    const results = await session.run(feeds).catch((cause: unknown) => {
+    const results = await session?.run(feeds).catch((cause: unknown) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw failure('DATA_REFUSED', `Calibration sample ${count}: ${reason}`, { sample: count }, cause);
     });
-    for (const [name, histogram] of histograms) {
-      const tensor = fed.has(name) ? sample[name] : results[name];
-      if (tensor !== undefined && !histogram.add(floatValues(tensor)))
-        throw failure(
-          'DATA_REFUSED',
-          `Calibration sample ${count}: "${clip(name)}" holds a value that is NaN or infinite.`,
-          { sample: count, tensor: name },
-        );
+    for (const name of values) {
+      const tensor = results?.[name] ?? sample[name];
+      if (tensor !== undefined) see(name, tensor, count);
     }
   }
-  if (count === 0)
-    throw failure('DATA_REFUSED', 'There is no calibration sample: static quantization needs some.');
-  return { histograms, sampleCount: count };
+  if (count === 0) throw failure('DATA_REFUSED', 'There is no sample: this needs some.');
+  return count;
 }

@@ -71,6 +71,8 @@ export async function calibrated(
     ...plan.roots.keys(),
     ...plan.roots.values(),
     ...plan.layers.map(({ output }) => output),
+    // Their sizes decide what is worth it (worth.ts).
+    ...graph.nodes.filter(({ opType }) => opType === 'MaxPool').map(({ input: [x = ''] }) => x),
   ]);
   const calibration = await calibrate(graph, [...values], samples);
   return {

@@ -19,6 +19,7 @@ const NARROW_CHANNELS = 4;
 const READ_FLOAT_NS = 0.06;
 const READ_INTEGER_NS = 0.02;
 const CONVERSION_NS = 0.13;
+const LONE_POOL_NS = 3;
 
 /** `elements` says how many values each value of the graph has in a run. Throws nothing: no layer may be worth it. */
 export function worthwhile(
@@ -60,6 +61,8 @@ function costOf(
     const readers = [...graph.consumers(value)];
     const floatReader = graph.isOutput(value) || readers.some((node) => !computes.has(node));
     if (!made || floatReader) cost += CONVERSION_NS * sizeOf(value);
+    // onnxruntime moves the conversion before the pool, which then has no fast kernel.
+    if (!made && maker?.opType === 'MaxPool') cost += LONE_POOL_NS * sizeOf(maker.input[0] ?? '');
   }
   return cost;
 }

