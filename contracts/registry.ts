@@ -6,6 +6,7 @@ import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
 import { Bundle } from './manifest.js';
 import { StateTensor } from './sequence-state.js';
 import { TensorSpec } from './tensor-spec.js';
+import { Quality } from './train-report.js';
 import { ArmName, BucketTable, Experiment, Rule, Shadow, WEIGHT_TOTAL, WithoutUser } from './traffic.js';
 
 export const Resource = z.object({ name: z.string(), digest: Digest, bytes: z.int().min(0) });
@@ -37,7 +38,7 @@ export const Card = z.object({
       job: z.string().max(64),
       dataDigest: Digest,
       seed: z.int(),
-      accuracy: z.number(),
+      ...Quality.shape,
       measuredOn: z.enum(['test', 'validation']),
       environment: z.record(z.string().max(64), z.string().max(200)),
     })

@@ -12,6 +12,8 @@ const ColumnName = z.string().min(1).max(200);
 const TableFields = {
   file: DataFile,
   target: ColumnName,
+  /** What the target is: one of several classes, or a number. */
+  task: z.enum(['classification', 'regression']).default('classification'),
   /** What columns are, where the data alone would mislead. */
   kinds: z.record(ColumnName, z.enum(['number', 'category', 'ignored'])).default({}),
   /** Rows with the same value here stay together in one part. */
@@ -52,7 +54,7 @@ export const DataSpec = z.discriminatedUnion('format', [
   /** An npm package that a recipe knows. */
   z.object({
     format: z.literal('package'),
-    name: z.enum(['iris', 'digits', 'spam', 'mails']),
+    name: z.enum(['iris', 'digits', 'spam', 'mails', 'brown', 'petals']),
     /** At most so many examples, evenly drawn. */
     examples: z.int().min(10).optional(),
   }),
@@ -126,6 +128,11 @@ export const Training = z.object({
   batch: z.int().min(1).max(4_096).default(64),
   optimiser: z.enum(['sgd', 'momentum', 'adam', 'adamw']).default('adam'),
   rate: z.number().positive().max(10).default(0.001),
+  /**
+   * Of a number that is learned, in deviations of the target: mean squares, or Huber's loss (1964), where errors beyond one deviation
+   * count by their size. Classes learn by cross-entropy.
+   */
+  loss: z.enum(['squares', 'huber']).default('squares'),
   schedule: z.enum(['constant', 'cosine']).default('cosine'),
   /** Share of all steps in which the rate rises to what it is. */
   warmup: z.number().min(0).max(0.5).default(0),

@@ -10,7 +10,12 @@ export const ClassFigures = z.object({
   examples: z.int(),
 });
 
-export const Validation = z.object({
+/** How good: the share of right answers where classes are learned, R2 where a number is. */
+export const Quality = z.object({ accuracy: z.number().optional(), r2: z.number().optional() });
+export type Quality = z.infer<typeof Quality>;
+
+export const ClassValidation = z.object({
+  task: z.literal('classification').default('classification'),
   examples: z.int(),
   loss: z.number(),
   accuracy: z.number(),
@@ -21,13 +26,36 @@ export const Validation = z.object({
   calibrationError: z.number(),
   bins: z.array(z.object({ confidence: z.number(), accuracy: z.number(), examples: z.int() })),
 });
+export type ClassValidation = z.infer<typeof ClassValidation>;
+
+export const NumberValidation = z.object({
+  task: z.literal('regression'),
+  examples: z.int(),
+  /** As it was trained, in deviations of the target. */
+  loss: z.number(),
+  /** 1 - squares of the errors / squares of the distances from the mean; absent where all targets are equal. */
+  r2: z.number().optional(),
+  /** These three in the target's own unit. */
+  meanAbsoluteError: z.number(),
+  rootMeanSquareError: z.number(),
+  largestError: z.number(),
+  /** Evenly drawn from the examples. */
+  points: z.array(z.object({ given: z.number(), said: z.number() })),
+});
+export type NumberValidation = z.infer<typeof NumberValidation>;
+
+export const Validation = z.union([NumberValidation, ClassValidation]);
 export type Validation = z.infer<typeof Validation>;
+
+export const qualityOf = (validation: Validation): Quality =>
+  validation.task === 'regression' ? { r2: validation.r2 } : { accuracy: validation.accuracy };
 
 export const EpochFigures = z.object({
   epoch: z.int(),
   loss: z.number(),
   validationLoss: z.number(),
-  validationAccuracy: z.number(),
+  validationAccuracy: z.number().optional(),
+  validationR2: z.number().optional(),
   rate: z.number(),
 });
 export type EpochFigures = z.infer<typeof EpochFigures>;
@@ -38,9 +66,11 @@ export const Trial = z.object({
   epochs: z.int(),
   parameterCount: z.int(),
   validationLoss: z.number(),
-  validationAccuracy: z.number(),
+  validationAccuracy: z.number().optional(),
+  validationR2: z.number().optional(),
   /** Of those that were trained to the end. */
   testAccuracy: z.number().optional(),
+  testR2: z.number().optional(),
   ended: z.enum(['chosen', 'finished', 'stopped early', 'diverged', 'refused']),
   why: z.string().optional(),
 });

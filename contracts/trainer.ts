@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Digest, Label, ModelName } from './names.js';
 import { DataFile, TrainJob } from './train-job.js';
-import { TrainReport } from './train-report.js';
+import { Quality, TrainReport } from './train-report.js';
 
 export const JobId = z.string().regex(/^[a-z0-9-]{8,40}$/);
 
@@ -24,6 +24,7 @@ export const JobProgress = z.object({
   loss: z.number().optional(),
   validationLoss: z.number().optional(),
   validationAccuracy: z.number().optional(),
+  validationR2: z.number().optional(),
   /** Estimated from the speed so far. */
   msLeft: z.number().optional(),
 });
@@ -44,7 +45,7 @@ export const JobRecord = z.object({
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   result: z
     .object({
-      accuracy: z.number(),
+      ...Quality.shape,
       measuredOn: z.enum(['test', 'validation']),
       version: z.object({ model: ModelName, label: Label, digest: Digest }).optional(),
     })

@@ -47,18 +47,19 @@ export const jobs: Command = {
 };
 
 function overview(records: readonly JobRecord[]): string {
-  const head = ['job', 'model', 'state', 'progress', 'accuracy', 'created'];
+  const head = ['job', 'model', 'state', 'progress', 'quality', 'created'];
   const rows = records.map((record) => {
     const { progress, result } = record;
     const done = progress === undefined ? '' : `${progress.epoch}/${progress.epochs}`;
     const accuracy = result?.accuracy ?? progress?.validationAccuracy;
+    const r2 = result?.r2 ?? progress?.validationR2;
     const created = record.createdAt.slice(0, 16).replace('T', ' ');
     return [
       record.id,
       record.job.model,
       record.state,
       done,
-      accuracy === undefined ? '' : percent(accuracy),
+      accuracy !== undefined ? percent(accuracy) : r2 !== undefined ? `R2 ${r2.toFixed(3)}` : '',
       created,
     ];
   });

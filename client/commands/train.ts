@@ -35,6 +35,7 @@ export const train: Command = {
   --job FILE          a job in full, JSON
   --name MODEL        the model that it becomes a version of
   --target COLUMN     what is to be learned
+  --regression        the target is a number, not a class
   --text COLUMN       learn from this column as text
   --group COLUMN      rows with the same value stay in one part
   --labels FILE       of pictures in IDX
@@ -49,6 +50,7 @@ export const train: Command = {
     job: { type: 'string' },
     name: { type: 'string' },
     target: { type: 'string' },
+    regression: { type: 'boolean' },
     text: { type: 'string' },
     group: { type: 'string' },
     labels: { type: 'string' },
@@ -139,6 +141,7 @@ async function jobOf(trainer: TrainerClient, path: string, model: string, values
   const table = isTable(file.name);
   const columns = {
     target,
+    ...(values['regression'] === true ? { task: 'regression' } : {}),
     ...(column === undefined ? {} : { text: column }),
     ...(group === undefined ? {} : { group }),
   };

@@ -58,6 +58,7 @@ const ended = (id: string, state: string) =>
     `the job is ${state}`,
     async () => {
       const record = await json<JobRecord>(fetch(`${url}/jobs/${id}`));
+      expect(record.error).toBeUndefined();
       return record.state === state ? record : undefined;
     },
     60_000,
@@ -66,7 +67,7 @@ const ended = (id: string, state: string) =>
 test('a data set and a job sent over REST end in a version and its report', { timeout: 90_000 }, async () => {
   const rows = Array.from(
     { length: 200 },
-    (_, i) => `${i % 7},${i % 2 ? 'odd' : 'even'},${(i % 2) + i / 1e4}`,
+    (_, i) => `${(i * 37) % 199},${i % 2 ? 'odd' : 'even'},${(i % 2) + i / 1e4}`,
   );
   const csv = `a,kind,b\n${rows.join('\n')}\n`;
   const sent = await post('/datasets?name=kinds.csv', csv);
@@ -89,8 +90,12 @@ test('a data set and a job sent over REST end in a version and its report', { ti
   const { result } = await ended(id, 'done');
   expect(result?.version?.model).toBe('kinds');
   expect(await json(fetch(`${url}/jobs/${id}/report`))).toMatchObject({ measuredOn: 'test', seed: 1 });
+
+  const length = { format: 'csv', file, target: 'b', task: 'regression' };
+  const second = await json<JobRecord>(post('/jobs', JSON.stringify({ job: { ...job, data: length } })));
+  expect((await ended(second.id, 'done')).result?.r2).toBeGreaterThan(0.7);
   const { jobs } = await json<{ jobs: JobRecord[] }>(fetch(`${url}/jobs`));
-  expect(jobs.map((one) => one.id)).toEqual([id]);
+  expect(jobs.map((one) => one.id)).toEqual([second.id, id]);
 });
 
 test('a recipe is submitted by name, and a cancel ends it', { timeout: 90_000 }, async () => {

@@ -10,6 +10,11 @@ import type { Tensor } from './tensor.js';
 export interface SessionOptions {
   /** Threads inside one operator. 1 by default: two sessions of one thread beat one of two on small machines. */
   readonly threads?: number;
+  /**
+   * Whether threads without work wait for it in a loop (the default), which answers a few microseconds sooner and takes the cores from
+   * everybody else: with two threads and other work on two cores a training step of 64 digits took 48 ms, without spinning 23 ms.
+   */
+  readonly spinning?: boolean;
   /** 'disabled' for equality to the last bit, 'all' (the default) for speed. */
   readonly optimisation?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all';
   readonly external?: ExternalData;
@@ -90,13 +95,21 @@ export class Session implements AsyncDisposable {
 }
 
 function runtimeOptions(options: SessionOptions): ort.InferenceSession.SessionOptions {
-  const { threads = 1, optimisation = 'all', external, profilePrefix, optimisedPath } = options;
+  const {
+    threads = 1,
+    spinning = true,
+    optimisation = 'all',
+    external,
+    profilePrefix,
+    optimisedPath,
+  } = options;
   return {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: optimisation,
     logSeverityLevel: 3,
+    ...(spinning ? {} : { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
     ...(external === undefined
       ? {}
       : { externalData: [...external].map(([path, data]) => ({ path, data })) }),

@@ -7,7 +7,7 @@ import { Failure, failure, toFailure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { ShowReply } from '../../contracts/registry.js';
 import { subjects } from '../../contracts/subjects.js';
-import { TrainReport } from '../../contracts/train-report.js';
+import { qualityOf, TrainReport } from '../../contracts/train-report.js';
 import type { DataFile, TrainJob } from '../../contracts/train-job.js';
 import type { JobRecord } from '../../contracts/trainer.js';
 import type { Bus } from '../mesh/bus.js';
@@ -108,11 +108,10 @@ export class JobActor {
     const version = job.publish
       ? await publish(bus, keysDir, { id: this.id, job, report, model, parent: parent?.digest })
       : undefined;
-    const { accuracy } = report.validation;
     const done = await this.finish({
       kind: 'done',
       result: {
-        accuracy,
+        ...qualityOf(report.validation),
         measuredOn: report.measuredOn,
         ...(version === undefined
           ? {}

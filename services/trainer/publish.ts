@@ -8,7 +8,7 @@ import { failure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { Card, PushReply, type PushRequest, type VersionRecord } from '../../contracts/registry.js';
 import { subjects } from '../../contracts/subjects.js';
-import type { TrainReport } from '../../contracts/train-report.js';
+import { type ClassValidation, qualityOf, type TrainReport } from '../../contracts/train-report.js';
 import type { TrainJob } from '../../contracts/train-job.js';
 import type { Bus } from '../mesh/bus.js';
 import { signManifest } from '../mesh/manifest.js';
@@ -32,9 +32,9 @@ export async function publish(bus: Bus, keysDir: string, what: Publishing): Prom
   const files = {
     [RESOURCES.model]: model,
     [RESOURCES.card]: encode(JSON.stringify(cardOf(what))),
-    [RESOURCES.labels]: encode(
-      `${report.validation.classes.map(({ name }) => name.replaceAll('\n', ' ')).join('\n')}\n`,
-    ),
+    ...(report.validation.task === 'regression'
+      ? {}
+      : { [RESOURCES.labels]: encode(labelsOf(report.validation)) }),
   };
   const resources = Object.entries(files).map(([name, bytes]) => ({
     name,
@@ -76,12 +76,15 @@ function cardOf({ id, job, report, parent }: Publishing): Card {
       job: id,
       dataDigest: report.dataDigest,
       seed: report.seed,
-      accuracy: report.validation.accuracy,
+      ...qualityOf(report.validation),
       measuredOn: report.measuredOn,
       environment: report.environment,
     },
   });
 }
+
+const labelsOf = ({ classes }: ClassValidation): string =>
+  `${classes.map(({ name }) => name.replaceAll('\n', ' ')).join('\n')}\n`;
 
 function sourceOf({ data }: TrainJob): string {
   if (data.format === 'package') return `npm package data: ${data.name}`;

@@ -10,17 +10,20 @@ export interface Recipe {
   readonly job: z.input<typeof TrainJob>;
 }
 
-const MAILS = { format: 'package', name: 'spam' } as const;
+const SENTENCES = { format: 'package', name: 'brown' } as const;
 
-// Chosen by validation over seeds that no figure is reported of. Small, with token scores beside them, decay and running averages:
-// wider ones learned the training mails by heart within three epochs.
-const MAILS_TRAINING = {
+// Chosen by validation over seeds that no figure is reported of. A linear network is trained for as long, on the same tokens, in the
+// same job; networks of tokens with weights enough to know the training sentences by heart are at their best after an epoch.
+const SENTENCES_TRAINING = {
+  epochs: 3,
+  batch: 64,
   rate: 0.003,
   warmup: 0.1,
-  patience: 8,
+  patience: 1,
   clipNorm: 1,
   optimiser: 'adamw',
-  weightDecay: 0.3,
+  weightDecay: 0.1,
+  average: 0.99,
 } as const;
 
 export const RECIPES: readonly Recipe[] = [
@@ -38,6 +41,28 @@ export const RECIPES: readonly Recipe[] = [
     },
   },
   {
+    name: 'petals',
+    summary: 'the length of a petal in cm from the other lengths and the kind: a number rather than a class',
+    job: {
+      model: 'petals',
+      description: 'Petal length in cm from sepal length, sepal width, petal width in cm and kind of iris.',
+      licence: 'MIT',
+      data: { format: 'package', name: 'petals' },
+      network: { kind: 'mlp', hidden: [16] },
+      baseline: { kind: 'linear' },
+      training: {
+        epochs: 150,
+        batch: 16,
+        rate: 0.01,
+        patience: 150,
+        weightDecay: 0.1,
+        optimiser: 'adamw',
+        loss: 'huber',
+        average: 0.99,
+      },
+    },
+  },
+  {
     name: 'digits',
     summary: 'handwritten digits of 28 x 28 pixels, a convolutional network',
     job: {
@@ -47,35 +72,57 @@ export const RECIPES: readonly Recipe[] = [
       data: { format: 'package', name: 'digits' },
       split: { validation: 0.03, test: 0.1 },
       network: { kind: 'cnn', channels: [16, 32], hidden: [64] },
-      training: { epochs: 18, batch: 64, rate: 0.003, patience: 18, augment: true, average: 0.99 },
+      training: {
+        epochs: 10,
+        batch: 64,
+        rate: 0.006,
+        warmup: 0.2,
+        patience: 10,
+        augment: true,
+        average: 0.99,
+      },
     },
   },
   {
-    name: 'spam-lstm',
-    summary: 'spam or ham from subject and body, an LSTM against a linear baseline',
+    name: 'spam',
+    summary: 'spam or ham from subject and body, a linear network: larger ones are no better at it',
     job: {
-      model: 'spam-lstm',
+      model: 'spam',
       description: 'Spam or ham from the first words of a mail.',
       licence: 'public domain data',
-      data: MAILS,
-      tokens: { method: 'words', vocabulary: 8_192, length: 64 },
-      network: { kind: 'lstm', embedding: 16, hidden: 16, dropout: 0.3, wide: true },
-      baseline: { kind: 'linear' },
-      training: { ...MAILS_TRAINING, epochs: 6, batch: 64, average: 0.99 },
+      data: { format: 'package', name: 'spam' },
+      tokens: { method: 'words', vocabulary: 8_192, length: 128 },
+      network: { kind: 'linear' },
+      training: { epochs: 10, batch: 64, rate: 0.003, patience: 3, optimiser: 'adamw', weightDecay: 0.1 },
     },
   },
   {
-    name: 'spam-transformer',
-    summary: 'spam or ham from subject and body, a small transformer against a linear baseline',
+    name: 'prose-lstm',
+    summary: 'imaginative or informative prose from one sentence, an LSTM against a linear baseline',
     job: {
-      model: 'spam-transformer',
-      description: 'Spam or ham from the first words of a mail.',
-      licence: 'public domain data',
-      data: MAILS,
-      tokens: { method: 'words', vocabulary: 8_192, length: 64 },
-      network: { kind: 'transformer', width: 16, heads: 2, layers: 1, dropout: 0.3, wide: true },
+      model: 'prose-lstm',
+      description: 'Imaginative or informative prose from the words of one sentence.',
+      licence: 'Brown corpus, redistribution permitted',
+      data: SENTENCES,
+      tokens: { method: 'words', vocabulary: 8_192, length: 32 },
+      network: { kind: 'lstm', embedding: 16, hidden: 32, dropout: 0.3, wide: true },
       baseline: { kind: 'linear' },
-      training: { ...MAILS_TRAINING, epochs: 8, batch: 32, average: 0.995 },
+      training: SENTENCES_TRAINING,
+    },
+  },
+  {
+    name: 'prose-transformer',
+    summary:
+      'imaginative or informative prose from one sentence, a small transformer against a linear baseline',
+    job: {
+      model: 'prose-transformer',
+      description: 'Imaginative or informative prose from the words of one sentence.',
+      licence: 'Brown corpus, redistribution permitted',
+      data: SENTENCES,
+      tokens: { method: 'words', vocabulary: 8_192, length: 32 },
+      network: { kind: 'transformer', width: 32, heads: 2, layers: 1, dropout: 0.3, wide: true },
+      baseline: { kind: 'linear' },
+      training: SENTENCES_TRAINING,
     },
   },
   {

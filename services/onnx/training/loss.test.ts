@@ -29,6 +29,7 @@ const LOSSES: [string, Loss, Tensors, ('Softmax' | 'Sigmoid')?][] = [
   ['weighted cross-entropy', { kind: 'crossEntropy', classWeights: [1, 2, 3], ignoredLabel: 1 }, { labels }],
   ['divergence from soft targets', { kind: 'softTargets', temperature: 4 }, { targets }],
   ['squares', { kind: 'squares' }, { targets }],
+  ['Huber, errors on both sides of delta', { kind: 'huber', delta: 1.5 }, { targets }],
   ['binary cross-entropy', { kind: 'binary' }, { targets }, 'Sigmoid'],
   ['cosine', { kind: 'cosine' }, { targets }],
   [

@@ -29,6 +29,14 @@ export type Loss =
     }
   /** Mean of (output - target)^2 over all elements. */
   | { readonly kind: 'squares'; readonly output?: string; readonly targets?: string }
+  /** Mean of r^2 / 2 where |r| <= delta and delta (|r| - delta / 2) beyond, r = output - target (Huber, 1964). */
+  | {
+      readonly kind: 'huber';
+      readonly output?: string;
+      readonly targets?: string;
+      /** 1 where absent. */
+      readonly delta?: number;
+    }
   /** Mean of softplus(z) - z t: sigmoid and cross-entropy in one, without overflow. */
   | { readonly kind: 'binary'; readonly scores?: string; readonly targets?: string }
   /** Mean over rows of 1 - cosine(output, target), along the last axis. */
@@ -49,6 +57,8 @@ export function writeLoss(write: Writer, loss: Loss): string {
       const apart = write.op('Sub', [output, target(write, loss.targets, output)]);
       return write.reduce('Mean', write.op('Mul', [apart, apart]), undefined, false);
     }
+    case 'huber':
+      return huber(write, loss);
     case 'binary': {
       const scores = beforeActivation(write, outputOf(write, loss.scores), 'Sigmoid');
       const wanted = write.op('Mul', [scores, target(write, loss.targets, scores)]);
@@ -101,6 +111,19 @@ function crossEntropy(write: Writer, loss: Extract<Loss, { kind: 'crossEntropy' 
     write.op('Mul', [hard, write.float(1 - smoothing, given)]),
     write.op('Mul', [even, write.float(smoothing, given)]),
   ]);
+}
+
+/** With a = |r| and q = min(a, delta) both branches are q^2 / 2 + delta (a - q). */
+function huber(
+  write: Writer,
+  { output: name, targets, delta = 1 }: Extract<Loss, { kind: 'huber' }>,
+): string {
+  const output = outputOf(write, name);
+  const apart = write.op('Abs', [write.op('Sub', [output, target(write, targets, output)])]);
+  const near = write.op('Min', [apart, write.float(delta, output)]);
+  const square = write.op('Mul', [write.op('Mul', [near, near]), write.float(0.5, output)]);
+  const beyond = write.op('Mul', [write.op('Sub', [apart, near]), write.float(delta, output)]);
+  return write.reduce('Mean', write.op('Add', [square, beyond]), undefined, false);
 }
 
 const LEAST_PROBABILITY = 1e-12; // 0 log 0 is 0, but not in floating point

@@ -23,6 +23,7 @@ export interface ColumnPlan {
 export interface PlanRequest {
   readonly file: string;
   readonly target: string;
+  readonly task: 'classification' | 'regression';
   /** The people's own word on columns. */
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
   /** The column that groups rows is no feature. */
@@ -42,10 +43,8 @@ export function planColumns(profiles: readonly ColumnProfile[], request: PlanReq
   for (const name of [target, ...Object.keys(kinds), ...(group === undefined ? [] : [group])])
     if (!names.includes(name))
       throw failure('BAD_REQUEST', `${file} has no column "${name}"; it has ${names.join(', ')}.`);
-  const classes = classesOf(
-    file,
-    profiles.find(({ name }) => name === target),
-  );
+  const targeted = profiles.find(({ name }) => name === target);
+  const classes = request.task === 'regression' ? refuseNoNumbers(file, targeted) : classesOf(file, targeted);
   const notes: string[] = [];
   const columns = profiles.map((profile): ColumnUse => {
     const { name } = profile;
@@ -70,12 +69,31 @@ function classesOf(file: string, target: ColumnProfile | undefined): readonly st
   if (target === undefined || target.cells === 0) throw dataRefusal(file, 'there is no row of data.');
   const at = `${file} column "${target.name}"`;
   if (target.distinctMany || target.distinct.size > CLASSES_MAX)
-    throw dataRefusal(at, `the target has more than ${CLASSES_MAX} classes.`);
+    throw dataRefusal(
+      at,
+      `the target has more than ${CLASSES_MAX} classes; a number is learned with task: regression.`,
+    );
   if (target.distinct.size < 2)
     throw dataRefusal(at, `the target has one class only ("${[...target.distinct.keys()][0] ?? ''}").`);
   const few = [...target.distinct].find(([, count]) => count < 2);
   if (few !== undefined) throw dataRefusal(at, `the class "${few[0]}" has one row only; two are the least.`);
   return [...target.distinct.keys()].toSorted(byNumberThenText);
+}
+
+/** Every target has to be a number, and not always the same. */
+function refuseNoNumbers(file: string, target: ColumnProfile | undefined): readonly string[] {
+  if (target === undefined || target.cells === 0) throw dataRefusal(file, 'there is no row of data.');
+  const { name, firstText, infiniteAt, distinct } = target;
+  if (firstText !== undefined)
+    throw dataRefusal(
+      `${rowOf(file, firstText.row)}, column "${name}"`,
+      `a number is learned, and "${firstText.text.slice(0, 40)}" is none.`,
+    );
+  if (infiniteAt !== undefined)
+    throw dataRefusal(`${rowOf(file, infiniteAt)}, column "${name}"`, 'the number is not finite.');
+  if (distinct.size < 2)
+    throw dataRefusal(`${file} column "${name}"`, 'the target has the same value in every row.');
+  return [];
 }
 
 function useOf(file: string, profile: ColumnProfile, wanted: ColumnKind | undefined): ColumnUse {
@@ -131,5 +149,23 @@ export function refuseTargetAmongFeatures(
       'DATA_REFUSED',
       `${file}: the column "${leak.name}" is the target under another name, one value for each class; leave it out.`,
       { column: leak.name },
+    );
+}
+
+/** Above this two columns differ by what their digits were rounded to. */
+const SAME_CORRELATION = 1 - 1e-9;
+
+/** A column that is the number to be learned, in this or another unit. */
+export function refuseCopiesOfTarget(
+  file: string,
+  rows: number,
+  columns: readonly { readonly name: string; readonly correlation: number }[],
+): void {
+  const copy = columns.find(({ correlation }) => Math.abs(correlation) > SAME_CORRELATION);
+  if (copy !== undefined && rows >= LEAK_ROWS)
+    throw failure(
+      'DATA_REFUSED',
+      `${file}: the column "${copy.name}" is the target in another unit, correlated with it to the last digit; leave it out.`,
+      { column: copy.name },
     );
 }

@@ -7,6 +7,8 @@ import assert from 'node:assert';
 export const ELEMENT_BYTES = { float32: 4, uint8: 1, int32: 4 } as const;
 export type ElementKind = keyof typeof ELEMENT_BYTES;
 export type ExampleInput = Float32Array | Uint8Array | Int32Array;
+/** Classes, or the characters that follow; numbers where those are learned. */
+export type ExampleTarget = Int32Array | Float32Array;
 
 export interface ExampleLayout {
   readonly element: ElementKind;
@@ -14,6 +16,8 @@ export interface ExampleLayout {
   readonly shape: readonly number[];
   /** Numbers of the target: 1 for a class, the length for a text that is continued. */
   readonly targetSize: number;
+  /** 'int32' where absent. */
+  readonly targetElement?: 'int32' | 'float32';
 }
 
 const WRITE_BYTES = 262_144;
@@ -43,7 +47,7 @@ export class ExampleWriter {
     this.buffer = Buffer.alloc(Math.max(WRITE_BYTES, this.record));
   }
 
-  add(input: ExampleInput, target: Int32Array): void {
+  add(input: ExampleInput, target: ExampleTarget): void {
     assert(input.length === inputSize(this.layout) && target.length === this.layout.targetSize);
     if (this.used + this.record > this.buffer.length) this.flush();
     this.buffer.set(new Uint8Array(input.buffer, input.byteOffset, input.byteLength), this.used);
@@ -74,7 +78,7 @@ export interface Batch {
   readonly size: number;
   /** Elements of all examples, one after the other. */
   readonly input: ExampleInput;
-  readonly target: Int32Array;
+  readonly target: ExampleTarget;
 }
 
 export class ExampleFile implements Disposable {
@@ -100,7 +104,7 @@ export class ExampleFile implements Disposable {
   batch(numbers: ArrayLike<number>): Batch {
     const { layout, record } = this;
     const size = inputSize(layout);
-    const target = new Int32Array(numbers.length * layout.targetSize);
+    const target = newTarget(layout, numbers.length);
     const input = newElements(layout.element, numbers.length * size);
     const [inputBytes, targetBytes] = [bytesOf(input), bytesOf(target)];
     const [wide, tail] = [size * ELEMENT_BYTES[layout.element], 4 * layout.targetSize];
@@ -133,6 +137,11 @@ export class ExampleFile implements Disposable {
       done += read;
     }
   }
+}
+
+function newTarget({ targetElement, targetSize }: ExampleLayout, count: number): ExampleTarget {
+  const length = count * targetSize;
+  return targetElement === 'float32' ? new Float32Array(length) : new Int32Array(length);
 }
 
 const bytesOf = (array: ExampleInput): Uint8Array =>

@@ -14,6 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const request: TableRequest = {
   target: 'class',
+  task: 'classification',
   split: { seed: 1, validation: 0.2, test: 0.2 },
   duplicates: 'drop',
   outliers: 'clip',

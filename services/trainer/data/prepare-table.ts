@@ -6,8 +6,10 @@ import {
   type ColumnPlan,
   type ColumnUse,
   planColumns,
+  refuseCopiesOfTarget,
   refuseTargetAmongFeatures,
 } from './column-plan.js';
+import { Correlation } from './correlation.js';
 import { RunningStatistics } from './column-statistics.js';
 import { dataRefusal, rowOf } from './data-refusal.js';
 import { fingerprint } from './fingerprints.js';
@@ -18,6 +20,7 @@ import type { Cell, TableRow, TableSource } from './table-source.js';
 
 export interface TableRequest {
   readonly target: string;
+  readonly task: 'classification' | 'regression';
   readonly split: SplitRule;
   readonly group?: string;
   readonly kinds?: Readonly<Record<string, ColumnKind>>;
@@ -47,7 +50,14 @@ export async function prepareTable(
     );
   const codes = used.map(({ values = [] }) => new Map(values.map((value, code) => [value, code])));
   const statistics = used.map((_, i) => new RunningStatistics(request.split.seed + i));
-  const writers = new PartWriters(folder, { element: 'float32', shape: [used.length], targetSize: 1 });
+  const isNumber = request.task === 'regression';
+  const learned = new RunningStatistics(request.split.seed);
+  const writers = new PartWriters(folder, {
+    element: 'float32',
+    shape: [used.length],
+    targetSize: 1,
+    targetElement: isNumber ? 'float32' : 'int32',
+  });
   const rows = new KeptRows(request, survey);
   for await (const batch of source.read()) {
     for (const row of batch) {
@@ -56,9 +66,11 @@ export async function prepareTable(
       const values = Float32Array.from(used, ({ kind, at }, i) =>
         valueOf(kind, row.cells[at] ?? null, codes[i]),
       );
-      if (kept.part === 'train')
+      if (kept.part === 'train') {
+        if (isNumber) learned.add(kept.number);
         values.forEach((value, i) => Number.isNaN(value) || statistics[i]?.add(value));
-      writers.add(kept.part, values, Int32Array.of(kept.label));
+      }
+      writers.add(kept.part, values, isNumber ? Float32Array.of(kept.number) : Int32Array.of(kept.label));
     }
   }
   const columns = used.map((use, i) => describe(use, statistics[i], request.outliers));
@@ -70,8 +82,10 @@ export async function prepareTable(
         ]
       : [];
   });
+  const { mean, deviation } = learned.summary();
   return writers.finish({
     classes: [...plan.classes],
+    ...(isNumber ? { target: { name: request.target, mean, deviation } } : {}),
     features: { kind: 'table', columns },
     cleaning: rows.cleaning(),
     notes: [...plan.notes, ...outliers],
@@ -104,20 +118,23 @@ export interface Survey {
   readonly targetAt: number;
   readonly groupAt: number | undefined;
   readonly featuresAt: readonly number[];
-  /** Without duplicates. */
+  /** Without duplicates; where a number is learned all rows are of one class, so to say. */
   readonly classCounts: readonly number[];
+  readonly isNumber: boolean;
 }
 
 /** The first pass. */
 export async function surveyTable(
   source: TableSource,
-  request: Pick<TableRequest, 'target' | 'group' | 'kinds' | 'duplicates'>,
+  request: Pick<TableRequest, 'target' | 'task' | 'group' | 'kinds' | 'duplicates'>,
 ): Promise<Survey> {
   const names = await source.columns();
   const [targetAt, groupAt] = [names.indexOf(request.target), names.indexOf(request.group ?? '')];
   const featuresAt = names.map((_, i) => i).filter((i) => i !== targetAt && i !== groupAt);
   const profiles = names.map(newProfile);
   const pairs = names.map(() => new Set<string>());
+  const isNumber = request.task === 'regression';
+  const likeness = names.map(() => new Correlation());
   const counts = new Map<string, number>();
   const duplicates = new Duplicates(request.duplicates);
   for await (const batch of source.read()) {
@@ -127,29 +144,42 @@ export async function surveyTable(
         const profile = profiles[i];
         if (profile === undefined) return;
         addCell(profile, row, cell);
+        if (isNumber && i !== targetAt) likeness[i]?.add(numberIn(cell), numberIn(cells[targetAt] ?? null));
         if (!profile.distinctMany && profile.distinct.size <= PAIRS_MAX)
           pairs[i]?.add(`${textIn(cell)}\t${label}`);
       });
       if (targetAt >= 0 && isMissing(cells[targetAt] ?? null))
         throw dataRefusal(rowOf(source.name, row), `the target "${request.target}" is missing.`);
-      if (!duplicates.isOne(keyOf(cells, featuresAt, label))) counts.set(label, (counts.get(label) ?? 0) + 1);
+      if (!duplicates.isOne(keyOf(cells, featuresAt, label))) {
+        const name = isNumber ? '' : label;
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
     }
   }
   const plan = planColumns(profiles, { ...request, file: source.name });
-  refuseTargetAmongFeatures(
-    source.name,
-    profiles[0]?.cells ?? 0,
-    plan.classes.length,
-    featuresAt
-      .filter((i) => plan.columns[i]?.kind !== 'ignored')
-      .map((i) => ({
-        name: names[i] ?? '',
-        values: profiles[i]?.distinct.size ?? 0,
-        pairs: profiles[i]?.distinctMany === true ? Infinity : (pairs[i]?.size ?? 0),
-      })),
-  );
-  const classCounts = plan.classes.map((name) => counts.get(name) ?? 0);
-  return { plan, targetAt, groupAt: groupAt < 0 ? undefined : groupAt, featuresAt, classCounts };
+  if (isNumber)
+    refuseCopiesOfTarget(
+      source.name,
+      profiles[0]?.cells ?? 0,
+      featuresAt
+        .filter((i) => plan.columns[i]?.kind === 'number')
+        .map((i) => ({ name: names[i] ?? '', correlation: likeness[i]?.value ?? 0 })),
+    );
+  else
+    refuseTargetAmongFeatures(
+      source.name,
+      profiles[0]?.cells ?? 0,
+      plan.classes.length,
+      featuresAt
+        .filter((i) => plan.columns[i]?.kind !== 'ignored')
+        .map((i) => ({
+          name: names[i] ?? '',
+          values: profiles[i]?.distinct.size ?? 0,
+          pairs: profiles[i]?.distinctMany === true ? Infinity : (pairs[i]?.size ?? 0),
+        })),
+    );
+  const classCounts = (isNumber ? [''] : plan.classes).map((name) => counts.get(name) ?? 0);
+  return { plan, targetAt, groupAt: groupAt < 0 ? undefined : groupAt, featuresAt, classCounts, isNumber };
 }
 
 /** Columns of more values than this name no class; their pairs are not counted. */
@@ -176,13 +206,14 @@ export class KeptRows {
 
   /** Undefined for one that is dropped. */
   place({ cells }: TableRow) {
-    const { targetAt, groupAt, featuresAt } = this.survey;
+    const { targetAt, groupAt, featuresAt, isNumber } = this.survey;
     this.rows++;
     const name = textIn(cells[targetAt] ?? null);
     if (this.duplicates.isOne(keyOf(cells, featuresAt, name))) return undefined;
     const label = this.labels.get(name) ?? 0;
+    const number = isNumber ? numberIn(cells[targetAt] ?? null) : label;
     const group = groupAt === undefined ? undefined : textIn(cells[groupAt] ?? null);
-    return { label, part: this.choice.partOf(label, keyOf(cells, featuresAt, ''), group) };
+    return { label, number, part: this.choice.partOf(label, keyOf(cells, featuresAt, ''), group) };
   }
 
   cleaning(): Prepared['cleaning'] {

@@ -27,7 +27,11 @@ export async function prepareText(
   const names = await source.columns();
   const others = names.filter((name) => ![request.text, request.target, request.group].includes(name));
   const ignored = Object.fromEntries(others.map((name) => [name, 'ignored' as const]));
-  const survey = await surveyTable(source, { ...request, kinds: { ...ignored, [request.text]: 'text' } });
+  const survey = await surveyTable(source, {
+    ...request,
+    task: 'classification',
+    kinds: { ...ignored, [request.text]: 'text' },
+  });
   const textAt = names.indexOf(request.text);
 
   const counts = new Map<string, number>();

@@ -9,6 +9,7 @@ import { prepareImages } from './prepare-images.js';
 import { prepareTable } from './prepare-table.js';
 import { prepareRunningText, prepareText } from './prepare-text.js';
 import type { Features, Prepared } from './prepared.js';
+import { brownSentences } from './sentence-source.js';
 import { csvTable, fileBytes, jsonTable, type TableSource } from './table-source.js';
 
 export interface DataPlace {
@@ -47,7 +48,7 @@ export async function prepare({ data, split: given, tokens }: TrainJob, place: D
   switch (data.format) {
     case 'csv':
     case 'jsonl': {
-      const { file, target, text, group, kinds, duplicates, outliers } = data;
+      const { file, target, task, text, group, kinds, duplicates, outliers } = data;
       const source =
         data.format === 'jsonl'
           ? jsonTable(file.name, open(file))
@@ -55,9 +56,18 @@ export async function prepare({ data, split: given, tokens }: TrainJob, place: D
               header: data.header,
               ...(data.delimiter === undefined ? {} : { delimiter: data.delimiter }),
             });
+      if (text !== undefined && task === 'regression')
+        throw dataRefusal(
+          file.name,
+          'a number is learned from columns of numbers and categories, not from a text.',
+        );
       if (text !== undefined) return texts(source, text, target, duplicates, group);
       const grouped = group === undefined ? {} : { group };
-      return prepareTable(source, { target, split, kinds, duplicates, outliers, like, ...grouped }, folder);
+      return prepareTable(
+        source,
+        { target, task, split, kinds, duplicates, outliers, like, ...grouped },
+        folder,
+      );
     }
     case 'idx':
       return prepareImages(idxImages(data.images.name, open(data.images), open(data.labels)), images, folder);
@@ -71,11 +81,19 @@ export async function prepare({ data, split: given, tokens }: TrainJob, place: D
       if (data.name === 'iris')
         return prepareTable(
           irisTable(),
-          { target: 'species', split, duplicates: 'drop', outliers: 'clip', like },
+          { target: 'species', task: 'classification', split, duplicates: 'drop', outliers: 'clip', like },
+          folder,
+        );
+      if (data.name === 'petals')
+        return prepareTable(
+          irisTable(),
+          { target: 'petal length', task: 'regression', split, duplicates: 'drop', outliers: 'clip', like },
           folder,
         );
       if (data.name === 'digits') return prepareImages(digitImages(data.examples), images, folder);
       if (data.name === 'spam') return texts(mailTable(data.examples), 'mail', 'kind', 'drop');
+      if (data.name === 'brown')
+        return texts(brownSentences(data.examples), 'sentence', 'kind', 'drop', 'document');
       return prose('mails', Promise.resolve(mailProse(data.examples ?? PROSE_CHARS)));
   }
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type ExampleInput, type ExampleLayout, ExampleWriter } from './example-file.js';
+import { type ExampleInput, type ExampleLayout, type ExampleTarget, ExampleWriter } from './example-file.js';
 import { type Part, PARTS } from './split.js';
 
 const NumberColumn = z.object({
@@ -39,11 +39,18 @@ export const Features = z.discriminatedUnion('kind', [
 ]);
 export type Features = z.infer<typeof Features>;
 
+/** A number that is learned: its column, and what it is normalised with, from training rows alone. */
+export const NumberTarget = z.object({ name: z.string(), mean: z.number(), deviation: z.number() });
+export type NumberTarget = z.infer<typeof NumberTarget>;
+
 export const Prepared = z.object({
   element: z.enum(['float32', 'uint8', 'int32']),
   shape: z.array(z.int()),
   targetSize: z.int(),
+  targetElement: z.enum(['int32', 'float32']).default('int32'),
+  /** None where a number is learned. */
   classes: z.array(z.string()),
+  target: NumberTarget.optional(),
   /** Examples of each class in the training part. */
   classCounts: z.array(z.int()),
   counts: z.record(z.enum(PARTS), z.int()),
@@ -86,9 +93,9 @@ export class PartWriters {
     this.writers = { train: open('train'), validation: open('validation'), test: open('test') };
   }
 
-  add(part: Part, input: ExampleInput, target: Int32Array): void {
+  add(part: Part, input: ExampleInput, target: ExampleTarget): void {
     this.writers[part].add(input, target);
-    if (part === 'train' && this.layout.targetSize === 1)
+    if (part === 'train' && target instanceof Int32Array && target.length === 1)
       this.classCounts[target[0] ?? 0] = (this.classCounts[target[0] ?? 0] ?? 0) + 1;
   }
 
@@ -98,14 +105,16 @@ export class PartWriters {
   }
 
   /** The description is written last: its presence says that the examples are whole. */
-  finish(rest: Pick<Prepared, 'classes' | 'features' | 'cleaning' | 'notes'>): Prepared {
-    const { element, shape, targetSize } = this.layout;
-    const hash = createHash('sha256').update(JSON.stringify([rest.features, rest.classes]));
+  finish(rest: Pick<Prepared, 'classes' | 'features' | 'cleaning' | 'notes' | 'target'>): Prepared {
+    const { element, shape, targetSize, targetElement = 'int32' } = this.layout;
+    const meaning = [rest.features, rest.classes, ...(rest.target === undefined ? [] : [rest.target])];
+    const hash = createHash('sha256').update(JSON.stringify(meaning));
     for (const part of PARTS) hash.update(this.writers[part].close());
     const prepared: Prepared = {
       element,
       shape: [...shape],
       targetSize,
+      targetElement,
       classCounts: rest.classes.map((_, label) => this.classCounts[label] ?? 0),
       counts: this.counts,
       ...rest,

@@ -63,7 +63,7 @@ async function learned(prepare: (folder: string) => Promise<Prepared>, kind: Kin
     fingerprint: '',
   });
   for (let epoch = 0; epoch < epochs; epoch++) await run.runEpoch(() => undefined);
-  return run.bestAccuracy;
+  return run.bestQuality.accuracy;
 }
 
 test.each<[(folder: string) => Promise<Prepared>, Kind, number, number]>([

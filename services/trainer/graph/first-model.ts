@@ -14,22 +14,30 @@ import { tokenScores } from '../../onnx/models/text-ends.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
 import { float32 } from '../../onnx/tensor.js';
 import { dataRefusal } from '../data/data-refusal.js';
-import type { Prepared } from '../data/prepared.js';
+import type { NumberTarget, Prepared } from '../data/prepared.js';
 import { FEATURES, featureGraph } from './feature-graph.js';
 
-/** The name of every trained model's output: one probability a class; [batch, length, classes] where a text is continued. */
-export const OUTPUT = 'probabilities';
+/** What a trained model gives: one probability a class; [batch, length, classes] where a text is continued. */
+const PROBABILITIES = 'probabilities';
+/** Where a number is learned: [batch, 1], in the target's own unit. */
+const NUMBER = 'value';
+/** What a loss on numbers is taken of: the same in deviations from the mean. */
+export const SCORES = 'scores';
+
+export const outputOf = ({ target }: Pick<Prepared, 'target'>): string =>
+  target === undefined ? PROBABILITIES : NUMBER;
 
 interface Sizes {
   readonly shape: readonly number[];
   readonly classes: number;
   readonly vocabulary: number;
+  readonly numbers: boolean;
   readonly seed: number;
 }
 
 /** Throws DATA_REFUSED where network and data do not fit. */
 export function firstModel(prepared: Prepared, network: Network, seed: number): Graph {
-  const { features, targetSize, classes } = prepared;
+  const { features, targetSize, classes, target } = prepared;
   const kinds = fitting(prepared);
   if (!kinds.includes(network.kind))
     throw dataRefusal(`the network ${network.kind}`, `such data are learned by ${kinds.join(', ')}.`);
@@ -40,23 +48,25 @@ export function firstModel(prepared: Prepared, network: Network, seed: number): 
   const vocabulary = features.kind === 'tokens' ? features.vocabulary : 0;
   const sizes = {
     shape: first.shape,
-    classes: targetSize > 1 ? vocabulary : classes.length,
+    classes: target !== undefined ? 1 : targetSize > 1 ? vocabulary : classes.length,
     vocabulary,
+    numbers: target !== undefined,
     seed,
   };
   const second = Graph.read(
     features.kind === 'tokens' ? textNetwork(network, sizes) : valueNetwork(network, sizes),
   );
-  return withUsedOutputs(first.graph, second);
+  return withOutput(withUsedOutputs(first.graph, second), target);
 }
 
-function fitting({ features, targetSize, shape }: Prepared): readonly Network['kind'][] {
+function fitting({ features, targetSize, shape, target }: Prepared): readonly Network['kind'][] {
+  if (target !== undefined) return ['linear', 'mlp'];
   if (targetSize > 1) return ['decoder'];
   if (features.kind === 'tokens') return ['linear', 'lstm', 'gru', 'transformer'];
   return shape.length === 3 ? ['linear', 'mlp', 'cnn', 'alexnet', 'vgg', 'googlenet'] : ['linear', 'mlp'];
 }
 
-function valueNetwork(network: Network, { shape, classes, seed }: Sizes): Uint8Array {
+function valueNetwork(network: Network, { shape, classes, numbers, seed }: Sizes): Uint8Array {
   const [channels = 1, height = 1, width = 1] = shape;
   const image = { channels, height, width, classes, seed };
   switch (network.kind) {
@@ -81,6 +91,7 @@ function valueNetwork(network: Network, { shape, classes, seed }: Sizes): Uint8A
         hidden,
         dropout,
         classes,
+        numbers,
         seed,
       });
     }
@@ -137,7 +148,7 @@ function bagOfTokens(vocabulary: number, length: number, classes: number, seed: 
   const mask = net.input(FEATURES.mask, ['batch', length]);
   const sum = tokenScores(net, ids, mask, vocabulary, classes);
   const bias = net.g.constant('tokens.bias', float32([classes], new Float32Array(classes)));
-  net.output(net.softmax({ ...sum, value: net.g.op('Add', [sum.value, bias]) }), OUTPUT);
+  net.output(net.softmax({ ...sum, value: net.g.op('Add', [sum.value, bias]) }), PROBABILITIES);
   return net.bytes();
 }
 
@@ -152,11 +163,20 @@ function withUsedOutputs(features: Graph, network: Graph): Graph {
   );
   if (features.proto.output.length > 1)
     features.proto.output = features.proto.output.filter(({ name }) => name in join);
-  const merged = merge(features, network, { join });
-  const [last] = merged.outputs;
-  if (last !== undefined && last.name !== OUTPUT) {
-    merged.add('Softmax', [last.name], { axis: -1 }, [OUTPUT]);
-    merged.proto.output = [{ ...last, name: OUTPUT }];
+  return merge(features, network, { join });
+}
+
+/** Scores become probabilities, or a number in its own unit. */
+function withOutput(graph: Graph, target: NumberTarget | undefined): Graph {
+  const [last] = graph.outputs;
+  if (last === undefined || last.name === PROBABILITIES) return graph;
+  if (target === undefined) graph.add('Softmax', [last.name], { axis: -1 }, [PROBABILITIES]);
+  else {
+    graph.setConstant('target_mean', float32([], [target.mean]));
+    graph.setConstant('target_deviation', float32([], [target.deviation]));
+    graph.add('Mul', [last.name, 'target_deviation'], {}, ['target_apart']);
+    graph.add('Add', ['target_apart', 'target_mean'], {}, [NUMBER]);
   }
-  return merged;
+  graph.proto.output = [{ ...last, name: outputOf({ target }) }];
+  return graph;
 }

@@ -1,5 +1,6 @@
-// The plots of a report: how the loss went, what is mistaken for what, and whether a confidence means what it says. Pure.
-import type { TrainReport } from '../../../contracts/train-report.js';
+// The plots of a report: how the loss went; of classes what is mistaken for what, and whether a confidence means what it says; of a
+// number what was said for what was given. Pure.
+import type { ClassValidation, NumberValidation, TrainReport } from '../../../contracts/train-report.js';
 import { box, label, line, picture, type Point } from './svg.js';
 
 const [WIDTH, HEIGHT, MARGIN] = [420, 260, 36];
@@ -10,6 +11,8 @@ export function plotsOf({
   history,
   validation,
 }: Pick<TrainReport, 'history' | 'validation'>): Record<string, string> {
+  if (validation.task === 'regression')
+    return { loss: lossPlot(history), predictions: predictionsPlot(validation) };
   return {
     loss: lossPlot(history),
     calibration: calibrationPlot(validation),
@@ -46,7 +49,7 @@ function lossPlot(history: TrainReport['history']): string {
   ]);
 }
 
-function calibrationPlot({ bins, calibrationError }: TrainReport['validation']): string {
+function calibrationPlot({ bins, calibrationError }: ClassValidation): string {
   const size = HEIGHT - 2 * MARGIN;
   const all = bins.reduce((sum, { examples }) => sum + examples, 0);
   const at = (x: number, y: number): Point => [MARGIN + x * size, HEIGHT - MARGIN - y * size];
@@ -88,7 +91,28 @@ function confusionPlot(names: readonly string[], rows: readonly (readonly number
   return picture(size, size, 'Row: what it is, column: what the model says', shapes);
 }
 
-const frame = (below: string, top: string): string[] => [
+function predictionsPlot({ points, r2 }: NumberValidation): string {
+  const all = points.flatMap(({ given, said }) => [given, said]);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const span = high - low || 1;
+  const size = HEIGHT - 2 * MARGIN;
+  const at = (x: number, y: number): Point => [
+    MARGIN + ((x - low) / span) * size,
+    HEIGHT - MARGIN - ((y - low) / span) * size,
+  ];
+  const dots = points.map(({ given, said }) => {
+    const [x, y] = at(given, said);
+    return box(x - 1.5, y - 1.5, 3, 3, BLUE);
+  });
+  return picture(WIDTH, HEIGHT, 'Given and said', [
+    ...frame(`given, from ${low.toPrecision(3)}`, high.toPrecision(3), low.toPrecision(3)),
+    line([at(low, low), at(high, high)], GREY),
+    ...dots,
+    ...(r2 === undefined ? [] : [label(WIDTH - MARGIN, 16, `R2 ${r2.toFixed(3)}`, 'end')]),
+  ]);
+}
+
+const frame = (below: string, top: string, bottom = '0'): string[] => [
   line(
     [
       [MARGIN, MARGIN],
@@ -99,5 +123,5 @@ const frame = (below: string, top: string): string[] => [
   ),
   label(WIDTH / 2, HEIGHT - 8, below, 'middle'),
   label(MARGIN - 4, MARGIN + 4, top, 'end'),
-  label(MARGIN - 4, HEIGHT - MARGIN, '0', 'end'),
+  label(MARGIN - 4, HEIGHT - MARGIN, bottom, 'end'),
 ];

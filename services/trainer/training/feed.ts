@@ -2,6 +2,7 @@
 import { float32, type Tensor } from '../../onnx/tensor.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
 import type { Batch, ExampleLayout } from '../data/example-file.js';
+import type { Prepared } from '../data/prepared.js';
 
 export function inputTensor({ input, size }: Batch, { element, shape }: ExampleLayout): Tensor {
   const dims = [size, ...shape];
@@ -10,7 +11,18 @@ export function inputTensor({ input, size }: Batch, { element, shape }: ExampleL
   return float32(dims, input instanceof Float32Array ? input : Float32Array.from(input));
 }
 
-export function targetTensor({ target, size }: Batch, { targetSize }: ExampleLayout): Tensor {
+/** A number in deviations from the mean, which is how it is learned. */
+export function targetTensor(
+  { target, size }: Batch,
+  { targetSize, target: number }: Pick<Prepared, 'targetSize' | 'target'>,
+): Tensor {
+  if (target instanceof Float32Array) {
+    const { mean, deviation } = number ?? { mean: 0, deviation: 1 };
+    return float32(
+      [size, 1],
+      target.map((value) => (value - mean) / deviation),
+    );
+  }
   const dims = targetSize === 1 ? [size] : [size, targetSize];
   return { dataType: T.INT64, dims, data: BigInt64Array.from(target, BigInt) };
 }

@@ -1,6 +1,7 @@
-// Figures of a model on examples it did not learn: loss, accuracy, precision and recall by class, confusion, calibration. Adds up
+// Figures of a model that tells classes on examples it did not learn: loss, accuracy, precision and recall by class, confusion, calibration. Adds up
 // batch by batch; nothing is kept of the examples. The training loop and the report ask.
-import type { Validation } from '../../../contracts/train-report.js';
+import type { ClassValidation, Quality } from '../../../contracts/train-report.js';
+import type { ExampleTarget } from '../data/example-file.js';
 
 const BINS = 10;
 /** A larger table is unreadable, and grows with its square. */
@@ -24,7 +25,7 @@ export class Measured {
   }
 
   /** `probabilities` holds one row of all classes for each target. */
-  add(probabilities: Float32Array, targets: Int32Array): void {
+  add(probabilities: Float32Array, targets: ExampleTarget): void {
     const width = probabilities.length / targets.length;
     targets.forEach((target, i) => {
       const row = probabilities.subarray(i * width, (i + 1) * width);
@@ -57,10 +58,15 @@ export class Measured {
     return this.right / Math.max(1, this.examples);
   }
 
-  summary(): Validation {
+  get quality(): Quality {
+    return { accuracy: this.accuracy };
+  }
+
+  summary(): ClassValidation {
     const { examples, loss, accuracy, given, said, hits, confusion } = this;
     const share = (of: number, all: number) => (all === 0 ? undefined : of / all);
     return {
+      task: 'classification',
       examples,
       loss,
       accuracy,

@@ -1,7 +1,7 @@
 // A training run as bytes: everything that it needs to go on as if nothing had happened. Orders of examples and augmentation are
 // drawn from seed, epoch and batch, so the position is the whole state of chance. Checkpoints are made of it.
 import { z } from 'zod';
-import { EpochFigures } from '../../../contracts/train-report.js';
+import { EpochFigures, Quality } from '../../../contracts/train-report.js';
 import { failure } from '../../../contracts/errors.js';
 import type { Tensors } from '../../onnx/session.js';
 import { elementCount, float32, floatValues, type Tensor } from '../../onnx/tensor.js';
@@ -20,7 +20,7 @@ const Head = z.object({
   lossSum: z.number(),
   elapsedMs: z.number(),
   history: z.array(EpochFigures),
-  best: z.object({ epoch: z.int(), loss: z.number(), accuracy: z.number() }).optional(),
+  best: z.object({ epoch: z.int(), loss: z.number(), ...Quality.shape }).optional(),
   tensors: z.array(z.object({ of: z.enum(['state', 'best']), name: z.string(), dims: z.array(z.int()) })),
 });
 

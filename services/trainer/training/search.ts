@@ -74,7 +74,6 @@ const fresh = (candidate: Candidate): Trial => ({
   epochs: 0,
   parameterCount: 0,
   validationLoss: Number.MAX_VALUE,
-  validationAccuracy: 0,
   ended: 'finished',
 });
 
@@ -102,7 +101,8 @@ async function race(
       if (ended || clock.monotonicMs() - startMs >= sliceMs) break;
     }
     trial.validationLoss = run.bestLoss;
-    trial.validationAccuracy = run.bestAccuracy;
+    trial.validationAccuracy = run.bestQuality.accuracy;
+    trial.validationR2 = run.bestQuality.r2;
     racer.from = run.position();
     return undefined;
   } catch (error) {

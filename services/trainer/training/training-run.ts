@@ -1,11 +1,12 @@
 // One training run: epochs of batches, a measurement after each epoch, the best weights kept, an end when it gets no better. It
 // can be left and taken up again at any batch. Jobs make one of it, a search many.
-import type { EpochFigures } from '../../../contracts/train-report.js';
+import type { EpochFigures, Quality } from '../../../contracts/train-report.js';
 import { Failure } from '../../../contracts/errors.js';
 import type { Training } from '../../../contracts/train-job.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { Graph } from '../../onnx/graph.js';
 import type { Tensors } from '../../onnx/session.js';
+import type { Loss } from '../../onnx/training/loss.js';
 import type { Optimiser } from '../../onnx/training/optimiser.js';
 import { rateAt, type Schedule } from '../../onnx/training/schedule.js';
 import { trainingGraph } from '../../onnx/training/training-graph.js';
@@ -14,6 +15,7 @@ import { ExampleFile } from '../data/example-file.js';
 import { partFile, type Prepared } from '../data/prepared.js';
 import { permutation, seedOf } from '../data/split.js';
 import { INPUT } from '../graph/feature-graph.js';
+import { SCORES } from '../graph/first-model.js';
 import { augmented } from './augment.js';
 import { Evaluation } from './evaluation.js';
 import { inputTensor, targetTensor } from './feed.js';
@@ -66,12 +68,7 @@ export class TrainingRun implements AsyncDisposable {
   static async open(options: RunOptions): Promise<TrainingRun> {
     const { model, training, prepared, folder, frozen = [], threads } = options;
     const graph = trainingGraph(model, {
-      loss: {
-        kind: 'crossEntropy',
-        labels: LABELS,
-        smoothing: training.smoothing,
-        ...(prepared.targetSize > 1 ? { classAxis: -1 as const } : {}),
-      },
+      loss: lossOf(training, prepared),
       optimiser: optimiserOf(training),
       frozen,
       weightDecay: training.weightDecay,
@@ -79,8 +76,12 @@ export class TrainingRun implements AsyncDisposable {
       average: training.average,
       seed: training.seed,
     });
-    const session = await openTraining(graph, { threads });
-    const evaluation = await Evaluation.open(model, graph.state, threads);
+    const session = await openTraining(graph, { threads, spinning: false });
+    const evaluation = await Evaluation.open(model, graph.state, {
+      prepared,
+      loss: training.loss,
+      threads,
+    });
     const open = (part: 'train' | 'validation') => new ExampleFile(partFile(folder, part), prepared);
     const parameterCount = graph.state
       .filter(({ parameter }) => parameter !== undefined)
@@ -108,8 +109,9 @@ export class TrainingRun implements AsyncDisposable {
     return this.best?.loss ?? Infinity;
   }
 
-  get bestAccuracy(): number {
-    return this.best?.accuracy ?? 0;
+  get bestQuality(): Quality {
+    const { accuracy, r2 } = this.best ?? {};
+    return { accuracy, r2 };
   }
 
   get elapsedMs(): number {
@@ -195,19 +197,20 @@ export class TrainingRun implements AsyncDisposable {
   }
 
   private async endEpoch(rate: number): Promise<EpochEnd> {
-    const { prepared, training } = this.options;
+    const { training } = this.options;
     const state = this.session.averaged();
-    const { loss, accuracy } = await this.evaluation.measure(this.held, prepared.classes, state);
+    const { loss, quality } = await this.evaluation.measure(this.held, state);
     this.history.push({
       epoch: this.epoch,
       loss: this.lossSum / Math.max(1, this.batch),
       validationLoss: loss,
-      validationAccuracy: accuracy,
+      validationAccuracy: quality.accuracy,
+      validationR2: quality.r2,
       rate,
     });
     const better = loss < this.bestLoss;
     if (better) {
-      this.best = { epoch: this.epoch, loss, accuracy };
+      this.best = { epoch: this.epoch, loss, ...quality };
       this.bestState = state;
     }
     this.epoch++;
@@ -226,6 +229,16 @@ export class TrainingRun implements AsyncDisposable {
     this.best = from.best;
     this.bestState = from.bestState;
   }
+}
+
+function lossOf({ loss, smoothing }: Training, { target, targetSize }: Prepared): Loss {
+  if (target !== undefined) return { kind: loss, output: SCORES, targets: LABELS };
+  return {
+    kind: 'crossEntropy',
+    labels: LABELS,
+    smoothing,
+    ...(targetSize > 1 ? { classAxis: -1 as const } : {}),
+  };
 }
 
 function optimiserOf({ optimiser }: Training): Optimiser {

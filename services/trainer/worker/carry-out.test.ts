@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { TrainJob } from '../../../contracts/train-job.js';
+import { qualityOf } from '../../../contracts/train-report.js';
 import { systemClock } from '../../mesh/clock.js';
 import { Graph } from '../../onnx/graph.js';
 import { openSession } from '../../onnx/session.js';
@@ -39,7 +40,7 @@ async function work(
 
 test('iris is learned, and the model takes lengths in cm, missing ones too', async () => {
   const { report, model } = await work(iris());
-  expect(report.validation.accuracy).toBeGreaterThan(0.9);
+  expect(qualityOf(report.validation).accuracy).toBeGreaterThan(0.9);
   expect(report.examples.train + report.examples.validation + report.examples.test).toBe(150 - 1);
   expect(report.notes[0]).toMatch(/rows? .*duplicates/);
   expect(report.plots['confusion']).toContain('versicolor');

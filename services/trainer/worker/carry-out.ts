@@ -44,7 +44,8 @@ export async function carryOut(place: WorkPlace): Promise<TrainReport> {
   if (parent !== undefined) checkFits(parent, prepared);
   place.tell({ kind: 'training' });
 
-  const work = new Work(place, prepared, parent);
+  const target = parent?.target ?? prepared.target;
+  const work = new Work(place, { ...prepared, ...(target === undefined ? {} : { target }) }, parent);
   const saved = work.savedRun();
   const found = saved?.found ?? (await work.search());
   const { model, run } = await work.train(found, saved?.position ?? found.from);
@@ -132,7 +133,11 @@ class Work {
           ...(run.loss === undefined ? {} : { loss: run.loss }),
           ...(last === undefined
             ? {}
-            : { validationLoss: last.validationLoss, validationAccuracy: last.validationAccuracy }),
+            : {
+                validationLoss: last.validationLoss,
+                validationAccuracy: last.validationAccuracy,
+                validationR2: last.validationR2,
+              }),
           ...(done === 0 ? {} : { msLeft: ((now - startMs) / done) * left }),
         },
       });
@@ -164,15 +169,17 @@ class Work {
       if (end === 'diverged') throw this.diverged(run);
       if (end === 'all epochs done' || end === 'no better for long') break;
     }
-    const { accuracy } = await this.measured(run.exportBest());
+    const { accuracy, r2 } = (await this.measured(run.exportBest())).quality;
     return [
       {
         name: `baseline ${nameOf(candidate)}`,
         epochs: run.epochsDone,
         parameterCount: run.parameterCount,
         validationLoss: run.bestLoss,
-        validationAccuracy: run.bestAccuracy,
+        validationAccuracy: run.bestQuality.accuracy,
+        validationR2: run.bestQuality.r2,
         testAccuracy: accuracy,
+        testR2: r2,
         ended: 'finished',
       },
     ];
@@ -190,7 +197,7 @@ class Work {
         : []),
       ...(cleaning.contradictions > 0
         ? [
-            `${cleaning.contradictions} rows have the features of another row with another class; both lie in one part.`,
+            `${cleaning.contradictions} rows have the features of another row with another target; both lie in one part.`,
           ]
         : []),
       ...(cleaning.unchecked > 0
@@ -245,10 +252,10 @@ class Work {
 
   private async measured(model: Uint8Array) {
     const { prepared, place } = this;
-    await using session = await openSession(model, { threads: place.order.threads });
+    await using session = await openSession(model, { threads: place.order.threads, spinning: false });
     const part = prepared.counts.test > 0 ? 'test' : 'validation';
     using file = new ExampleFile(partFile(place.folder, part), prepared);
-    return await measure(session, file, prepared.classes);
+    return await measure(session, file, { prepared, loss: this.job.training.loss });
   }
 
   private finished(bytes: Uint8Array): Uint8Array {

@@ -2,26 +2,32 @@
 // itself, and have to fit the new data; which of its weights stay as they are is told by the beginnings of their names.
 import { create } from '@bufbuild/protobuf';
 import { dataRefusal } from '../data/data-refusal.js';
-import { Features, type Prepared } from '../data/prepared.js';
+import { Features, NumberTarget, type Prepared } from '../data/prepared.js';
 import { failure } from '../../../contracts/errors.js';
 import { Graph } from '../../onnx/graph.js';
 import { findParameters } from '../../onnx/training/parameters.js';
 import { StringStringEntryProtoSchema } from '../../onnx/proto/onnx_pb.js';
 
-const KEY = { features: 'massif.features', classes: 'massif.classes' } as const;
+const KEY = { features: 'massif.features', classes: 'massif.classes', target: 'massif.target' } as const;
 
 export interface ParentModel {
   readonly graph: Graph;
   readonly features: Features;
   readonly classes: readonly string[];
+  /** What its output is made of, where that is a number: it is gone on with, whatever the new data's mean is. */
+  readonly target?: NumberTarget;
 }
 
 /** Written into every trained model, so that it can be gone on from. */
 export function describeData(
   graph: Graph,
-  { features, classes }: Pick<Prepared, 'features' | 'classes'>,
+  { features, classes, target }: Pick<Prepared, 'features' | 'classes' | 'target'>,
 ): void {
-  const entries = { [KEY.features]: JSON.stringify(features), [KEY.classes]: JSON.stringify(classes) };
+  const entries = {
+    [KEY.features]: JSON.stringify(features),
+    [KEY.classes]: JSON.stringify(classes),
+    ...(target === undefined ? {} : { [KEY.target]: JSON.stringify(target) }),
+  };
   graph.model.metadataProps = [
     ...graph.model.metadataProps.filter(({ key }) => !(key in entries)),
     ...Object.entries(entries).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
@@ -37,17 +43,28 @@ export function readParent(bytes: Uint8Array): ParentModel {
   };
   const features = Features.safeParse(text(KEY.features));
   const classes = text(KEY.classes);
+  const target = NumberTarget.safeParse(text(KEY.target));
   if (!features.success || !Array.isArray(classes))
     throw failure(
       'MODEL_REFUSED',
       'The version to go on from was not made by a trainer, so what its input means is not known.',
     );
-  return { graph, features: features.data, classes: classes.map(String) };
+  return {
+    graph,
+    features: features.data,
+    classes: classes.map(String),
+    ...(target.success ? { target: target.data } : {}),
+  };
 }
 
 /** Throws DATA_REFUSED where the new data mean something else than the old did. */
-export function checkFits({ features, classes, graph }: ParentModel, prepared: Prepared): void {
+export function checkFits({ features, classes, target, graph }: ParentModel, prepared: Prepared): void {
   const at = 'the version to go on from';
+  if (target?.name !== prepared.target?.name)
+    throw dataRefusal(
+      at,
+      `it tells ${learnedBy(target)}, the data have ${learnedBy(prepared.target)} to be learned.`,
+    );
   if (JSON.stringify(classes) !== JSON.stringify(prepared.classes))
     throw dataRefusal(
       at,
@@ -71,6 +88,9 @@ export function checkFits({ features, classes, graph }: ParentModel, prepared: P
       `its input is [${width?.join(', ')}], an example of the data is [${prepared.shape.join(', ')}].`,
     );
 }
+
+const learnedBy = (target: NumberTarget | undefined): string =>
+  target === undefined ? 'classes' : `the number "${target.name}"`;
 
 /** Throws BAD_REQUEST for a beginning that no weight has. */
 export function frozenIn(graph: Graph, beginnings: readonly string[]): string[] {
