@@ -53,3 +53,7 @@ export const LifeReply = z.object({
   ),
 });
 export type LifeReply = z.infer<typeof LifeReply>;
+
+/** Published on `massif.events.version` for every move. */
+export const VersionNotice = z.object({ model: ModelName, digest: Digest, label: Label, move: VersionMove });
+export type VersionNotice = z.infer<typeof VersionNotice>;

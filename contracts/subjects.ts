@@ -39,6 +39,8 @@ export const subjects = {
   release: (verb: ReleaseVerb) => `massif.release.${verb}` as const,
   /** Registry -> everybody: what was decided of a release. */
   releaseEvents: () => 'massif.events.release' as const,
+  /** Registry -> everybody: the moves of a version from state to state. */
+  versionEvents: () => 'massif.events.version' as const,
   /** Command line, gateway -> trainer. Queue group `trainer`. */
   trainer: (verb: TrainerVerb) => `massif.trainer.${verb}` as const,
   /** Trainer -> the work queue of jobs: the id of one that waits. */

@@ -8,7 +8,8 @@ import type { VersionRecord } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
 import type { BucketLog, Decision } from './bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
-import { admitted } from './lifecycle/moves.js';
+import { admitted, submittedMove } from './lifecycle/moves.js';
+import type { Told } from './lifecycle/told.js';
 import { byLabel, createdAfter } from './resolve.js';
 import { referencedBy, SWEEP_KEY, type SweepRecord, sweepSince } from './sweep.js';
 
@@ -16,6 +17,7 @@ export interface AdmissionParts {
   readonly log: BucketLog;
   readonly state: CatalogState;
   readonly clock: Pick<Clock, 'now'>;
+  readonly told: Told;
 }
 
 /** `look again`: a sweep ran since; the caller must make sure that its artifacts are still there. */
@@ -38,14 +40,18 @@ export class Admission {
   }
 
   /** A push that goes on after it was cut off is the same one. */
-  submit(push: Omit<SubmissionRecord, 'at'>): Promise<SubmissionRecord> {
-    const { log, state, clock } = this.parts;
-    return log.transact((): Decision<SubmissionRecord> => {
+  async submit(push: Omit<SubmissionRecord, 'at'>): Promise<SubmissionRecord> {
+    const { log, state, clock, told } = this.parts;
+    let news = false;
+    const submission = await log.transact((): Decision<SubmissionRecord> => {
       const known = state.submissionsOf(push.model).find(({ digest }) => digest === push.digest);
-      if (known && known.by === push.by && known.label === push.label) return { result: known };
+      news = !(known && known.by === push.by && known.label === push.label);
+      if (known && !news) return { result: known };
       const value = { ...push, at: new Date(clock.now()).toISOString() };
       return { change: { key: keys.submission(push.model, push.digest), value }, result: value };
     });
+    if (news) told(submission, [submittedMove(submission)]);
+    return submission;
   }
 
   /** It is a version by now, or was refused. What this leaves behind the keeper of lives finds. */
@@ -63,9 +69,9 @@ export class Admission {
   }
 
   /** The step that makes a version exist; everything before it is nothing, everything after it is comfort. */
-  admit(record: NewVersion, submission: SubmissionRecord, sinceRevision: number): Promise<Admitted> {
-    const { log, state, clock } = this.parts;
-    return log.transact((): Decision<Admitted> => {
+  async admit(record: NewVersion, submission: SubmissionRecord, sinceRevision: number): Promise<Admitted> {
+    const { log, state, clock, told } = this.parts;
+    const result = await log.transact((): Decision<Admitted> => {
       const entry = state.models.get(record.model);
       const known = entry?.versions.get(record.digest);
       if (known && known.state !== 'archived') return { result: { kind: 'known', version: known } };
@@ -90,6 +96,8 @@ export class Admission {
         result: { kind: 'created', version },
       };
     });
+    if (result.kind === 'created') told(result.version, result.version.moves.slice(-1));
+    return result;
   }
 
   /** Digests that some version refers to, archived ones included as long as they keep their files. */

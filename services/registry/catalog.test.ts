@@ -16,6 +16,7 @@ import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
+import type { Told } from './lifecycle/told.js';
 import { ReleaseStates } from './release/release-state.js';
 import { aSubmission, aVersion, digestOf } from './testing/records.js';
 
@@ -41,6 +42,8 @@ beforeEach(async () => {
 });
 
 const clock = new FakeClock();
+const heard: string[] = [];
+const told: Told = ({ label }, moves) => heard.push(...moves.map(({ to }) => `${label} ${to}`));
 async function aCatalog() {
   const state = new CatalogState(silentLog);
   const log = await BucketLog.open(bus, buckets.catalog('east'), state);
@@ -49,9 +52,9 @@ async function aCatalog() {
   const releases = { refresh: () => Promise.resolve(false), states };
   const collectAfterMs = 3_600_000;
   return Object.assign(catalog, {
-    admission: new Admission({ log, state, clock }),
-    lifecycles: new Lifecycles({ log, state, releases, clock }),
-    keeper: new LifeKeeper({ catalogLog: log, state, releases, collectAfterMs, clock, log: silentLog }),
+    admission: new Admission({ log, state, clock, told }),
+    lifecycles: new Lifecycles({ log, state, releases, clock, told }),
+    keeper: new LifeKeeper({ catalogLog: log, state, releases, collectAfterMs, clock, log: silentLog, told }),
   });
 }
 async function admit(label: string, more: Partial<VersionRecord> = {}, by = catalog): Promise<VersionRecord> {
@@ -159,6 +162,7 @@ test('a version that an endpoint uses is not archived, even with weight 0', asyn
 });
 
 test('states follow the endpoints, also for a registry that takes over in the middle', async () => {
+  heard.length = 0;
   for (const label of ['v1', 'v2', 'v3']) await admit(label);
   await deploy([
     ['v1', 10_000],
@@ -192,6 +196,10 @@ test('states follow the endpoints, also for a registry that takes over in the mi
     ['deprecated', 'registry', 'no endpoint serves it any more'],
     ['archived', 'ada', 'old'],
   ]);
+  expect(heard.filter((one) => one.startsWith('v2 '))).toEqual(
+    // Submission is told by the push, which this test does without.
+    v2?.moves.slice(1).map(({ to }) => `v2 ${to}`),
+  );
 });
 
 test('deploying and archiving one version at the same moment never leaves an endpoint on an archived one', async () => {

@@ -56,11 +56,13 @@ beforeEach(async () => {
 const clock = new FakeClock(Date.now());
 const never = new AbortController().signal;
 
+const told = () => undefined;
+
 async function aRegistry() {
   const state = new CatalogState(silentLog);
   const log = await BucketLog.open(bus, buckets.catalog('east'), state);
   const catalog = new Catalog({ log, state, clock, random: seededRandom(1) });
-  const admission = new Admission({ log, state, clock });
+  const admission = new Admission({ log, state, clock, told });
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts('east') });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads('east') });
   const policy = { current: () => ada.policy() };
@@ -71,7 +73,7 @@ async function aRegistry() {
     admission,
     artifacts,
     pusher,
-    lifecycles: new Lifecycles({ log, state, releases, clock }),
+    lifecycles: new Lifecycles({ log, state, releases, clock, told }),
     keeper: new LifeKeeper({
       catalogLog: log,
       state,
@@ -79,6 +81,7 @@ async function aRegistry() {
       collectAfterMs: 3_600_000,
       clock,
       log: silentLog,
+      told,
     }),
     sweeper: new Sweeper({ admission, artifacts, clock, log: silentLog }),
   };

@@ -15,6 +15,7 @@ import { Duties } from './duties.js';
 import { Leadership } from './leadership.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
+import { tellOn } from './lifecycle/told.js';
 import { ObjectBucket } from './object-bucket.js';
 import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
@@ -54,7 +55,8 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const catalogLog = await BucketLog.open(bus, buckets.catalog(config.region), state);
   const catalog = new Catalog({ log: catalogLog, state, clock, random });
   const pipelines = new Pipelines({ log: catalogLog, state, clock });
-  const admission = new Admission({ log: catalogLog, state, clock });
+  const told = tellOn(bus);
+  const admission = new Admission({ log: catalogLog, state, clock, told });
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts(config.region) });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads(config.region) });
   const trust = await TrustFiles.open({ dir: config.keysDir, clock, log });
@@ -73,7 +75,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const duties = new Duties({
     placer: openPlacers(mesh, catalog, placement, placementState),
     conductor: opened.conductor,
-    keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log }),
+    keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log, told }),
     replicator: openReplicator(mesh, admission, artifacts),
     sweeper: new Sweeper({ admission, artifacts, clock, log }),
     clock,
@@ -92,7 +94,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     clock,
     log,
   });
-  const lifecycles = new Lifecycles({ log: catalogLog, state, releases: store, clock });
+  const lifecycles = new Lifecycles({ log: catalogLog, state, releases: store, clock, told });
   const { releases, close: stopListening } = opened;
   return { catalog, pipelines, releases, lifecycles, pusher, trust, leadership, duties, stopListening };
 }

@@ -6,13 +6,14 @@ import type { Digest } from '../../../contracts/names.js';
 import type { VersionRecord } from '../../../contracts/registry.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
-import type { BucketLog } from '../bucket-log.js';
+import type { BucketLog, Decision } from '../bucket-log.js';
 import type { CatalogState } from '../catalog-state.js';
 import type { ReleaseStore } from '../release/release-store.js';
 import { Wake } from '../wake.js';
 import { collectable, neededBy } from './collect.js';
 import { recorded } from './moves.js';
 import { dueMove, usesOf } from './settle.js';
+import type { Told } from './told.js';
 
 export interface LifeKeeperParts {
   readonly catalogLog: BucketLog;
@@ -22,6 +23,7 @@ export interface LifeKeeperParts {
   readonly collectAfterMs: number;
   readonly clock: Clock;
   readonly log: Log;
+  readonly told: Told;
 }
 
 // Writes nudge the keeper; this look is for what only time brings.
@@ -90,20 +92,24 @@ export class LifeKeeper {
     return [...state.versions()].filter(({ digest, state: now }) => dueMove(now, uses.get(digest)));
   }
 
-  private settle(digest: Digest): Promise<boolean> {
-    const { catalogLog, state, clock, log } = this.parts;
-    return catalogLog.transact(() => {
+  private async settle(digest: Digest): Promise<boolean> {
+    const { catalogLog, state, clock, log, told } = this.parts;
+    const moved = await catalogLog.transact((): Decision<VersionRecord | undefined> => {
       const record = state.version(digest);
       const due = record && dueMove(record.state, usesOf(state.endpoints.values()).get(digest));
-      if (!due) return { result: false };
+      if (!due) return { result: undefined };
       const value = recorded(record, due.type, {
         by: this.who(due.release),
         why: due.why,
         atMs: clock.now(),
       });
-      log.info('version.moved', { model: value.model, label: value.label, state: value.state, why: due.why });
-      return { change: { key: keys.version(value.model, digest), value }, result: true };
+      return { change: { key: keys.version(value.model, digest), value }, result: value };
     });
+    if (!moved) return false;
+    const { model, label, moves } = moved;
+    log.info('version.moved', { model, label, ...moves.at(-1) });
+    told(moved, moves.slice(-1));
+    return true;
   }
 
   private who(release: string | undefined): string {

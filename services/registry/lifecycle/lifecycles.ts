@@ -14,14 +14,16 @@ import type { CatalogState } from '../catalog-state.js';
 import type { ReleaseStore } from '../release/release-store.js';
 import { newestFirst, resolveVersion } from '../resolve.js';
 import { versionsOf } from './collect.js';
-import { recorded } from './moves.js';
+import { recorded, submittedMove } from './moves.js';
 import { dueMove } from './settle.js';
+import type { Told } from './told.js';
 
 export interface LifecyclesParts {
   readonly log: BucketLog;
   readonly state: CatalogState;
   readonly releases: Pick<ReleaseStore, 'refresh' | 'states'>;
   readonly clock: Pick<Clock, 'now'>;
+  readonly told: Told;
 }
 
 export class Lifecycles {
@@ -29,9 +31,11 @@ export class Lifecycles {
 
   /** An archived version keeps its label and its lineage, and its files for a while; it is only never chosen and never deployed again. */
   async archive({ model, version, by, why }: ArchiveRequest): Promise<ShowReply> {
-    const { log, state, releases, clock } = this.parts;
+    const { log, state, releases, clock, told } = this.parts;
     await releases.refresh();
-    return log.transact(() => {
+    let moves = 0;
+    const { version: archived } = await log.transact(() => {
+      moves = 0;
       if (version === undefined)
         throw failure('BAD_REQUEST', 'Say which version is to be archived: the default one is in use.');
       const record = resolveVersion(state.model(model), version);
@@ -41,12 +45,15 @@ export class Lifecycles {
       // Nothing uses it, but the keeper may not have said so yet.
       const due = dueMove(record.state, undefined);
       const settled = due ? recorded(record, due.type, { by: 'registry', why: due.why, atMs }) : record;
+      moves = due ? 2 : 1;
       const archived = recorded(settled, 'ARCHIVE', { by, why: why || 'archived', atMs });
       return {
         change: { key: keys.version(model, record.digest), value: archived },
         result: { version: archived },
       };
     });
+    if (moves > 0) told(archived, archived.moves.slice(-moves));
+    return { version: archived };
   }
 
   async history({ model, version }: LifeRequest): Promise<LifeReply> {
@@ -61,9 +68,9 @@ export class Lifecycles {
     const known = state.models.get(model)?.versions;
     const coming = submissions
       .filter(({ digest }) => !known?.has(digest))
-      .map(({ digest, label, by, at }): LifeReply['versions'][number] => {
-        const moves = [{ to: 'submitted' as const, by, at, why: 'pushed' }];
-        return { digest, label, state: 'submitted', moves };
+      .map((one): LifeReply['versions'][number] => {
+        const { digest, label } = one;
+        return { digest, label, state: 'submitted', moves: [submittedMove(one)] };
       });
     return { model, versions: [...coming, ...newestFirst(known?.values() ?? []).map(lifeOf)] };
   }

@@ -25,16 +25,18 @@ export function admitted(
   before: VersionRecord | undefined,
   { by, why, atMs }: Cause,
 ): Pick<VersionRecord, 'state' | 'moves'> {
-  const submitted = moveTo('submitted', {
-    by: submission.by,
-    why: before ? 'pushed again' : 'pushed',
-    atMs: Date.parse(submission.at),
-  });
   return {
     state: 'verified',
-    moves: kept([...(before?.moves ?? []), submitted, moveTo('verified', { by, why, atMs })]),
+    moves: kept([...(before?.moves ?? []), submittedMove(submission), moveTo('verified', { by, why, atMs })]),
   };
 }
+
+export const submittedMove = ({ by, at }: SubmissionRecord): VersionMove => ({
+  to: 'submitted',
+  by,
+  at,
+  why: 'pushed',
+});
 
 const moveTo = (to: VersionMove['to'], { by, why, atMs }: Cause): VersionMove => ({
   to,
