@@ -13,6 +13,7 @@ import { toFloat16 } from '../services/onnx/quantize/float16.js';
 import { fusionOf } from '../services/onnx/quantize/fused.js';
 import { quantizeMasked } from '../services/onnx/quantize/masked.js';
 import { calibrated, quantizeStatic, writeStatic } from '../services/onnx/quantize/static.js';
+import { figuresOf } from '../services/onnx/recipe/figures.js';
 import type { Tensors } from '../services/onnx/session.js';
 import { ocrRecogniser } from '../services/onnx/testing/real-models.js';
 import { tuned, type Batches } from '../services/onnx/training/tune.js';
@@ -27,7 +28,6 @@ import {
   textLines,
 } from './compress-models/large.js';
 import { encoderNetwork, lstmNetwork, textAccuracy, texts, textSample } from './compress-models/texts.js';
-import { medianMs } from './compress-models/timing.js';
 import { type Aim, type Benchmark, round } from './report.js';
 
 interface Row {
@@ -57,7 +57,7 @@ interface Subject {
 
 const SIZES = {
   ci: { steps: 30, tests: 500, rounds: 8, lines: 2, feedbackSteps: 10 },
-  quick: { steps: 400, tests: 10_000, rounds: 60, lines: 12, feedbackSteps: 150 },
+  quick: { steps: 250, tests: 4_000, rounds: 40, lines: 8, feedbackSteps: 100 },
   full: { steps: 800, tests: 10_000, rounds: 300, lines: 40, feedbackSteps: 300 },
 } as const;
 
@@ -92,7 +92,8 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
 async function measured(subject: Subject, rounds: number): Promise<Row[]> {
   const names = Object.keys(subject.methods);
   const models = Object.values(subject.methods);
-  const [floatMs = 0, ...times] = await medianMs([subject.parent, ...models], subject.feeds, rounds);
+  const figures = await figuresOf([subject.parent, ...models], subject.feeds, rounds);
+  const [floatMs = 0, ...times] = figures.map(({ p50Ms }) => p50Ms);
   return Promise.all(
     models.map(async (model, i): Promise<Row> => {
       const ms = times[i] ?? 0;

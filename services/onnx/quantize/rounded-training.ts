@@ -2,7 +2,6 @@
 // gradient passes straight through the rounding (Jacob et al., 2018; Esser et al., 2020). Feedback trains the result.
 import { copyModel } from '../extract.js';
 import { Graph } from '../graph.js';
-import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { float32 } from '../tensor.js';
 import { tuned, type Batches, type TuneOptions } from '../training/tune.js';
 import { signed } from './affine.js';
@@ -65,8 +64,6 @@ function roundedValue(
   rank: number,
 ): string {
   const shape = Array.from({ length: rank }, (_, i) => (i === axis ? scales.length : 1));
-  const dims = axis === undefined ? [] : [scales.length];
-  const along = axis === undefined ? {} : { axis };
   const constant = (what: string, dims: readonly number[], values: Float32Array): string =>
     graph.setConstant(graph.fresh(`${weight}/${what}`), float32(dims, values));
   const { highest } = signed(bits);
@@ -80,15 +77,10 @@ function roundedValue(
     shape,
     scales.map((scale) => -scale * highest),
   );
-  const make = (opType: string, inputs: readonly string[], values = {}): string =>
-    graph.add(opType, inputs, values).output[0] ?? '';
+  const make = (opType: string, inputs: readonly string[]): string =>
+    graph.add(opType, inputs).output[0] ?? '';
   const inside = make('Max', [make('Min', [weight, most]), least]);
-  const scale = constant('scale', dims, scales);
-  const zero = graph.setConstant(graph.fresh(`${weight}/zero`), {
-    dataType: T.INT8,
-    dims,
-    data: new Int8Array(scales.length),
-  });
-  const integers = make('QuantizeLinear', [inside, scale, zero], along);
-  return make('DequantizeLinear', [integers, scale, zero], along);
+  // Round passes gradients straight through. QuantizeLinear would as well, but onnxruntime moves it about in a graph that trains.
+  const scale = constant('scale', shape, scales);
+  return make('Mul', [make('Round', [make('Div', [inside, scale])]), scale]);
 }

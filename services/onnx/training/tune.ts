@@ -13,7 +13,7 @@ export interface Batches {
   /** Sizes for names: those of every batch. */
   readonly bind: Readonly<Record<string, number>>;
   /** Inputs of the model and targets of the loss. */
-  readonly batch: (step: number) => Tensors;
+  readonly batch: (step: number) => Tensors | Promise<Tensors>;
   /** How many there are; later steps begin again at 0. */
   readonly count: number;
 }
@@ -41,7 +41,7 @@ export async function tuned(model: Uint8Array, batches: Batches, options: TuneOp
   await using session = await openTraining(training, { threads });
   for (let step = 0; step < steps; step++) {
     const now = rateAt({ kind: 'cosine', rate, totalSteps: steps, floor: 0 }, step);
-    await session.step(batches.batch(step % batches.count), now);
+    await session.step(await batches.batch(step % batches.count), now);
   }
   return session.exportModel();
 }

@@ -37,7 +37,9 @@ export async function eachGradient(
   await using session = await openSession(graph.write(), { external: graph.external });
   const known = new Set(session.inputNames);
   for (let i = 0; i < count; i++) {
-    const feeds: Tensors = Object.fromEntries(Object.entries(batch(i)).filter(([name]) => known.has(name)));
+    const feeds: Tensors = Object.fromEntries(
+      Object.entries(await batch(i)).filter(([name]) => known.has(name)),
+    );
     const results = await session.run(feeds);
     const found = [...gradients].flatMap(([weight, name]) => {
       const tensor = results[name];

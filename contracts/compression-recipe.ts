@@ -1,0 +1,69 @@
+// How a version is made smaller: a list of steps, applied in order. Written by people; the toolkit applies it. Steps that learn
+// come before the one that rounds, since integers do not learn. Shares of 1.
+import { z } from 'zod';
+
+const Learning = {
+  steps: z.int().min(0).max(100_000).default(300),
+  rate: z.number().positive().max(1).default(1e-3),
+};
+const Weight = z.string().min(1).max(1_000);
+const float = z.array(Weight).default([]);
+const calibrator = z.enum(['minMax', 'percentile', 'entropy', 'squares']).default('minMax');
+
+export const CompressionStep = z.discriminatedUnion('kind', [
+  /** Whole channels go until this share of the multiplications is left. */
+  z.object({
+    kind: z.literal('thin'),
+    keep: z.number().gt(0).lt(1),
+    worth: z.enum(['taylor', 'magnitude', 'activation']).default('taylor'),
+    ...Learning,
+  }),
+  /** This share of single weights becomes 0, in rounds. */
+  z.object({
+    kind: z.literal('sparsify'),
+    share: z.number().gt(0).lt(1),
+    rounds: z.int().min(1).max(100).default(4),
+    ...Learning,
+  }),
+  z.object({ kind: z.literal('tune'), ...Learning }),
+  z.object({
+    kind: z.literal('static'),
+    calibrator,
+    scales: z.enum(['free', 'powerOfTwo']).default('free'),
+    perChannel: z.boolean().default(true),
+    weightBits: z.union([z.literal(7), z.literal(8), z.literal(16)]).default(8),
+    float,
+  }),
+  /** 4 bits for the layers that bear them, until the file fits this share of that of int8. */
+  z.object({ kind: z.literal('masked'), share: z.number().gt(0.5).lt(1), calibrator, float }),
+  /** Loses at most this much of what is measured. */
+  z.object({
+    kind: z.literal('feedback'),
+    drop: z.number().min(0).max(1),
+    fourBits: z.boolean().default(false),
+    ...Learning,
+  }),
+  z.object({ kind: z.literal('dynamic'), float }),
+  z.object({
+    kind: z.literal('blockwise'),
+    blockSize: z.union([z.literal(16), z.literal(32), z.literal(64), z.literal(128)]).default(32),
+    float,
+  }),
+  z.object({ kind: z.literal('float16') }),
+]);
+export type CompressionStep = z.infer<typeof CompressionStep>;
+
+export const CompressionRecipe = z.object({
+  steps: z.array(CompressionStep).min(1).max(20),
+  budget: z
+    .object({
+      /** At most this much of what is measured may be lost. */
+      drop: z.number().min(0).max(1).default(0.005),
+      /** Of the parent's median; above it only bytes were gained. */
+      latency: z.number().positive().max(10).default(0.97),
+      /** Of the parent's file. */
+      size: z.number().positive().max(1).default(1),
+    })
+    .prefault({}),
+});
+export type CompressionRecipe = z.infer<typeof CompressionRecipe>;

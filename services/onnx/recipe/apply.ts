@@ -1,0 +1,179 @@
+// A recipe applied to a model: pruning, tuning and quantization one after the other, each step named in whatever goes wrong. The
+// model that comes in stays as it is; the same model, data and recipe give the same bytes.
+import type { CompressionStep } from '../../../contracts/compression-recipe.js';
+import { failure, inStep, toFailure } from '../../../contracts/errors.js';
+import { Graph } from '../graph.js';
+import { activations } from '../prune/activations.js';
+import { magnitudes, taylor } from '../prune/saliency.js';
+import { sparsifyGradually } from '../prune/sparsify.js';
+import { thin } from '../prune/thin.js';
+import { quantizeBlockwise } from '../quantize/blockwise.js';
+import type { Samples } from '../quantize/calibrate.js';
+import { quantizeDynamic } from '../quantize/dynamic.js';
+import { quantizeWithFeedback } from '../quantize/feedback.js';
+import { toFloat16 } from '../quantize/float16.js';
+import { weightLayers } from '../quantize/layers.js';
+import { quantizeMasked } from '../quantize/masked.js';
+import { calibrated, quantizeStatic } from '../quantize/static.js';
+import { tuned, type Batches } from '../training/tune.js';
+
+/** What steps may need; which do is said by the refusal where it is missing. */
+export interface RecipeData {
+  /** Labelled data to learn from. */
+  readonly batches?: Batches;
+  /** Unlabelled inputs to calibrate with, anew at every call. */
+  readonly samples?: () => Samples;
+  /** What counts, higher is better, on data that nothing was learned from. */
+  readonly measure?: (model: Uint8Array) => Promise<number>;
+  readonly threads?: number;
+}
+
+export interface StepReport {
+  readonly step: string;
+  readonly bytes: number;
+  /** What the step says of itself: layers, groups, trials. */
+  readonly detail: unknown;
+}
+
+export interface Applied {
+  readonly model: Uint8Array;
+  readonly steps: readonly StepReport[];
+}
+
+const ROUNDING = new Set<CompressionStep['kind']>([
+  'static',
+  'masked',
+  'feedback',
+  'dynamic',
+  'blockwise',
+  'float16',
+]);
+
+/** Throws BAD_REQUEST for an order that cannot work, else what the step throws, with its place in front. */
+export async function applyRecipe(
+  model: Uint8Array,
+  recipe: readonly CompressionStep[],
+  data: RecipeData,
+  onStep: (report: StepReport) => void = () => undefined,
+): Promise<Applied> {
+  checkOrder(recipe);
+  const steps: StepReport[] = [];
+  let now = model;
+  for (const [i, step] of recipe.entries()) {
+    const name = `${i + 1}, ${step.kind}`;
+    try {
+      const made = await apply(now, step, data);
+      now = made.model;
+      const report = { step: name, bytes: now.length, detail: made.detail };
+      steps.push(report);
+      onStep(report);
+    } catch (error) {
+      throw inStep(toFailure(error), name);
+    }
+  }
+  return { model: now, steps };
+}
+
+function checkOrder(recipe: readonly CompressionStep[]): void {
+  const rounds = recipe.findIndex(({ kind }) => ROUNDING.has(kind));
+  const [after] = rounds < 0 ? [] : recipe.slice(rounds + 1);
+  if (after !== undefined)
+    throw failure(
+      'BAD_REQUEST',
+      `Step ${rounds + 2} (${after.kind}) comes after ${recipe[rounds]?.kind}: what is rounded can neither learn nor be rounded again. Put the rounding step last.`,
+    );
+}
+
+async function apply(
+  model: Uint8Array,
+  step: CompressionStep,
+  data: RecipeData,
+): Promise<{ model: Uint8Array; detail: unknown }> {
+  const { threads = 1 } = data;
+  switch (step.kind) {
+    case 'thin': {
+      const saliency = await worthOf(model, step.worth, data);
+      const { model: thinned, report } = thin(model, { saliency, keep: step.keep });
+      return { model: await learned(thinned, step, data), detail: report };
+    }
+    case 'sparsify': {
+      const { share, rounds, rate } = step;
+      const steps = Math.ceil(step.steps / rounds);
+      const batches = labelled(data);
+      const sparse = await sparsifyGradually(model, { share, rounds, rate, steps, batches, threads });
+      return { model: sparse.model, detail: { zeros: sparse.zeros } };
+    }
+    case 'tune':
+      return { model: await learned(model, step, data), detail: { steps: step.steps } };
+    case 'static': {
+      const made = await quantizeStatic(model, unlabelled(data)(), step);
+      return { model: made.model, detail: made.report };
+    }
+    case 'masked': {
+      const found = await calibrated(model, unlabelled(data)());
+      const made = await quantizeMasked(found, labelled(data), step);
+      return { model: made.model, detail: made.report };
+    }
+    case 'feedback': {
+      const { drop, steps, rate } = step;
+      const fourBits = step.fourBits ? allLayers(model) : new Set<string>();
+      const settings = {
+        drop,
+        steps,
+        rate,
+        fourBits,
+        threads,
+        batches: labelled(data),
+        samples: unlabelled(data),
+      };
+      const made = await quantizeWithFeedback(model, { ...settings, measure: measured(data) });
+      return { model: made.model, detail: { ...made.report, trials: made.trials } };
+    }
+    case 'dynamic':
+    case 'blockwise': {
+      const made = await (step.kind === 'dynamic'
+        ? quantizeDynamic(model, step)
+        : quantizeBlockwise(model, step));
+      return { model: made.model, detail: made.report };
+    }
+    case 'float16': {
+      const made = toFloat16(model);
+      return { model: made.model, detail: made.report };
+    }
+  }
+}
+
+async function worthOf(
+  model: Uint8Array,
+  worth: 'taylor' | 'magnitude' | 'activation',
+  data: RecipeData,
+): Promise<Map<string, Float64Array>> {
+  if (worth === 'magnitude') return magnitudes(model);
+  return worth === 'activation' ? activations(model, unlabelled(data)()) : taylor(model, labelled(data));
+}
+
+const learned = async (
+  model: Uint8Array,
+  { steps, rate }: { readonly steps: number; readonly rate: number },
+  data: RecipeData,
+): Promise<Uint8Array> =>
+  steps === 0 ? model : tuned(model, labelled(data), { steps, rate, threads: data.threads ?? 1 });
+
+const allLayers = (model: Uint8Array): Set<string> =>
+  new Set(weightLayers(Graph.read(model)).found.map(({ weight }) => weight));
+
+function labelled({ batches }: RecipeData): Batches {
+  if (batches === undefined) throw failure('DATA_REFUSED', 'It learns, and there are no labelled data.');
+  return batches;
+}
+
+function unlabelled({ samples }: RecipeData): () => Samples {
+  if (samples === undefined) throw failure('DATA_REFUSED', 'It calibrates, and there are no samples.');
+  return samples;
+}
+
+function measured({ measure }: RecipeData): (model: Uint8Array) => Promise<number> {
+  if (measure === undefined)
+    throw failure('DATA_REFUSED', 'It goes by a measure, and there are no held-out data.');
+  return measure;
+}
