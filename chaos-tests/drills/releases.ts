@@ -160,13 +160,15 @@ async function play(
     await sleep(100);
     record = await client.releases.show(id);
   }
+  const journal = await client.releases.history(id);
+  const turn = journal.find(({ to }) => to === 'aborting') ?? record.last;
   log(
-    `${id} ${scenario.name}: ${record.state} after ${Math.round(performance.now() - began)} ms, ${record.last.seq} decisions, ${record.last.why}`,
+    `${id} ${scenario.name}: ${record.state} after ${Math.round(performance.now() - began)} ms, ${record.last.seq} decisions, ${turn.why}`,
   );
-  if (record.state !== scenario.ends) return `${record.state}, not ${scenario.ends}: ${record.last.why}`;
+  if (record.state !== scenario.ends) return `${record.state}, not ${scenario.ends}: ${turn.why}`;
   const serving = record.plan.arms.filter(({ weight }) => weight > 0).map(({ label }) => label);
   if (serving.join() !== scenario.serves) return `${serving.join()} serves, not ${scenario.serves}`;
-  const again = replay(await client.releases.history(id), judge);
+  const again = replay(journal, judge);
   return again.same ? undefined : `entry ${again.seq} replays differently: ${again.difference}`;
 }
 
