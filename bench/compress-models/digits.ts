@@ -29,16 +29,20 @@ interface Example {
   readonly label: number;
 }
 
-export const digitsNetwork = (seed: number): Uint8Array =>
+const network = (seed: number, filters: number, hidden: number): Uint8Array =>
   convolutional({
     channels: 1,
     height: 28,
     width: 28,
     classes: 10,
     seed,
-    blocks: [{ filters: 16, kernel: 3 }, 'pool', { filters: 32, kernel: 3 }, 'pool'],
-    hidden: [128],
+    blocks: [{ filters, kernel: 3 }, 'pool', { filters: 2 * filters, kernel: 3 }, 'pool'],
+    hidden: [hidden],
   });
+
+export const digitsNetwork = (seed: number): Uint8Array => network(seed, 16, 128);
+/** A thirtieth of the weights. */
+export const studentNetwork = (seed: number): Uint8Array => network(seed, 4, 16);
 
 /** Pixels are shares of 255; `tests` bounds how many test digits count. */
 export async function digits(seed: number, tests: number): Promise<Digits> {

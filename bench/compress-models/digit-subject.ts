@@ -1,0 +1,117 @@
+// The digits network of bench compress made smaller in every way there is: rounded, masked, with feedback, thinned, with zeros, and
+// by a student that learns from it.
+import { distilled } from '../../services/onnx/distil/distil.js';
+import { Graph } from '../../services/onnx/graph.js';
+import { taylor } from '../../services/onnx/prune/saliency.js';
+import { sparsifyGradually } from '../../services/onnx/prune/sparsify.js';
+import { thin } from '../../services/onnx/prune/thin.js';
+import { quantizeWithFeedback } from '../../services/onnx/quantize/feedback.js';
+import { toFloat16 } from '../../services/onnx/quantize/float16.js';
+import { quantizeMasked } from '../../services/onnx/quantize/masked.js';
+import { calibrated, quantizeStatic, writeStatic } from '../../services/onnx/quantize/static.js';
+import { openSession, type Tensors } from '../../services/onnx/session.js';
+import { tuned, type Batches } from '../../services/onnx/training/tune.js';
+import type { Aim } from '../report.js';
+import { digits, digitsNetwork, studentNetwork } from './digits.js';
+import { SIZES, type Size, type Subject } from './subject.js';
+
+export async function digitsSubject(seed: number, size: Size) {
+  const { testName, batches, samples, accuracy } = await digits(seed, size.tests);
+  const parent = await tuned(digitsNetwork(seed), batches, { steps: size.steps, rate: 2e-3, threads: 2 });
+  const float = await accuracy(parent);
+  const found = await calibrated(parent, samples(32));
+  const few = { ...batches, count: 20 };
+  const weights = Graph.read(parent).proto.initializer.filter(({ dims }) => dims.length > 1);
+  const fourBits = new Set(weights.map(({ name }) => name));
+  const feedback = await quantizeWithFeedback(parent, {
+    measure: accuracy,
+    drop: 0.001,
+    batches,
+    samples: () => samples(32),
+    fourBits,
+    perChannel: false,
+    steps: size.feedbackSteps,
+    threads: 2,
+  });
+  const masked = await quantizeMasked(found, few, { share: 0.75 });
+  const uniform = writeStatic(found).model;
+  const small = await prunedDigits(parent, batches, size.steps);
+  const students = await studentsOf(parent, seed, batches, size.steps);
+  const subject: Subject = {
+    model: 'digits CNN',
+    parent,
+    feeds: samples(1)[0] ?? {},
+    methods: {
+      'static int8': uniform,
+      'static int8, entropy': writeStatic(found, { calibrator: 'entropy' }).model,
+      'fixed-point int8': writeStatic(found, { scales: 'powerOfTwo' }).model,
+      'all int4, one scale a layer': writeStatic(found, { fourBits, perChannel: false }).model,
+      'all int4': writeStatic(found, { fourBits }).model,
+      masked: masked.model,
+      feedback: feedback.model,
+      float16: toFloat16(parent).model,
+      'thinned to half': small.thinned,
+      'thinned, static int8': (await quantizeStatic(small.thinned, samples(32))).model,
+      'student, labels alone': students.alone,
+      'student, distilled': students.distilled,
+      '90 % zeros, static int8': (await quantizeStatic(small.sparse, samples(32))).model,
+    },
+    drop: async (model) => 100 * (float - (await accuracy(model))),
+  };
+  const aims: Aim[] = [
+    {
+      name: 'masked, bytes of uniform int8',
+      value: masked.model.length / uniform.length,
+      unit: 'x',
+      aim: 0.75,
+      op: '<=',
+    },
+  ];
+  if (size.steps > SIZES.ci.steps)
+    aims.push({
+      name: 'calibration on 10,000 digits, growth of memory',
+      value: await calibrationGrowthMB(parent, samples(1)[0] ?? {}),
+      unit: 'MB',
+      aim: 100,
+      op: '<=',
+    });
+  const { float: whole, figure, trials } = feedback;
+  return { subject, testName, aims, feedback: { float: whole, figure, trials } };
+}
+
+/** Thinning is tuned as long as the parent was trained, zeros twice as long in all. */
+async function prunedDigits(parent: Uint8Array, batches: Batches, steps: number) {
+  const saliency = await taylor(parent, { ...batches, count: 20 });
+  const cut = thin(parent, { saliency, keep: 0.5 });
+  const thinned = await tuned(cut.model, batches, { steps, rate: 1e-3, threads: 2 });
+  const rounds = 4;
+  const options = { share: 0.9, rounds, batches, steps: Math.ceil(steps / 2), rate: 1e-3, threads: 2 };
+  return { thinned, sparse: (await sparsifyGradually(parent, options)).model };
+}
+
+/** The same student with and without its teacher, for as many steps. */
+async function studentsOf(parent: Uint8Array, seed: number, batches: Batches, steps: number) {
+  const student = studentNetwork(seed + 1);
+  await using teacher = await openSession(parent);
+  const options = { steps, rate: 4e-3, threads: 2 };
+  return {
+    alone: await tuned(student, batches, options),
+    distilled: await distilled(student, {
+      ...options,
+      batches,
+      teacher: (inputs) => teacher.run(inputs),
+      output: 'probabilities',
+    }),
+  };
+}
+
+/** Of the process, while 10,000 examples go by. */
+async function calibrationGrowthMB(parent: Uint8Array, sample: Tensors): Promise<number> {
+  const rows = sample['image']?.dims[0] ?? 1;
+  const before = process.memoryUsage.rss();
+  await calibrated(
+    parent,
+    Array.from({ length: Math.ceil(10_000 / rows) }, () => sample),
+  );
+  return Math.max(0, process.memoryUsage.rss() - before) / 1e6;
+}

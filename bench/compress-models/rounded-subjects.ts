@@ -1,0 +1,94 @@
+// The other subjects of bench compress: dense, convolutional, reading, recurrent and attending networks, rounded in the ways that
+// suit them.
+import { quantizeBlockwise } from '../../services/onnx/quantize/blockwise.js';
+import { quantizeDynamic } from '../../services/onnx/quantize/dynamic.js';
+import { toFloat16 } from '../../services/onnx/quantize/float16.js';
+import { quantizeStatic } from '../../services/onnx/quantize/static.js';
+import { ocrRecogniser } from '../../services/onnx/testing/real-models.js';
+import { tuned } from '../../services/onnx/training/tune.js';
+import {
+  convolutionInput,
+  convolutionNetwork,
+  denseInput,
+  denseNetwork,
+  outputError,
+  readingAgreement,
+  textLines,
+} from './large.js';
+import type { Subject } from './subject.js';
+import { encoderNetwork, lstmNetwork, textAccuracy, texts, textSample } from './texts.js';
+
+export async function denseSubject(seed: number): Promise<Subject> {
+  const parent = denseNetwork(seed);
+  const feeds = denseInput(seed, 1);
+  return {
+    model: 'FFN 12.6M',
+    parent,
+    feeds,
+    methods: {
+      'static int8': (await quantizeStatic(parent, [denseInput(seed + 1, 64)])).model,
+      'dynamic int8': (await quantizeDynamic(parent)).model,
+      'int4 blocks': (await quantizeBlockwise(parent)).model,
+      float16: toFloat16(parent).model,
+    },
+    drop: async (model) => 100 * (await outputError(parent, model, denseInput(seed + 2, 16))),
+  };
+}
+
+export async function convolutionSubject(seed: number): Promise<Subject> {
+  const parent = convolutionNetwork(seed);
+  const feeds = convolutionInput(seed);
+  const samples = [1, 2, 3, 4].map((i) => convolutionInput(seed + i));
+  return {
+    model: 'CNN, all convolution',
+    parent,
+    feeds,
+    methods: { 'static int8': (await quantizeStatic(parent, samples)).model },
+    drop: async (model) => 100 * (await outputError(parent, model, feeds)),
+  };
+}
+
+export async function readerSubject(lines: number): Promise<Subject> {
+  const parent = ocrRecogniser();
+  const all = textLines(lines + 8);
+  const held = all.slice(8);
+  return {
+    model: 'OCR recogniser',
+    parent,
+    feeds: all[0] ?? {},
+    methods: {
+      'static int8': (await quantizeStatic(parent, all.slice(0, 8))).model,
+      'static int8, squares': (await quantizeStatic(parent, all.slice(0, 8), { calibrator: 'squares' }))
+        .model,
+      'static int8, percentile': (await quantizeStatic(parent, all.slice(0, 8), { calibrator: 'percentile' }))
+        .model,
+      'dynamic int8': (await quantizeDynamic(parent)).model,
+      float16: toFloat16(parent).model,
+    },
+    drop: async (model) => 100 * (1 - (await readingAgreement(parent, model, held))),
+  };
+}
+
+export async function textSubjects(seed: number, steps: number): Promise<Subject[]> {
+  const subjects: Subject[] = [];
+  for (const [model, network] of [
+    ['LSTM', lstmNetwork],
+    ['transformer', encoderNetwork],
+  ] as const) {
+    const parent = await tuned(network(seed), texts(seed), { steps, rate: 2e-3, threads: 2 });
+    const float = await textAccuracy(parent, 100);
+    const samples = [1, 2, 3, 4].map((i) => textSample(i, 16));
+    const dynamic = (await quantizeDynamic(parent)).model;
+    subjects.push({
+      model,
+      parent,
+      feeds: textSample(7, 1),
+      methods:
+        model === 'LSTM'
+          ? { 'dynamic int8': dynamic }
+          : { 'static int8': (await quantizeStatic(parent, samples)).model, 'dynamic int8': dynamic },
+      drop: async (one) => 100 * (float - (await textAccuracy(one, 100))),
+    });
+  }
+  return subjects;
+}
