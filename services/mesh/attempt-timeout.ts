@@ -1,6 +1,8 @@
 // How long one attempt may take before the next replica is asked as well. Long enough that a slow model is not taken for a dead
 // one, short enough that a lost message leaves time for another try. Dispatcher and router ask.
 
+import type { Trip } from './replica-entry.js';
+
 export interface AttemptState {
   /** What is left of the caller's deadline. */
   readonly leftMs: number;
@@ -33,3 +35,7 @@ export function attemptTimeoutMs(state: AttemptState): number {
     Math.max(FLOOR_MS * 2 ** timedOut, patientMs) + bytesToFetch / FETCHED_BYTES_PER_MS,
   );
 }
+
+/** Whether it had as long as a replica like it deserves; a deadline that was shorter says nothing against the replica. */
+export const wasPatient = ({ replica, startedMs }: Trip, nowMs: number): boolean =>
+  nowMs - startedMs >= Math.max(FLOOR_MS, LATENCIES * replica.patienceMs);

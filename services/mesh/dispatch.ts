@@ -10,6 +10,7 @@ import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import { Call, callerGone, type CallParts, type CallRequest, type DispatchResult } from './dispatch-call.js';
 import type { DispatchObserver } from './dispatch-observer.js';
+import { DISPATCHER_RULES } from './call-rules.js';
 import { HedgeDelays } from './hedge-delay.js';
 import { LargeBodies, messageBytesMax, OutgoingBody } from './large-bodies.js';
 import type { EvidenceBook } from './evidence/book.js';
@@ -91,7 +92,7 @@ export class Dispatcher {
       nowMs: () => clock.monotonicMs(),
       observer,
       evidence: options.evidence,
-      retries,
+      rules: { ...DISPATCHER_RULES, retries },
       ended: (call) => void this.calls.delete(call),
     };
     this.mirror = new ShadowMirror({ buses, view, clock, random, observer, evidence: options.evidence });
@@ -154,7 +155,7 @@ export class Dispatcher {
   private call(request: CallRequest, signal: AbortSignal | undefined): Promise<DispatchResult> {
     return new Promise((resolve, reject) => {
       const call = new Call(this.parts, request, resolve, reject);
-      if (call.over) return;
+      if (call.course.state === 'over') return;
       this.calls.add(call);
       this.awaken();
       if (signal) call.endWith(signal);
@@ -199,12 +200,12 @@ export class Dispatcher {
       this.stopSweep = undefined;
       return;
     }
-    if (heldUpMs > HELD_UP_MS) for (const call of this.calls) call.forgive(heldUpMs);
-    else for (const call of this.calls) if (now >= call.wakeAt) call.wake(now);
+    if (heldUpMs > HELD_UP_MS) for (const { course } of this.calls) course.forgive(heldUpMs);
+    else for (const { course } of this.calls) if (now >= course.wakeAt) course.wake(now);
   }
 
   /** Calls that wait for a replica need not wait out their back-off. */
   private hurry(): void {
-    for (const call of this.calls) if (call.waiting) call.wakeAt = 0;
+    for (const { course } of this.calls) if (course.state === 'waiting') course.wakeAt = 0;
   }
 }

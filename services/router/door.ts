@@ -10,6 +10,7 @@ import { isInbox, queues, subjects, wildcards } from '../../contracts/subjects.j
 import { Answer } from '../mesh/answer.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
+import type { AttemptKind } from '../mesh/dispatch-observer.js';
 import type { Endpoint } from '../mesh/endpoints.js';
 import { headerBlock, headerText } from '../mesh/header-block.js';
 import type { EvidenceBook } from '../mesh/evidence/book.js';
@@ -24,8 +25,8 @@ import { ruleHeaders } from '../mesh/rule-match.js';
 import { ShadowMirror } from '../mesh/shadow-mirror.js';
 import { shadowCounter } from '../mesh/shadow-counter.js';
 import type { Metrics } from '../mesh/telemetry.js';
-import type { Call } from './call.js';
-import { Forwarder, type Wire } from './forwarder.js';
+import type { Call, Wire } from './call.js';
+import { Forwarder } from './forwarder.js';
 import { attemptHeaders, callerHead } from './forward-headers.js';
 import { inferTarget } from './infer-subject.js';
 import { readOutcomes } from './outcomes.js';
@@ -160,7 +161,7 @@ export class RouterDoor implements Wire {
     this.send(asked.replyTo, reason, requestId, attempts);
   }
 
-  again(_: Call, kind: 'retry' | 'hedge'): void {
+  again(_: Call, kind: AttemptKind): void {
     this.extra.inc({ door: 'nats', kind });
   }
 

@@ -8,8 +8,8 @@ import { type Flight, ReplicaEntry, type Trip } from '../mesh/replica-entry.js';
 import { HEDGES, RetryBudget } from '../mesh/retry-budget.js';
 import { route, type RouteRequest } from '../mesh/route.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
-import type { Call } from './call.js';
-import { Forwarder, type ForwarderParts, type Wire } from './forwarder.js';
+import type { Call, Wire } from './call.js';
+import { Forwarder, type ForwarderParts } from './forwarder.js';
 
 const VERSION = 'a'.repeat(64);
 const endpoint: EndpointRecord = {
@@ -70,7 +70,6 @@ class Lab implements Wire {
       view: {
         endpoint: table.endpoint,
         route: (request: RouteRequest) => route(table, request, random),
-        replica: (id: string) => this.replicas.find((replica) => replica.id === id),
         linkFor: () => (this.connected ? 0 : -1),
         timeoutMs: (name: string) => table.endpoint(name)?.timeoutMs,
         seated: () => undefined,
