@@ -44,7 +44,10 @@ export function fromBfloat16(bfloat: number): number {
 }
 
 export function toHalves(values: ArrayLike<number>): Uint16Array {
-  return Uint16Array.from(values, toHalf);
+  // Not Uint16Array.from, which makes a list of all numbers first: half a gigabyte for a weight of 100 MB.
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i] ?? 0);
+  return halves;
 }
 
 function roundShift(value: number, by: number): number {

@@ -89,9 +89,15 @@ export function elementCount(dims: readonly number[]): number {
 export function floatValues(tensor: Tensor): Float32Array {
   const { data, dataType } = tensor;
   if (data instanceof Float32Array) return data;
-  if (dataType === T.FLOAT16) return Float32Array.from(data as Uint16Array, fromHalf);
-  if (dataType === T.BFLOAT16) return Float32Array.from(data as Uint16Array, fromBfloat16);
+  if (dataType === T.FLOAT16) return widened(data as Uint16Array, fromHalf);
+  if (dataType === T.BFLOAT16) return widened(data as Uint16Array, fromBfloat16);
   return Float32Array.from(numberValues(tensor));
+}
+
+function widened(halves: Uint16Array, toFloat: (half: number) => number): Float32Array {
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < values.length; i++) values[i] = toFloat(halves[i] ?? 0);
+  return values;
 }
 
 /** Integer types and doubles as numbers: shapes, axes, indices. Exact up to 2^53. */

@@ -10,20 +10,25 @@ export interface Recipe {
   readonly job: z.input<typeof TrainJob>;
 }
 
-const SENTENCES = { format: 'package', name: 'brown' } as const;
-
-// Chosen by validation over seeds that no figure is reported of. A linear network is trained for as long, on the same tokens, in the
-// same job; networks of tokens with weights enough to know the training sentences by heart are at their best after an epoch.
-const SENTENCES_TRAINING = {
-  epochs: 3,
-  batch: 64,
-  rate: 0.003,
-  warmup: 0.1,
-  patience: 1,
-  clipNorm: 1,
-  optimiser: 'adamw',
-  weightDecay: 0.1,
-  average: 0.99,
+// Chosen by validation over seeds that no figure is reported of. A linear network is trained with the same settings on the same tokens
+// in the same job; it gets all epochs, the others are at their best after two or three.
+const WORD_CLASSES = {
+  description: 'Whether the word in the middle of thirteen is a noun or a verb there.',
+  licence: 'Brown corpus, redistribution permitted',
+  data: { format: 'package', name: 'brown' },
+  tokens: { method: 'words', vocabulary: 8_192, length: 16 },
+  baseline: { kind: 'linear' },
+  training: {
+    epochs: 8,
+    batch: 64,
+    rate: 0.003,
+    warmup: 0.1,
+    patience: 2,
+    clipNorm: 1,
+    optimiser: 'adamw',
+    weightDecay: 0.1,
+    average: 0.995,
+  },
 } as const;
 
 export const RECIPES: readonly Recipe[] = [
@@ -73,11 +78,11 @@ export const RECIPES: readonly Recipe[] = [
       split: { validation: 0.03, test: 0.1 },
       network: { kind: 'cnn', channels: [16, 32], hidden: [64] },
       training: {
-        epochs: 10,
+        epochs: 14,
         batch: 64,
-        rate: 0.006,
+        rate: 0.005,
         warmup: 0.2,
-        patience: 10,
+        patience: 14,
         augment: true,
         average: 0.99,
       },
@@ -97,32 +102,21 @@ export const RECIPES: readonly Recipe[] = [
     },
   },
   {
-    name: 'prose-lstm',
-    summary: 'imaginative or informative prose from one sentence, an LSTM against a linear baseline',
+    name: 'word-class-lstm',
+    summary: 'a noun or a verb ("a look", "they look"), by an LSTM against a linear baseline',
     job: {
-      model: 'prose-lstm',
-      description: 'Imaginative or informative prose from the words of one sentence.',
-      licence: 'Brown corpus, redistribution permitted',
-      data: SENTENCES,
-      tokens: { method: 'words', vocabulary: 8_192, length: 32 },
-      network: { kind: 'lstm', embedding: 16, hidden: 32, dropout: 0.3, wide: true },
-      baseline: { kind: 'linear' },
-      training: SENTENCES_TRAINING,
+      model: 'word-class-lstm',
+      network: { kind: 'lstm', embedding: 32, hidden: 32, dropout: 0.3, wide: true },
+      ...WORD_CLASSES,
     },
   },
   {
-    name: 'prose-transformer',
-    summary:
-      'imaginative or informative prose from one sentence, a small transformer against a linear baseline',
+    name: 'word-class-transformer',
+    summary: 'a noun or a verb ("a look", "they look"), by a small transformer against a linear baseline',
     job: {
-      model: 'prose-transformer',
-      description: 'Imaginative or informative prose from the words of one sentence.',
-      licence: 'Brown corpus, redistribution permitted',
-      data: SENTENCES,
-      tokens: { method: 'words', vocabulary: 8_192, length: 32 },
-      network: { kind: 'transformer', width: 32, heads: 2, layers: 1, dropout: 0.3, wide: true },
-      baseline: { kind: 'linear' },
-      training: SENTENCES_TRAINING,
+      model: 'word-class-transformer',
+      network: { kind: 'transformer', width: 32, heads: 2, layers: 1, dropout: 0.2, wide: true },
+      ...WORD_CLASSES,
     },
   },
   {

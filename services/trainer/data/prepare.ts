@@ -9,8 +9,8 @@ import { prepareImages } from './prepare-images.js';
 import { prepareTable } from './prepare-table.js';
 import { prepareRunningText, prepareText } from './prepare-text.js';
 import type { Features, Prepared } from './prepared.js';
-import { brownSentences } from './sentence-source.js';
 import { csvTable, fileBytes, jsonTable, type TableSource } from './table-source.js';
+import { wordClassTable } from './word-class-source.js';
 
 export interface DataPlace {
   /** The job's folder. */
@@ -93,7 +93,7 @@ export async function prepare({ data, split: given, tokens }: TrainJob, place: D
       if (data.name === 'digits') return prepareImages(digitImages(data.examples), images, folder);
       if (data.name === 'spam') return texts(mailTable(data.examples), 'mail', 'kind', 'drop');
       if (data.name === 'brown')
-        return texts(brownSentences(data.examples), 'sentence', 'kind', 'drop', 'document');
+        return texts(wordClassTable(data.examples), 'words', 'class', 'drop', 'document');
       return prose('mails', Promise.resolve(mailProse(data.examples ?? PROSE_CHARS)));
   }
 
