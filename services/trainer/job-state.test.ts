@@ -50,5 +50,5 @@ test('what is over stays over', () => {
 
 test('every recipe is a whole job', () => {
   for (const { name, job } of RECIPES) expect(TrainJob.safeParse(job).success, name).toBe(true);
-  expect(() => recipeJob('pasta')).toThrow('there are iris, digits');
+  expect(() => recipeJob('pasta')).toThrow('there are iris, petals, digits');
 });

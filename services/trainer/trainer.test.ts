@@ -149,7 +149,7 @@ test('bad data fail the job with file and row, a data set that was never uploade
     code: 'DATA_REFUSED',
     message: 'bad.csv row 3: it has 1 fields where the first row has 2.',
   });
-  await expect(region.submit({ recipe: 'none' })).rejects.toThrow('there are iris, digits');
+  await expect(region.submit({ recipe: 'none' })).rejects.toThrow('there are iris, petals, digits');
 });
 
 function pictureFolder(): string {
