@@ -136,6 +136,12 @@ export const ERRORS = {
     grpc: 9,
     fix: 'Correct the pipeline where the message says, then apply it again.',
   },
+  PLACEMENT_REFUSED: {
+    retryable: false,
+    http: 422,
+    grpc: 9,
+    fix: 'Change the inventory or the endpoint where the message says, then plan again.',
+  },
   RATE_LIMITED: { retryable: true, http: 429, grpc: 8, fix: 'Wait as Retry-After says, then try again.' },
   INTERNAL: {
     retryable: false,

@@ -4,6 +4,7 @@ import { CACHE_S_MAX } from './headers.js';
 import { MOVES_MAX, VersionMove, VersionState } from './lifecycle.js';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
 import { Bundle } from './manifest.js';
+import { PlacementPolicy, Spread } from './placement.js';
 import { StateTensor } from './sequence-state.js';
 import { TensorSpec } from './tensor-spec.js';
 import { Quality } from './train-report.js';
@@ -90,6 +91,14 @@ export const armOf = ({ arm, label }: Pick<Variant, 'arm' | 'label'>): string =>
 /** Milliseconds after which a second replica is asked as well; `auto`: the 95th percentile of the endpoint's own latencies. */
 export const HedgeAfter = z.union([z.int().min(1), z.literal('auto')]);
 
+export const EndpointPlacement = z.object({
+  policy: PlacementPolicy,
+  /** Residency: it lies, and its users are answered, nowhere else. */
+  regions: z.array(RegionName).min(1).max(64).optional(),
+  spread: Spread.optional(),
+});
+export type EndpointPlacement = z.infer<typeof EndpointPlacement>;
+
 export const EndpointRecord = z.object({
   name: EndpointName,
   model: ModelName,
@@ -120,6 +129,8 @@ export const EndpointRecord = z.object({
   /** `user`: the user decides the variant and a call without one is refused; `request`: a user sticks, others are drawn. */
   assignment: z.enum(['user', 'request']),
   replicasPerRegion: z.int().min(1).max(64),
+  /** Absent: so many in every region. Else a policy decides how many, and where, from the demand that routers report. */
+  placement: EndpointPlacement.optional(),
   /** A call without a deadline gets this one. */
   timeoutMs: z.int().min(1).max(600_000),
   /** Second attempt on another replica after this time; absent = no hedging. */
@@ -205,11 +216,12 @@ export const DeployRequest = z.object({
   hedgeAfterMs: HedgeAfter.optional(),
   /** Seconds; absent or 0: no answer is kept. */
   cacheS: z.int().min(0).max(CACHE_S_MAX).optional(),
-  /** These four stay as they are when not given; an empty list or null takes them away. */
+  /** These five stay as they are when not given; an empty list or null takes them away. */
   rules: z.array(Rule).max(64).optional(),
   experiment: Experiment.nullable().optional(),
   shadow: Shadow.nullable().optional(),
   withoutUser: WithoutUser.nullable().optional(),
+  placement: EndpointPlacement.nullable().optional(),
 });
 export type DeployRequest = z.infer<typeof DeployRequest>;
 /** With a release the endpoint is as it was: the release loads the new versions first, then switches. */

@@ -64,7 +64,8 @@ export type RegistryVerb =
   | 'lineage'
   | 'pipeline'
   | 'pipelines'
-  | 'withdraw';
+  | 'withdraw'
+  | 'plan';
 
 export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'promote' | 'abort' | 'history';
 

@@ -13,6 +13,7 @@ import { lineage } from '../commands/lineage.js';
 import { models } from '../commands/models.js';
 import { pipeline } from '../commands/pipeline.js';
 import { pipelines } from '../commands/pipelines.js';
+import { place } from '../commands/place.js';
 import { override } from '../commands/override.js';
 import { push } from '../commands/push.js';
 import { release } from '../commands/release.js';
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   deploy,
   undeploy,
   override,
+  place,
   pipelines,
   pipeline,
   release,

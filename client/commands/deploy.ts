@@ -1,6 +1,7 @@
 // `massif deploy ENDPOINT`: which versions an endpoint serves, and to how many of its users each.
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { PlacementPolicy } from '../../contracts/placement.js';
 import { DeployRequest } from '../../contracts/registry.js';
 import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 import {
@@ -10,6 +11,7 @@ import {
   text,
   texts,
   UsageError,
+  type Values,
   wholeNumber,
 } from '../cli/command.js';
 import { stateText } from '../release-text.js';
@@ -29,6 +31,9 @@ export const deploy: Command = {
   --replicas N               replicas in each region (1)
   --by-user                  the user decides the variant; a call without Massif-User is refused
   --traffic FILE             JSON with any of rules, experiment, shadow, withoutUser (docs/routing.md)
+  --placement POLICY         proportional, traffic, user or intelligent decides how many replicas lie where (docs/placement.md); none: as many
+                             in every region again
+  --region NAME              with --placement: it lies in these regions only
   --timeout MS               for calls that bring no deadline of their own (10000)
   --no-wait                  does not wait until other versions than before are loaded, switched to and drained
   --hedge MS|auto            ask a second replica after this time, or after the endpoint's own 95th percentile; not at all when absent
@@ -39,6 +44,8 @@ export const deploy: Command = {
     replicas: { type: 'string' },
     'by-user': { type: 'boolean' },
     traffic: { type: 'string' },
+    placement: { type: 'string' },
+    region: { type: 'string', multiple: true },
     timeout: { type: 'string' },
     hedge: { type: 'string' },
     'no-wait': { type: 'boolean' },
@@ -58,6 +65,7 @@ export const deploy: Command = {
       variants: texts(values, 'variant').map(readVariant),
       assignment: values['by-user'] === true ? 'user' : 'request',
       ...traffic,
+      ...readPlacement(values),
       ...(replicasPerRegion !== undefined && { replicasPerRegion }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),
@@ -86,6 +94,18 @@ async function readTraffic(file: string | undefined): Promise<z.infer<typeof Tra
   const read = Traffic.strict().safeParse(JSON.parse(await readFile(file, 'utf8')));
   if (read.success) return read.data;
   throw new UsageError(`${file}: ${z.prettifyError(read.error)}`);
+}
+
+function readPlacement(values: Values): Pick<z.input<typeof DeployRequest>, 'placement'> {
+  const given = text(values, 'placement');
+  const regions = texts(values, 'region');
+  if (given === undefined && regions.length > 0) throw new UsageError('--region comes with --placement');
+  if (given === undefined) return {};
+  if (given === 'none') return { placement: null };
+  const policy = PlacementPolicy.safeParse(given);
+  if (!policy.success)
+    throw new UsageError(`--placement is one of ${PlacementPolicy.options.join(', ')}, none; got "${given}"`);
+  return { placement: { policy: policy.data, ...(regions.length > 0 && { regions }) } };
 }
 
 /** `v2=5`, `v2=0.01`, `v2=5,canary`; the last `=` parts, for labels may have some of their own. */

@@ -33,6 +33,7 @@ import { ModelControl } from './model-control.js';
 import { StatisticsCollector } from './model-statistics.js';
 import { ModelsController } from './models.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { PlacementController } from './placement.controller.js';
 import { ReleasesController } from './releases.controller.js';
 import { RepositoryController } from './repository.controller.js';
 import { restDoor } from './rest.js';
@@ -51,6 +52,7 @@ import { VersionsController } from './versions.controller.js';
     ModelsController,
     InferController,
     RepositoryController,
+    PlacementController,
     ReleasesController,
     VersionsController,
     TrainingController,

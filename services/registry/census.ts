@@ -13,7 +13,7 @@ const FORGET_MS = 10 * 60_000;
 
 /** What of a heartbeat matters here. */
 export type Sign = Pick<Heartbeat, 'shard' | 'region' | 'state' | 'device'> & {
-  readonly replicas: readonly Pick<ReplicaReport, 'version' | 'state'>[];
+  readonly replicas: readonly Pick<ReplicaReport, 'version' | 'state' | 'itemMs'>[];
 };
 
 interface Seen {
@@ -81,7 +81,9 @@ function viewOf({ shard, region, state, device, replicas }: Sign): ShardView {
     id: shard,
     region,
     state: state === 'draining' ? 'draining' : 'open',
+    device: device.kind,
     memoryBytes: device.memoryBytes,
+    itemMs: new Map(replicas.flatMap(({ version, itemMs }) => (itemMs ? [[version, itemMs]] : []))),
     ready: new Set(replicas.filter((one) => one.state === 'ready').map((one) => one.version)),
   };
 }

@@ -45,6 +45,7 @@ export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): 
     salt: current?.salt ?? inputs.freshSalt,
     assignment: request.assignment,
     replicasPerRegion: request.replicasPerRegion,
+    ...placementOf(request, current),
     timeoutMs: request.timeoutMs,
     ...(request.hedgeAfterMs === undefined ? {} : { hedgeAfterMs: request.hedgeAfterMs }),
     ...(request.cacheS ? { cacheS: request.cacheS } : {}),
@@ -84,6 +85,14 @@ function trafficOf(request: DeployRequest, current: EndpointRecord | undefined):
     ...(shadow && { shadow }),
     ...(withoutUser && { withoutUser }),
   };
+}
+
+function placementOf(
+  request: DeployRequest,
+  current: EndpointRecord | undefined,
+): Pick<EndpointRecord, 'placement'> {
+  const placement = request.placement === undefined ? current?.placement : request.placement;
+  return placement ? { placement } : {};
 }
 
 function decideVariants(request: DeployRequest, resolve: EndpointInputs['resolve']): Variant[] {

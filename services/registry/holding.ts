@@ -1,12 +1,17 @@
 // A shard as placing sees it, and what it will hold: which versions, and whether one more fits into its memory.
 import type { Digest } from '../../contracts/names.js';
 import { murmur3 } from '../mesh/murmur3.js';
+import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
 
 export interface ShardView {
   readonly id: string;
   readonly region: string;
   /** `draining` keeps what it has until it is gone and gets nothing new; `gone` is gone for good. */
   readonly state: 'open' | 'draining' | 'gone';
+  /** `cpu` or `cuda:N`. */
+  readonly device?: string;
+  /** What a request costs there, measured. */
+  readonly itemMs?: ReadonlyMap<Digest, number>;
   /** Of the device; undefined where the shard does not say. */
   readonly memoryBytes?: number;
   /** What it can answer for at this moment. */
@@ -21,8 +26,6 @@ export interface PlacedVersion {
 /** Weights of a version on disk, in bytes; undefined where unknown. */
 export type SizeOf = (version: Digest) => number | undefined;
 
-// A session holds the verified file and the runtime's own copy of the weights, sometimes repacked.
-const MEMORY_PER_BYTE = 2.5;
 // The rest is for the host, a spare engine and the tensors of running requests.
 const MEMORY_SHARE_MAX = 0.8;
 

@@ -16,6 +16,9 @@ export interface Placing {
   readonly unplaced: readonly (PlacedVersion & { readonly region: string })[];
 }
 
+/** How many replicas of each version a policy wants in a region; undefined where none decides. */
+export type ReplicasOf = (endpoint: EndpointRecord, region: string) => number | undefined;
+
 // Scores lie between 0 and 1.
 const SHARE_LEFT = 1;
 
@@ -24,6 +27,7 @@ export function place(
   shards: readonly ShardView[],
   current: Placements,
   sizeOf: SizeOf = () => undefined,
+  replicasOf: ReplicasOf = () => undefined,
 ): Placing {
   const all = [...endpoints];
   const placements = new Map(current);
@@ -36,7 +40,7 @@ export function place(
     // An empty list, or a shard that comes back would take away what lies elsewhere by now.
     for (const shard of members) if (shard.state === 'gone') placements.set(shard.id, []);
     const live = members.filter((shard) => shard.state !== 'gone').map((shard) => new Holding(shard, sizeOf));
-    placeRegion(wantedVersions(all, region), live, current, ({ model, version }) =>
+    placeRegion(wantedVersions(all, region, replicasOf), live, current, ({ model, version }) =>
       unplaced.push({ model, version, region }),
     );
     for (const member of live) placements.set(member.shard.id, member.list());
@@ -51,12 +55,17 @@ interface Wanted extends PlacedVersion {
 }
 
 /** Every variant counts, also one of weight 0: it stays resident so that going back to it is a change of weights alone. */
-function wantedVersions(endpoints: readonly EndpointRecord[], region: string): Wanted[] {
+function wantedVersions(
+  endpoints: readonly EndpointRecord[],
+  region: string,
+  replicasOf: ReplicasOf,
+): Wanted[] {
   const wanted = new Map<Digest, Wanted>();
-  for (const { model, variants, replicasPerRegion } of endpoints)
-    for (const variant of variants) {
+  for (const endpoint of endpoints)
+    for (const variant of endpoint.variants) {
+      const { model, variants, replicasPerRegion } = endpoint;
       const { version } = variant;
-      const asked = variant.replicas?.[region] ?? replicasPerRegion;
+      const asked = variant.replicas?.[region] ?? replicasOf(endpoint, region) ?? replicasPerRegion;
       const replicas = Math.max(wanted.get(version)?.replicas ?? 0, asked);
       const yieldsTo = variants.find((other) => other.replicas !== undefined && other.version !== version);
       wanted.set(version, { model, version, replicas, yieldsTo: variant.replicas && yieldsTo?.version });

@@ -232,3 +232,13 @@ test('a look that crashes is tried anew, and one that always crashes ends the te
   });
   expect(await ended).toBeInstanceOf(TypeError);
 });
+
+test('an endpoint with a policy follows the demand that routers report', async () => {
+  endpoints = [{ ...anEndpoint('ocr', { v1: 10_000 }), placement: { policy: 'user', regions: ['east'] } }];
+  await aPlacer(1);
+  bus.nc.publish(subjects.evidence('west'), JSON.stringify({ source: 's' })); // not a report: ignored
+  beat('shard-west-1', 'ready', 'west');
+  beat('shard-east-1');
+  await bus.nc.flush();
+  await untilPlaced('it lies in the east alone', { 'shard-east-1': ['v1'] });
+});

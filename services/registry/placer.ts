@@ -4,6 +4,7 @@
 import { keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
 import { z } from 'zod';
+import { ArmReport, EvidenceReport } from '../../contracts/evidence.js';
 import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
 import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
@@ -15,8 +16,10 @@ import { errorFields, type Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from './bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
+import { Demand } from './demand.js';
 import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
 import { place, type Placing } from './place.js';
+import { PolicyPlans } from './policy-plans.js';
 import type { PlacementState } from './placement-state.js';
 import { Wake } from './wake.js';
 
@@ -49,7 +52,12 @@ const LOOK_MS_MAX = 30_000;
 
 /** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
 const SignOfLife = Heartbeat.pick({ shard: true, region: true, state: true, device: true }).extend({
-  replicas: z.array(ReplicaReport.pick({ version: true, state: true })),
+  replicas: z.array(ReplicaReport.pick({ version: true, state: true, itemMs: true })),
+});
+
+/** The same of what is called. */
+const Calls = EvidenceReport.pick({ source: true, region: true, endpoint: true, epoch: true }).extend({
+  arms: z.array(ArmReport.pick({ requests: true })),
 });
 
 export class Placer {
@@ -58,9 +66,12 @@ export class Placer {
   private startedMs = 0;
   private settled = false;
   private decidedAbout = '';
+  private readonly demand = new Demand();
+  private readonly plans: PolicyPlans;
 
   constructor(private readonly parts: PlacerParts) {
     this.wake = new Wake(parts.clock);
+    this.plans = new PolicyPlans({ log: parts.log, changed: () => this.wake.nudge() });
   }
 
   /** An endpoint changed: look now. */
@@ -119,11 +130,21 @@ export class Placer {
     await this.claim(epoch);
     if (!this.ready()) return;
     const { endpoints, sizeOf, revision } = await wanting();
-    const shards = this.census.shards(clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    const shards = this.census.shards(nowMs);
+    const all = [...endpoints];
+    const byPolicy = all.some((endpoint) => endpoint.placement);
+    const things = [revision, ...shards.map(aboutShard)].join(' ');
+    const current = state.placements();
+    if (byPolicy && this.plans.due(things, nowMs)) {
+      const ratePerS = (name: string, region: string): number => this.demand.ratePerS(name, region, nowMs);
+      this.plans.plan({ endpoints: all, shards, current, sizeOf, ratePerS }, things, nowMs, signal);
+    }
     // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
-    const about = [revision, placement.revision, ...shards.map(aboutShard)].join(' ');
+    const ready = byPolicy ? shards.map((shard) => [...shard.ready].sort().join()).join(' ') : '';
+    const about = [placement.revision, this.plans.revision, things, ready].join(' ');
     if (about === this.decidedAbout) return;
-    const placing = place(endpoints, shards, state.placements(), sizeOf);
+    const placing = place(all, shards, current, sizeOf, this.plans.replicasOf({ shards, current }));
     await this.write(placing, epoch, signal);
     unplaced(placing.unplaced.length);
     this.decidedAbout = about;
@@ -188,7 +209,25 @@ export class Placer {
         },
         signal,
       );
-    return () => heard.unsubscribe();
+    const calls = bus.nc.subscribe(wildcards.evidence(), {
+      callback: (error, message) => {
+        if (error) return log.error('subscription.failed', errorFields(error));
+        const report = readCalls(message.string());
+        if (report) this.demand.heard(report, clock.monotonicMs());
+      },
+    });
+    return () => {
+      heard.unsubscribe();
+      calls.unsubscribe();
+    };
+  }
+}
+
+function readCalls(text: string): z.infer<typeof Calls> | undefined {
+  try {
+    return Calls.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
 import { PipelinesController } from './pipelines.controller.js';
+import { PlansController } from './plans.controller.js';
 import { Pipelines } from './pipelines.js';
 import { Pusher } from './push.js';
 import { RegistryController } from './registry.controller.js';
@@ -18,7 +19,7 @@ const PARTS = Symbol('RegistryParts');
 type Mesh = RegistryMesh;
 
 @Module({
-  controllers: [RegistryController, ReleaseController, PipelinesController],
+  controllers: [RegistryController, ReleaseController, PipelinesController, PlansController],
   providers: [
     {
       provide: PARTS,

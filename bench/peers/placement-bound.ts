@@ -1,0 +1,177 @@
+// The placement problem as a mixed-integer programme over shares and replicas, without packing: another form than the planner's own,
+// which knows choices only, and a larger space. What a long solve proves of it no plan can beat. x: share of a group in a centre; y:
+// replicas; b: an endpoint lies in a domain; u: share of a group that leaves a region.
+import type { Programme } from '../../services/mesh/placement/programme.js';
+import {
+  MOVE_PRICE,
+  MOVED_SHARE_MAX,
+  placedRate,
+  rateCostOf,
+} from '../../services/mesh/placement/objective.js';
+import {
+  BUSY_SHARE,
+  domainOf,
+  type EndpointSetting,
+  type Option,
+  type Setting,
+} from '../../services/mesh/placement/setting.js';
+
+export function boundProgramme(setting: Setting): Programme {
+  const writer = new Writer();
+  const memory = new Map<number, Sum>();
+  const busy = new Map<number, Sum>();
+  const moved: Sum = [];
+  for (const endpoint of setting.endpoints) writeEndpoint(endpoint, writer, { memory, busy, moved });
+  for (const { index, memoryBytes, shards } of setting.centres) {
+    writer.row(memory.get(index) ?? [], '<=', memoryBytes / MIB);
+    writer.row(busy.get(index) ?? [], '<=', shards.length * BUSY_SHARE);
+  }
+  const movable = setting.endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
+  writer.row(moved, '<=', movable * MOVED_SHARE_MAX);
+  return writer.programme();
+}
+
+const MIB = 2 ** 20;
+
+type Sum = (readonly [factor: number, variable: string])[];
+
+interface Shared {
+  readonly memory: Map<number, Sum>;
+  readonly busy: Map<number, Sum>;
+  readonly moved: Sum;
+}
+
+const x = (e: number, g: number, c: number): string => `x${e}_${g}_${c}`;
+const y = (e: number, c: number): string => `y${e}_${c}`;
+
+function writeEndpoint(setting: EndpointSetting, writer: Writer, shared: Shared): void {
+  const { index: e, endpoint, options } = setting;
+  for (const [c, option] of options) {
+    writer.integer(y(e, c), option.replicaCost, option.shards);
+    addTo(shared.memory, c, [endpoint.memoryBytes / MIB, y(e, c)]);
+    const load: Sum = [];
+    setting.groups.forEach((group, g) => {
+      if (!group.options.has(c)) return;
+      const { ratePerS } = group.group;
+      const variable = x(e, g, c);
+      writer.share(variable, ratePerS * rateCostOf(option, group));
+      load.push([ratePerS, variable]);
+      addTo(shared.busy, c, [(ratePerS * BUSY_SHARE) / option.ratePerS, variable]);
+      // Without it a tenth of a replica would be enough for a tenth of the users.
+      writer.row(
+        [
+          [1, variable],
+          [-1, y(e, c)],
+        ],
+        '<=',
+        0,
+      );
+    });
+    writer.row([...load, [-option.ratePerS, y(e, c)]], '<=', 0);
+  }
+  setting.groups.forEach((group, g) => {
+    const centres = [...group.options.keys()];
+    writer.row(
+      centres.map((c) => [1, x(e, g, c)]),
+      '=',
+      1,
+    );
+    [...group.now].forEach(([region, was], i) => {
+      const u = `u${e}_${g}_${i}`;
+      const there = centres.filter((c) => options.get(c)?.centre.region === region);
+      writer.share(u, group.group.ratePerS * MOVE_PRICE);
+      writer.row([[1, u], ...there.map((c) => [1, x(e, g, c)] as const)], '>=', was);
+      shared.moved.push([group.group.ratePerS, u]);
+    });
+  });
+  writeSpread(setting, writer);
+}
+
+function writeSpread(setting: EndpointSetting, writer: Writer): void {
+  const { index: e, endpoint, options, ratePerS } = setting;
+  const { spread } = endpoint;
+  const domains = new Map<string, Option[]>();
+  for (const option of options.values()) {
+    const domain = domainOf(endpoint, option.centre);
+    domains.set(domain, [...(domains.get(domain) ?? []), option]);
+  }
+  if (spread.domains > 1) {
+    const presences: Sum = [];
+    [...domains.values()].forEach((members, d) => {
+      const b = `b${e}_${d}`;
+      writer.binary(b);
+      writer.row([[1, b], ...members.map(({ centre }) => [-1, y(e, centre.index)] as const)], '<=', 0);
+      presences.push([1, b]);
+    });
+    writer.row(presences, '>=', spread.domains);
+  }
+  if (spread.survives * ratePerS <= 0) return;
+  for (const lost of domains.keys()) {
+    const others: Option[] = [...domains].flatMap(([domain, members]) => (domain === lost ? [] : members));
+    writer.row(
+      others.map(({ centre, rateMaxPerS }) => [rateMaxPerS, y(e, centre.index)]),
+      '>=',
+      spread.survives * ratePerS,
+    );
+  }
+}
+
+function addTo(sums: Map<number, Sum>, centre: number, term: Sum[number]): void {
+  const known = sums.get(centre);
+  if (known) known.push(term);
+  else sums.set(centre, [term]);
+}
+
+class Writer {
+  private readonly costs: string[] = [];
+  private readonly rows: string[] = [];
+  private readonly bounds: string[] = [];
+  private readonly integers: string[] = [];
+  private readonly binaries: string[] = [];
+  private readonly names: string[] = [];
+
+  /** Every variable stands in the objective, so that the order of the columns is the order of these calls. */
+  private variable(name: string, cost: number): void {
+    this.names.push(name);
+    this.costs.push(`${number(cost)} ${name}`);
+  }
+
+  share(name: string, cost: number): void {
+    this.variable(name, cost);
+    this.bounds.push(`0 <= ${name} <= 1`);
+  }
+
+  integer(name: string, cost: number, max: number): void {
+    this.variable(name, cost);
+    this.bounds.push(`0 <= ${name} <= ${max}`);
+    this.integers.push(name);
+  }
+
+  binary(name: string): void {
+    this.variable(name, 0);
+    this.binaries.push(name);
+  }
+
+  row(sum: Sum, relation: '<=' | '>=' | '=', right: number): void {
+    if (sum.length === 0) return;
+    const terms = sum.map(([factor, name]) => `${number(factor)} ${name}`);
+    this.rows.push(`r${this.rows.length}: ${wrap(terms)} ${relation} ${right}`);
+  }
+
+  programme(): Programme {
+    const text = [
+      ...['Minimize', `obj: ${wrap(this.costs)}`, 'Subject To', ...this.rows, 'Bounds', ...this.bounds],
+      ...['Generals', this.integers.join('\n'), 'Binaries', this.binaries.join('\n'), 'End', ''],
+    ].join('\n');
+    return { text, variables: this.names };
+  }
+}
+
+const number = (value: number): string => (value < 0 ? `- ${-value}` : `+ ${value}`);
+
+/** Lines of the LP format end at 510 characters in some readers. */
+function wrap(terms: readonly string[]): string {
+  const lines: string[] = [];
+  for (let i = 0; i < terms.length; i += 8) lines.push(terms.slice(i, i + 8).join(' '));
+  return lines.join('\n ');
+}

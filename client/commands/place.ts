@@ -1,0 +1,87 @@
+// `massif place --dry-run`: what each of the four placement policies would do with the running mesh, or with an inventory from a file.
+import { readFile } from 'node:fs/promises';
+import { failure } from '../../contracts/errors.js';
+import { HEARTBEAT_MS } from '../../contracts/heartbeat.js';
+import { type PlacementPlan, PlacementPolicy, PlacementProblem } from '../../contracts/placement.js';
+import { comparePlans } from '../../services/mesh/placement/plan.js';
+import { type Command, type Invocation, text, UsageError } from '../cli/command.js';
+import { table } from '../cli/table.js';
+import { liveProblem } from '../live-problem.js';
+import { ShardBeats } from '../shard-beats.js';
+
+export const place: Command = {
+  name: 'place',
+  usage: 'place --dry-run [--inventory FILE] [--policy NAME]',
+  summary: 'where each placement policy would put what is served, what it costs and why',
+  help: `  --inventory FILE   devices, links and endpoints as JSON (docs/placement.md), without a mesh; else what runs now
+  --policy NAME      proportional, traffic, user or intelligent: that plan endpoint by endpoint; intelligent when not given`,
+  options: { 'dry-run': { type: 'boolean' }, inventory: { type: 'string' }, policy: { type: 'string' } },
+  async run(invocation: Invocation) {
+    const { values, out, signal } = invocation;
+    if (values['dry-run'] !== true)
+      throw new UsageError('place shows plans and changes nothing: say place --dry-run');
+    const policy = PlacementPolicy.safeParse(text(values, 'policy') ?? 'intelligent');
+    if (!policy.success) throw new UsageError(`--policy is one of ${PlacementPolicy.options.join(', ')}`);
+    const file = text(values, 'inventory');
+    const problem = file === undefined ? await running(invocation) : await readInventory(file);
+    const plans = await comparePlans(problem, undefined, signal);
+    out.show({ plans }, () => plansText(plans, policy.data));
+  },
+};
+
+async function running({ client, connections, clock, signal }: Invocation): Promise<PlacementProblem> {
+  const massif = await client('routed');
+  const beats = new ShardBeats(clock);
+  (await connections()).onJoin((bus) => beats.listen(bus));
+  await clock.sleep(2 * HEARTBEAT_MS + 200, signal); // two beats, for the rates
+  const shards = beats.all();
+  if (shards.length === 0) throw failure('UNAVAILABLE', 'No shard was heard.');
+  return liveProblem(shards, await massif.endpoints(), await massif.registry.models());
+}
+
+async function readInventory(path: string): Promise<PlacementProblem> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw failure('BAD_REQUEST', `${path} is no inventory: ${why}.`, {}, error);
+  }
+  const parsed = PlacementProblem.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const at = issue?.path.map(String).join('.') ?? '';
+  throw failure('PLACEMENT_REFUSED', `${path}: ${at}: ${issue?.message ?? 'not an inventory'}.`);
+}
+
+export function plansText(plans: readonly PlacementPlan[], shown: PlacementPolicy): string {
+  const figures = table(
+    ['policy', 'plan', 'replicas', 'cost/h', 'p99 ms', 'moved %', 'left out', 'ms'],
+    plans.map((plan) => [
+      plan.policy,
+      plan.quality,
+      plan.replicas,
+      Number(plan.costPerHour.toFixed(3)),
+      Number(plan.p99Ms.toFixed(1)),
+      Number((100 * plan.movedShare).toFixed(1)),
+      plan.unplaced.length,
+      Math.round(plan.tookMs),
+    ]),
+  );
+  const plan = plans.find(({ policy }) => policy === shown);
+  if (!plan) return figures;
+  const placed = table(
+    ['endpoint', 'replicas', 'cost/h', 'p99 ms', 'why'],
+    plan.endpoints.map((one) => [
+      one.name,
+      one.shards.length,
+      Number(one.costPerHour.toFixed(3)),
+      Number(one.p99Ms.toFixed(1)),
+      one.why,
+    ]),
+  );
+  const left = plan.unplaced.map(({ name, constraint, reason }) => `${name}: ${constraint}: ${reason}`);
+  return [figures, '', `${shown}:`, placed, ...(left.length > 0 ? ['', 'Left out:', ...left] : [])].join(
+    '\n',
+  );
+}

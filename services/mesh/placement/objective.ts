@@ -1,0 +1,67 @@
+// What the intelligent policy makes small: the price of devices and links, the time that requests travel, the demand that moves.
+// Everything in price units per hour.
+import { type Allocation, loadsOf } from './allocation.js';
+import type { EndpointSetting, GroupSetting, Option } from './setting.js';
+
+/** What a millisecond less is worth, for one request a second. */
+export const LATENCY_PRICE = 0.002;
+/** What it costs to send one request a second to another region than now. */
+export const MOVE_PRICE = 0.01;
+/** Of the demand that is answered now, this share may move in one plan. */
+export const MOVED_SHARE_MAX = 0.1;
+
+/** Of a request a second of this group in this centre, without what moving costs. */
+export function rateCostOf(option: Option, { options }: GroupSetting): number {
+  const path = options.get(option.centre.index);
+  return option.rateCost + (path?.linkCost ?? 0) + LATENCY_PRICE * (path?.latencyMs ?? 0);
+}
+
+/** Requests a second that another region would answer than now. */
+export function movedRate(setting: EndpointSetting, { shares }: Pick<Allocation, 'shares'>): number {
+  return setting.groups.reduce((sum, { group, now }, g) => {
+    if (now.size === 0) return sum;
+    const perRegion = new Map<string, number>();
+    for (const [centre, share] of shares[g] ?? []) {
+      const region = setting.options.get(centre)?.centre.region ?? '';
+      perRegion.set(region, (perRegion.get(region) ?? 0) + share);
+    }
+    const lost = [...now].reduce(
+      (s, [region, was]) => s + Math.max(0, was - (perRegion.get(region) ?? 0)),
+      0,
+    );
+    return sum + lost * group.ratePerS;
+  }, 0);
+}
+
+/** Requests a second that are answered somewhere now and may stay there. */
+export const placedRate = ({ groups }: EndpointSetting): number =>
+  groups.reduce((sum, { group, now }) => sum + (now.size === 0 ? 0 : group.ratePerS), 0);
+
+export interface Cost {
+  /** Devices and links. */
+  readonly money: number;
+  readonly latency: number;
+  readonly moving: number;
+}
+
+export function costOf(setting: EndpointSetting, allocation: Allocation): Cost {
+  let money = 0;
+  let latency = 0;
+  for (const [centre, count] of allocation.replicas)
+    money += count * (setting.options.get(centre)?.replicaCost ?? 0);
+  for (const [centre, load] of loadsOf(setting, allocation.shares))
+    money += load * (setting.options.get(centre)?.rateCost ?? 0);
+  setting.groups.forEach(({ group, options }, g) => {
+    for (const [centre, share] of allocation.shares[g] ?? []) {
+      const path = options.get(centre);
+      money += share * group.ratePerS * (path?.linkCost ?? 0);
+      latency += share * group.ratePerS * (path?.latencyMs ?? 0) * LATENCY_PRICE;
+    }
+  });
+  return { money, latency, moving: movedRate(setting, allocation) * MOVE_PRICE };
+}
+
+export const objectiveOf = (setting: EndpointSetting, allocation: Allocation): number => {
+  const { money, latency, moving } = costOf(setting, allocation);
+  return money + latency + moving;
+};

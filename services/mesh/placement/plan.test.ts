@@ -1,0 +1,160 @@
+import { expect, test } from 'vitest';
+import { type PlacementPolicy, PlacementProblem } from '../../../contracts/placement.js';
+import { comparePlans, planNow, planWell } from './plan.js';
+
+const GIB = 2 ** 30;
+type Input = Parameters<typeof PlacementProblem.parse>[0];
+const RULES: PlacementPolicy[] = ['proportional', 'traffic', 'user', 'intelligent'];
+
+const shard = (id: string, region: string, more: object = {}): object => ({
+  ...{ id, region, memoryBytes: 8 * GIB, pricePerHour: 1 },
+  ...more,
+});
+const endpoint = (name: string, groups: object[], more: object = {}): object => ({
+  ...{ name, memoryBytes: GIB, runs: { cpu: { serviceMs: 10, ratePerS: 100 } }, groups },
+  ...more,
+});
+const users = (home: string, ratePerS: number, more: object = {}): object => ({
+  ...{ name: home, home, ratePerS },
+  ...more,
+});
+const problem = (shards: object[], endpoints: object[], links: object[] = []): PlacementProblem =>
+  PlacementProblem.parse({ shards, endpoints, links } as Input);
+
+const sharesOf = (of: PlacementProblem, policy: PlacementPolicy) =>
+  planNow(of, policy).endpoints[0]?.shares['east'];
+
+test('proportional placement gives a region twice as large about twice the replicas', () => {
+  const shards = [1, 2, 3, 4]
+    .map((i) => shard(`a-${i}`, 'east'))
+    .concat([1, 2].map((i) => shard(`b-${i}`, 'west')));
+  const endpoints = Array.from({ length: 30 }, (_, i) => endpoint(`e${i}`, [users('west', 5)]));
+  const { endpoints: planned, unplaced } = planNow(problem(shards, endpoints), 'proportional');
+  expect(unplaced).toEqual([]);
+  const east = planned.filter(({ shards: [id] }) => id?.startsWith('a')).length;
+  expect(east).toBeGreaterThanOrEqual(15);
+  expect(east).toBeLessThanOrEqual(25);
+});
+
+test('traffic is served at home, and what home cannot take goes to the nearest region', () => {
+  const shards = [shard('a', 'east'), shard('b', 'west'), shard('c', 'north')];
+  const links = [
+    { between: ['east', 'west'], latencyMs: 80 },
+    { between: ['east', 'north'], latencyMs: 20 },
+  ];
+  expect(sharesOf(problem(shards, [endpoint('e', [users('east', 40)])], links), 'traffic')).toEqual({
+    east: 1,
+  });
+  const busy = sharesOf(problem(shards, [endpoint('e', [users('east', 80)])], links), 'traffic');
+  expect(busy?.['north']).toBeGreaterThan(0.2);
+  expect(busy?.['west']).toBeUndefined();
+});
+
+test('traffic that comes home does so in steps', () => {
+  const shards = [shard('a', 'east'), shard('b', 'west')];
+  const away = endpoint('e', [users('east', 10, { now: { west: 1 } })]);
+  const shares = sharesOf(problem(shards, [away]), 'traffic');
+  expect(shares?.['east']).toBeCloseTo(0.1);
+  expect(shares?.['west']).toBeCloseTo(0.9);
+});
+
+test('a user group stays where it is; a new one goes home; a full home sends it elsewhere as a whole', () => {
+  const shards = [shard('a', 'east'), shard('b', 'west')];
+  const away = endpoint('e', [users('east', 10, { now: { west: 1 } })]);
+  expect(sharesOf(problem(shards, [away]), 'user')).toEqual({ west: 1 });
+  expect(sharesOf(problem(shards, [endpoint('e', [users('east', 10)])]), 'user')).toEqual({ east: 1 });
+  const first = endpoint('big', [users('east', 60)], { memoryBytes: 2 * GIB });
+  const both = planNow(problem(shards, [first, endpoint('e', [users('east', 20)])]), 'user');
+  expect(both.endpoints.find(({ name }) => name === 'e')?.shares['east']).toEqual({ west: 1 });
+});
+
+test.each(RULES)('%s keeps to residency, pools and pins', (policy) => {
+  const shards = [
+    ...[shard('cheap', 'west', { pricePerHour: 0 }), shard('a', 'east'), shard('a2', 'east')],
+    shard('own', 'east', { pool: 'bank' }),
+  ];
+  const groups = [
+    users('east', 1, { name: 'resident', regions: ['east'] }),
+    users('west', 1, { name: 'tenant', pool: 'bank' }),
+    users('west', 1, { name: 'pinned', pin: 'a2' }),
+  ];
+  const [planned] = planNow(problem(shards, [endpoint('e', groups)]), policy).endpoints;
+  expect(planned?.shares).toMatchObject({ resident: { east: 1 }, tenant: { east: 1 }, pinned: { east: 1 } });
+  expect(planned?.shards).toEqual(expect.arrayContaining(['own', 'a2']));
+});
+
+test.each(RULES)('%s spreads over regions, and what is left carries what has to survive', (policy) => {
+  const shards = ['east', 'west', 'north'].flatMap((region) =>
+    [1, 2].map((i) => shard(`${region}-${i}`, region)),
+  );
+  const spread = { over: 'region', domains: 2, survives: 1 };
+  const [planned] = planNow(
+    problem(shards, [endpoint('e', [users('east', 120)], { spread })]),
+    policy,
+  ).endpoints;
+  const regions = new Map<string, number>();
+  for (const id of planned?.shards ?? []) {
+    const region = id.split('-')[0] as string;
+    regions.set(region, (regions.get(region) ?? 0) + 1);
+  }
+  expect(regions.size).toBeGreaterThanOrEqual(2);
+  const total = [...regions.values()].reduce((sum, count) => sum + count, 0);
+  for (const count of regions.values()) expect((total - count) * 90).toBeGreaterThanOrEqual(120);
+});
+
+test('the solver finds the plan in which both fit where rules of thumb leave one out', async () => {
+  const shards = [
+    shard('a', 'east', { memoryBytes: 10 * GIB }),
+    shard('b', 'west', { memoryBytes: 5 * GIB }),
+  ];
+  const gpu = { cpu: { serviceMs: 10, ratePerS: 100 } };
+  const endpoints = [
+    endpoint('small', [users('east', 10)], { memoryBytes: 4 * GIB, runs: gpu }),
+    endpoint('large', [users('east', 5)], { memoryBytes: 8 * GIB, runs: gpu }),
+  ];
+  const plan = await planWell(problem(shards, endpoints));
+  expect(plan.unplaced).toEqual([]);
+  expect(Object.fromEntries(plan.endpoints.map(({ name, shards: at }) => [name, at]))).toEqual({
+    large: ['a'],
+    small: ['b'],
+  });
+});
+
+test('all four stand side by side, each with reasons', async () => {
+  const shards = [shard('a', 'east'), shard('b', 'west')];
+  const plans = await comparePlans(problem(shards, [endpoint('e', [users('east', 10)])]));
+  expect(plans.map(({ policy }) => policy)).toEqual(RULES);
+  for (const { endpoints } of plans) expect(endpoints[0]?.why).toMatch(/^1 on cpu in (east|west) \(/);
+});
+
+test.each([
+  ['memory', { memoryBytes: 100 * GIB }, {}, 'split the model'],
+  [
+    'device',
+    { runs: { cuda: { serviceMs: 1, ratePerS: 9 } } },
+    {},
+    'It runs on cuda, and no shard has that.',
+  ],
+  ['spread', { spread: { domains: 3 } }, {}, 'only 2 may hold it'],
+  ['residency', {}, { regions: ['mars'] }, 'no shard lies in mars'],
+  ['pool', {}, { pool: 'bank' }, 'no shard of pool "bank"'],
+  ['pin', {}, { pin: 'b', regions: ['east'] }, 'outside of its residency'],
+  ['latency', { withinMs: 5 }, {}, 'longer than 5 ms'],
+  ['capacity', {}, { ratePerS: 1_000 }, 'replicas'],
+] as const)('what cannot be met is named: %s', (constraint, more, group, reason) => {
+  const of = problem(
+    [shard('a', 'east'), shard('b', 'west')],
+    [endpoint('e', [users('east', 1, group)], more)],
+  );
+  const [refused] = planNow(of, 'user').unplaced;
+  expect(refused).toMatchObject({ name: 'e', constraint });
+  expect(refused?.reason).toContain(reason);
+});
+
+test('a problem that contradicts itself is refused', () => {
+  const lost = endpoint('e', [users('east', 1, { pin: 'nowhere' })]);
+  expect(() => planNow(problem([shard('a', 'east')], [lost]), 'user')).toThrow('pinned to "nowhere"');
+  expect(() => planNow(problem([shard('a', 'east'), shard('a', 'west')], []), 'user')).toThrow('same id');
+  for (const bad of [0, Number.NaN])
+    expect(() => problem([shard('a', 'east', { memoryBytes: bad })], [])).toThrow(/memoryBytes must be/);
+});
