@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
 import { connect, type ConnectOptions, type MassifClient, type PushFile } from '../client/mod.js';
-import { HEARTBEAT_STALE_MS, Heartbeat } from '../contracts/heartbeat.js';
+import { HEARTBEAT_MS, HEARTBEAT_STALE_MS, Heartbeat } from '../contracts/heartbeat.js';
 import type { StateFile } from '../contracts/state-file.js';
 import { subjects, wildcards } from '../contracts/subjects.js';
 import { LocalMesh } from '../deploy/local/local-mesh.js';
@@ -163,6 +163,14 @@ export class DrillMesh implements AsyncDisposable {
         sum.handedOver += sequences.handedOver;
       }
     return sum;
+  }
+
+  /** Every shard has said twice more how it is: what happened before this was asked is in it. */
+  async heardAgain(): Promise<void> {
+    const afterMs = performance.now() + 2 * HEARTBEAT_MS;
+    await waitUntil('every shard has told of itself again', () =>
+      [...this.beats.values()].every(({ atMs }) => atMs > afterMs),
+    );
   }
 
   /** Engines that serve something, of one shard or of all. */

@@ -136,10 +136,8 @@ test('a killed engine loses its sequences: the code says to restart, and restart
   const [a, b] = chunks as [Float32Array, Float32Array];
   const sequence = client.sequence('vad', { timeoutMs: 20_000 });
   await sequence.start(inputs(a));
-  // Another replica may hold it too, if the start was hedged.
-  await eventually('its shard has told of it', async () =>
-    expect(mesh.sequencesOf('vad').open).toBeGreaterThan(0),
-  );
+  await mesh.heardAgain();
+  expect(mesh.sequencesOf('vad').open).toBeGreaterThan(0);
   for (const target of mesh.targets()) if (target.kind === 'engine') target.kill();
   await expect(sequence.step(inputs(b))).rejects.toMatchObject({ code: 'SEQUENCE_LOST', retryable: false });
   expect(sequence.state).toBe('lost');

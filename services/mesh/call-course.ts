@@ -259,13 +259,21 @@ export class Course {
 
   /** Nobody has room: the patient try again when there is some, the others are told at once. */
   private full(why: Failure, now: number): void {
-    const { rules, budget } = this.parts;
+    const { rules } = this.parts;
     this.last = why;
     const hasTime = now + (why.retryAfterMs ?? 0) < this.deadlineAt;
-    if (!rules.patient || !rules.retries || !hasTime || !budget.take()) return this.stay(why, now);
-    budget.done();
+    if (!rules.patient || !rules.retries || !hasTime || !this.mayWait()) return this.stay(why, now);
     this.replaces = true; // paid now
     this.pause(why, now);
+  }
+
+  /** A step of a sequence that has not run does so late rather than never: all steps after it would be lost. */
+  private mayWait(): boolean {
+    if (this.request.sequence) return true;
+    const { budget } = this.parts;
+    if (!budget.take()) return false;
+    budget.done();
+    return true;
   }
 
   private overBudget(now: number): void {
