@@ -66,6 +66,8 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
           timeout: 5_000,
           headers: sent,
         });
+        const code = reply.headers?.get(headers.errorCode);
+        if (code) throw new Error(`the router answered ${code}: ${reply.string()}`);
         const jsonLength = readJsonLength(reply.headers?.get(headers.jsonLength), reply.data.length);
         return decodeInferResponse(reply.data, jsonLength);
       },

@@ -28,7 +28,7 @@ const LONG_QUEUE_RUNS = 8;
 const LONG_MS = 1_000;
 const LONG_RUNS = 20;
 /** Waits below this are no queue worth refusing anybody for. */
-const WAIT_MS_MIN = 5;
+const WAIT_MS_MIN = 25;
 /** From an outcome in the engine to the next request of a router that heard of it: for so long the queue must last. */
 const ROUND_TRIP_MS = 5;
 const MOVE_EVERY_MS = 1_000;

@@ -1,5 +1,5 @@
 // How long a run of so many rows takes, learned: rungs of a ladder from the warm-up, then every real run moves the rung it is
-// nearest to, and as much those that no run moved for long, because a machine that got slower did so for every size. Clipped steps: one run that was
+// nearest to, and those that no run moved for long a little, because a machine that got slower did so for every size. Clipped steps: one run that was
 // preempted says nothing, some tens of them do. What it says of sizes between rungs lies on a line, beyond the last on its slope.
 
 export interface LatencyPoint {
@@ -11,11 +11,10 @@ export interface LatencyPoint {
 export const ROW_RUNGS = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
 export const ROWS_MAX = 256;
 
-/**
- * Weight of a run for its own rung and for those whose own runs are long ago: some tens of runs are remembered. With less for the
- * others, a machine that got busy while single rows ran made larger runs look cheap.
- */
-const WEIGHT = 0.1;
+/** Weight of a run for its own rungs: some tens of runs are remembered. */
+const OWN_WEIGHT = 0.1;
+/** And for those whose own runs are long ago. With as much, a wrong proportion between sizes would never be found out. */
+const DRIFT_WEIGHT = 0.05;
 const LONG_AGO_RUNS = 50;
 /** A run counts as no more than twice, no less than half of what was expected. */
 const STEP_MAX = 2;
@@ -108,7 +107,8 @@ export class LatencyCurve {
     this.movedBy[own] = ++this.runs;
     for (let i = 0; i < this.ms.length; i++) {
       if (i !== own && this.runs - (this.movedBy[i] ?? -LONG_AGO_RUNS) < LONG_AGO_RUNS) continue;
-      this.ms[i] = Math.max(at(this.ms, i) * (1 + (ratio - 1) * WEIGHT), MS_MIN);
+      const weight = i === own ? OWN_WEIGHT : DRIFT_WEIGHT;
+      this.ms[i] = Math.max(at(this.ms, i) * (1 + (ratio - 1) * weight), MS_MIN);
     }
     this.rise(own);
   }
