@@ -98,7 +98,7 @@ interface Tail {
   readonly ratePerS: number;
 }
 
-// Service times of models vary little; measured, standard deviation over mean.
+// Service times of models vary little: assumed, standard deviation over mean.
 const VARIATION = 0.5;
 
 /**
