@@ -1,4 +1,4 @@
-// How an endpoint wants to be scaled: written with the endpoint, read by the autoscaler and by `massif scale explain`.
+// How an endpoint wants to be scaled: what the autoscaler's decision goes by.
 import { z } from 'zod';
 
 export const ScalingPolicy = z

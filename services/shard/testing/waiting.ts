@@ -1,27 +1,11 @@
 // A request as it waits in an engine, made of a name, a time and a priority.
 import { levelOf, rankOf } from '../engine/rank.js';
 import type { Waiting } from '../engine/request-queue.js';
+import { parseRunHeaders } from '../engine/run-headers.js';
 
 export const waiting = (name: string, readAtMs: number, priority = 0, timeoutMs = 1_000): Waiting => ({
   to: { sender: `_INBOX.${name}`, caller: '', requestId: name },
-  headers: {
-    jsonLength: undefined,
-    requestId: name,
-    reply: '',
-    timeoutMs,
-    endpoint: '',
-    arm: '',
-    priority,
-    body: '',
-    takesLarge: undefined,
-    traceparent: '',
-    plan: '',
-    hops: '',
-    step: 0,
-    cacheS: 0,
-    once: false,
-    shadow: false,
-  },
+  headers: { ...parseRunHeaders(''), requestId: name, timeoutMs, priority },
   body: new Uint8Array(),
   readAtMs,
   unreadMsMax: 0,
