@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeInferRequest } from '../contracts/infer-body.js';
 import type { LatencyPoint } from '../contracts/statistics.js';
+import { subjects } from '../contracts/subjects.js';
 import type { Tensor } from '../contracts/tensor.js';
 import { root } from '../deploy/local/root.mjs';
 import { GraphBuilder } from '../services/onnx/builder.js';
@@ -33,6 +34,8 @@ const FORMS = {
 /** Of one request besides its run, as a first guess for the rates: two messages, header, body. */
 const MESSAGE_MS = 0.04;
 const PROBES = 3;
+/** In the place of a replica's id. */
+const EMPTY = 'bench-empty';
 
 interface Served {
   readonly name: string;
@@ -69,7 +72,8 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
         rounds: lone,
       });
       const goods = await interleave(runs, rounds, seconds, rates);
-      results[model.name] = figuresOf(sides, goods, taken);
+      const messageMs = await messagePrice(runs, goods, seconds);
+      results[model.name] = figuresOf(sides, goods, taken, messageMs);
     }
     print(results);
     return { results: { ...results }, aims: served.flatMap((model) => aimsOf(model, results[model.name])) };
@@ -132,6 +136,36 @@ async function interleave(
   return cells;
 }
 
+/** Processor time of a bare responder without a model for one such request, at the rate the batched side came to, ms. */
+async function messagePrice(
+  { sides, bodies, load, seed }: Runs,
+  cells: readonly Cell[],
+  seconds: number,
+): Promise<number> {
+  const { url } = sides[0].target;
+  const perSecond = Math.max(
+    ...cells.filter(({ side }) => side === 0).map(({ goodPerSecond }) => goodPerSecond),
+    1,
+  );
+  const peer = fork(join(import.meta.dirname, 'peers', 'empty-model.js'), [url, subjects.run(EMPTY)]);
+  try {
+    await once(peer, 'message');
+    const order = {
+      kind: 'open',
+      target: { url, replica: EMPTY },
+      bodies,
+      perSecond,
+      deadlineMs: DEADLINE_MS,
+    } as const;
+    await ask<OpenLoopEnd>(load, { ...order, seconds, seed });
+    const before = cpuSeconds(peer.pid ?? 0);
+    const { sent } = await ask<OpenLoopEnd>(load, { ...order, seconds: 2 * seconds, seed: seed + 1 });
+    return ((cpuSeconds(peer.pid ?? 0) - before) * 1_000) / sent;
+  } finally {
+    peer.kill();
+  }
+}
+
 interface Figures {
   readonly batchedPerSecond: number;
   readonly alonePerSecond: number;
@@ -150,7 +184,12 @@ interface Figures {
   readonly cells: readonly Record<string, number>[];
 }
 
-function figuresOf(sides: readonly [Side, Side], cells: readonly Cell[], taken: number[][]): Figures {
+function figuresOf(
+  sides: readonly [Side, Side],
+  cells: readonly Cell[],
+  taken: number[][],
+  messageMs: number,
+): Figures {
   const peak = (side: number, of: 'goodPerSecond' | 'goodPerCpuSecond'): number => {
     const rates = [...new Set(cells.filter((cell) => cell.side === side).map(({ perSecond }) => perSecond))];
     const goods = rates.map((rate) =>
@@ -163,8 +202,6 @@ function figuresOf(sides: readonly [Side, Side], cells: readonly Cell[], taken: 
   };
   const [batchedPerSecond, alonePerSecond] = [peak(0, 'goodPerSecond'), peak(1, 'goodPerSecond')];
   const [batchedPerCpu, alonePerCpu] = [peak(0, 'goodPerCpuSecond'), peak(1, 'goodPerCpuSecond')];
-  // What a request costs beside its run, seen where every request runs alone.
-  const messageMs = Math.max(1_000 / alonePerCpu - (sides[1].points[0]?.run_ms ?? 0), 0);
   const boundPerCpu = bound(sides[0].points, messageMs);
   const [loneBatched = 0, loneAlone = 0] = taken.map((samples) => percentile(samples, 0.5));
   return {
