@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
 import { DeployReply, type DeployRequest } from '../../contracts/registry.js';
-import { ENDED, type ReleaseRecord, ReleaseReply } from '../../contracts/release.js';
+import { ENDED, type ReleaseRecord, ReleaseReply, ReleasesReply } from '../../contracts/release.js';
 import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
@@ -35,6 +35,8 @@ export class ModelControl {
           'UNSUPPORTED',
           `The parameter ${name.slice(0, 80)} would serve what nobody signed: publish it with massif push, then load it.`,
         );
+    // What a load before this one replaced is still finishing its requests.
+    await this.until(async () => !(await this.drains(model)), gone);
     const { endpoint, release } = await this.bus.request(
       subjects.registry('deploy'),
       DeployReply,
@@ -105,10 +107,11 @@ export class ModelControl {
   private order(name: string): Pick<DeployRequest, 'endpoint' | 'model'> & Partial<DeployRequest> {
     const known = this.view.endpoint(name);
     if (known === undefined) return { endpoint: name, model: name };
-    if (known.variants.length > 1)
+    const serving = known.variants.filter(({ weight }) => weight > 0);
+    if (serving.length > 1)
       throw failure(
         'CONFLICT',
-        `${name} is split between ${known.variants.length} versions; a load would end that.`,
+        `${name} is split between ${serving.length} versions; a load would end that.`,
       );
     const { model, assignment, replicasPerRegion, timeoutMs, hedgeAfterMs } = known;
     return {
@@ -119,6 +122,18 @@ export class ModelControl {
       timeoutMs,
       ...(hedgeAfterMs === undefined ? {} : { hedgeAfterMs }),
     };
+  }
+
+  private async drains(name: string): Promise<boolean> {
+    if (!this.view.endpoint(name)?.variants.some(({ weight }) => weight === 0)) return false;
+    const query = { timeoutMs: REGISTRY_TIMEOUT_MS };
+    const { releases } = await this.bus.request(
+      subjects.release('list'),
+      ReleasesReply,
+      { endpoint: name },
+      query,
+    );
+    return releases.some(({ state }) => state === 'draining');
   }
 
   private async until(

@@ -249,4 +249,13 @@ test('load of another version waits for the release behind it', async () => {
     { label: 'v1', weight: 0 },
     { label: 'v3', weight: 10_000 },
   ]);
-}, 40_000);
+  // And back at once: it waits until the first has let go of the old one.
+  await ask('alias', ShowReply, { model: 'digits', alias: 'stable', version: 'v1' });
+  const back = await fetch(`${url}/v2/repository/models/digits/load`, { method: 'POST' });
+  expect([back.status, await back.text()]).toEqual([200, '']);
+  const after = await ask('endpoints', EndpointsReply, {});
+  expect(after.endpoints[0]?.variants).toMatchObject([
+    { label: 'v3', weight: 0 },
+    { label: 'v1', weight: 10_000 },
+  ]);
+}, 60_000);
