@@ -100,7 +100,9 @@ test('files lie under their digests in the home region, and the registry gets a 
   };
   const valid = { notBefore: '2020-01-01T00:00:00Z', notAfter: '2040-01-01T00:00:00Z' };
   const policy = { current: () => ({ version: 1, publishers: [{ ...person, ...valid }] }) };
-  const verified = request && verifyManifest(request.bundle, 'ocr', policy, Date.parse('2026-01-01'));
+  const verified =
+    request &&
+    verifyManifest(request.bundle, policy.current(), { model: 'ocr', nowMs: Date.parse('2026-01-01') });
   expect(verified?.resources.map(({ name }) => name)).toEqual(['labels.txt', 'model.onnx']);
 });
 

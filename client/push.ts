@@ -2,14 +2,15 @@
 // upload bucket under their digests. Then the registry is asked to make a version of them, or nothing.
 import { jetstream } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buckets } from '../contracts/buckets.js';
 import { failure } from '../contracts/errors.js';
+import type { Bundle } from '../contracts/manifest.js';
 import type { PushRequest, Resource } from '../contracts/registry.js';
-import { signManifest } from '../services/mesh/manifest.js';
+import { signManifest, type SignedManifest } from '../services/mesh/manifest.js';
 import { privateKeyOf } from '../services/mesh/signing-key.js';
 import type { Connections } from './connections.js';
 import { processes } from './processes.js';
@@ -19,29 +20,51 @@ export type PushFile = { readonly name: string } & (
   { readonly bytes: Uint8Array } | { readonly path: string }
 );
 
-export interface PushOptions {
+export type PushOptions = (
+  | {
+      /** The publisher's key: PKCS#8 PEM, ECDSA on P-256 or P-384. */
+      readonly privateKeyPem: string;
+    }
+  | {
+      /** Signed before, over these very files. */
+      readonly bundle: Bundle;
+    }
+) & {
   readonly model: string;
   readonly label: string;
-  /** The publisher's key: PKCS#8 PEM, ECDSA on P-256 or P-384. */
-  readonly privateKeyPem: string;
   /** Aliases to move to the new version in the same step. */
   readonly aliases?: readonly string[];
   readonly onProgress?: (file: Resource, state: 'uploading' | 'uploaded') => void;
-}
+};
 
-interface Source extends Resource {
+export interface Source extends Resource {
   readonly file: PushFile;
 }
 
 export async function signedPush(
   files: readonly PushFile[],
-  { model, label, privateKeyPem, aliases = [] }: PushOptions,
+  options: PushOptions,
 ): Promise<{ request: PushRequest; sources: Source[] }> {
-  const sources = await Promise.all(files.map(describe));
-  const { bundle } = signManifest(model, sources, privateKeyOf(privateKeyPem));
+  const { model, label, aliases = [] } = options;
+  const { bundle, sources } =
+    'bundle' in options
+      ? { bundle: options.bundle, sources: await describeAll(files) }
+      : await signFiles(files, model, privateKeyOf(options.privateKeyPem));
   const resources = sources.map(({ name, digest, bytes }) => ({ name, digest, bytes }));
   return { request: { model, label, bundle, resources, aliases: [...aliases] }, sources };
 }
+
+/** The signed manifest over these files, and what they are. */
+export async function signFiles(
+  files: readonly PushFile[],
+  model: string,
+  key: KeyObject,
+): Promise<SignedManifest & { readonly sources: Source[] }> {
+  const sources = await describeAll(files);
+  return { ...signManifest(model, sources, key), sources };
+}
+
+const describeAll = (files: readonly PushFile[]): Promise<Source[]> => Promise.all(files.map(describe));
 
 const UPLOAD_TIMEOUT_MS = 10_000;
 

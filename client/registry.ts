@@ -6,6 +6,7 @@ import {
   type PipelineSpec,
   PipelinesReply,
 } from '../contracts/pipeline.js';
+import { ApproveReply, type ApproveRequest } from '../contracts/approval.js';
 import { LifeReply, type LifeRequest } from '../contracts/lifecycle.js';
 import {
   type AliasRequest,
@@ -20,6 +21,7 @@ import {
   type VersionQuery,
   type VersionRecord,
 } from '../contracts/registry.js';
+import { PolicyReply, type TrustPolicy } from '../contracts/trust-policy.js';
 import { type RegistryVerb, subjects } from '../contracts/subjects.js';
 import type { Connections } from './connections.js';
 import { type PushFile, type PushOptions, signedPush, uploadMissing } from './push.js';
@@ -44,6 +46,16 @@ export class Registry {
 
   async show(query: VersionQuery): Promise<VersionRecord> {
     return (await this.ask('show', ShowReply, query)).version;
+  }
+
+  /** A second person's signature under a version; the reply says how many count and how many it takes. */
+  approve(request: ApproveRequest): Promise<ApproveReply> {
+    return this.ask('approve', ApproveReply, request);
+  }
+
+  /** The trust policy that the registry goes by. */
+  async policy(): Promise<TrustPolicy> {
+    return (await this.ask('policy', PolicyReply, {})).policy;
   }
 
   async alias(request: AliasRequest): Promise<void> {

@@ -53,37 +53,3 @@ export const RESOURCES = {
   labels: 'labels.txt',
   selftest: 'selftest.json',
 } as const;
-
-/** Who may publish what: the payload of a DSSE envelope (Ed25519, signed by the trust root), version only ever grows. */
-export const TRUST_POLICY_TYPE = 'application/vnd.massif.trust-policy+json';
-export const TrustPolicy = z.strictObject({
-  version: z.int().min(1),
-  publishers: z.array(
-    z.strictObject({
-      /** Lowercase hex SHA-256 of the SPKI PEM text, final newline included. */
-      fingerprint: z.string(),
-      publicKeyPem: z.string(),
-      person: z.string(),
-      /** Model names, or prefixes ending in `*`. */
-      models: z.array(z.string()).min(1),
-      notBefore: z.iso.datetime(),
-      notAfter: z.iso.datetime(),
-      revokedAt: z.iso.datetime().optional(),
-    }),
-  ),
-  /** Who may give orders (contracts/override.ts), with Ed25519 keys. */
-  operators: z
-    .array(
-      z.strictObject({
-        fingerprint: z.string(),
-        publicKeyPem: z.string(),
-        person: z.string(),
-        notBefore: z.iso.datetime(),
-        notAfter: z.iso.datetime(),
-        revokedAt: z.iso.datetime().optional(),
-      }),
-    )
-    .max(1_000)
-    .optional(),
-});
-export type TrustPolicy = z.infer<typeof TrustPolicy>;

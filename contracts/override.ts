@@ -2,7 +2,8 @@
 // (buckets.overrides); an order is a DSSE envelope signed by an operator of the trust policy with Ed25519. Routers, gateways,
 // clients and shards check each order themselves: whatever lies in a bucket is only a hint.
 import { z } from 'zod';
-import { Envelope, TRUST_POLICY_TYPE } from './manifest.js';
+import { Envelope } from './manifest.js';
+import { TRUST_POLICY_TYPE } from './trust-policy.js';
 import { Digest, EndpointName, ModelName, RegionName } from './names.js';
 import { ArmName } from './traffic.js';
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CACHE_S_MAX } from './headers.js';
 import { MOVES_MAX, VersionMove, VersionState } from './lifecycle.js';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
-import { Bundle } from './manifest.js';
+import { Bundle, Envelope } from './manifest.js';
 import { PlacementPolicy, Spread } from './placement.js';
 import { StateTensor } from './sequence-state.js';
 import { TensorSpec } from './tensor-spec.js';
@@ -47,6 +47,9 @@ export const Card = z.object({
 });
 export type Card = z.infer<typeof Card>;
 
+/** A version keeps no more; an approval that expired makes room for a new one. */
+export const APPROVALS_MAX = 32;
+
 export const VersionRecord = z.object({
   digest: Digest,
   model: ModelName,
@@ -68,6 +71,10 @@ export const VersionRecord = z.object({
   bytes: z.int(),
   card: Card,
   bundle: Bundle,
+  /** Of other persons than the publisher (contracts/approval.ts), as they came; whoever loads it counts them anew. */
+  approvals: z.array(Envelope).max(APPROVALS_MAX).optional(),
+  /** What the scan saw in the graph that a person should know before they approve it. */
+  findings: z.array(z.string().max(500)).max(64).optional(),
 });
 export type VersionRecord = z.infer<typeof VersionRecord>;
 

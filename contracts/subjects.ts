@@ -60,6 +60,8 @@ export type RegistryVerb =
   | 'undeploy'
   | 'endpoints'
   | 'archive'
+  | 'approve'
+  | 'policy'
   | 'history'
   | 'lineage'
   | 'pipeline'

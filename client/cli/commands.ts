@@ -1,5 +1,6 @@
 // The commands of `massif`, in the order in which help lists them.
 import { alias } from '../commands/alias.js';
+import { approve } from '../commands/approve.js';
 import { archive } from '../commands/archive.js';
 import { datasets } from '../commands/datasets.js';
 import { deploy } from '../commands/deploy.js';
@@ -9,14 +10,17 @@ import { explain } from '../commands/explain.js';
 import { history } from '../commands/history.js';
 import { infer } from '../commands/infer.js';
 import { jobs } from '../commands/jobs.js';
+import { keys } from '../commands/keys.js';
 import { lineage } from '../commands/lineage.js';
 import { models } from '../commands/models.js';
 import { pipeline } from '../commands/pipeline.js';
 import { pipelines } from '../commands/pipelines.js';
 import { place } from '../commands/place.js';
 import { override } from '../commands/override.js';
+import { policy } from '../commands/policy.js';
 import { push } from '../commands/push.js';
 import { release } from '../commands/release.js';
+import { sign } from '../commands/sign.js';
 import { status } from '../commands/status.js';
 import { top } from '../commands/top.js';
 import { train } from '../commands/train.js';
@@ -38,7 +42,11 @@ export const COMMANDS: readonly Command[] = [
   pipeline,
   release,
   models,
+  keys,
+  sign,
   push,
+  approve,
+  policy,
   train,
   jobs,
   datasets,

@@ -1,7 +1,5 @@
 // `massif override set|list|lift`: orders of safety, which a region obeys at once and without its home region. Signed here, with the
 // operator's key; a router of the region checks and keeps them.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { nuid } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
@@ -20,6 +18,7 @@ import { subjects } from '../../contracts/subjects.js';
 import { signOrder } from '../../services/mesh/order.js';
 import { privateKeyOf } from '../../services/mesh/signing-key.js';
 import { argument, type Command, type Invocation, text, UsageError, wholeNumber } from '../cli/command.js';
+import { readKeyFile } from '../cli/key-files.js';
 import { table } from '../cli/table.js';
 
 const TIMEOUT_MS = 5_000;
@@ -77,7 +76,7 @@ async function give(invocation: Invocation, verb: 'set' | 'lift'): Promise<numbe
   if (!reason) throw new UsageError('--reason says why, for whoever reads the log at night');
   const target = await targetOf(invocation);
   const action = actionOf(verb, target, values['kill'] === true);
-  const key = privateKeyOf(await readKey(invocation));
+  const key = privateKeyOf(await readKeyFile(invocation, KEY_FILE, 'which operator gives the order'));
   const minutes = verb === 'lift' ? ORDER_DAYS_MAX * MINUTES : (wholeNumber(values, 'minutes') ?? MINUTES);
   if (minutes < 1 || minutes > ORDER_DAYS_MAX * MINUTES)
     throw new UsageError(`--minutes must be 1 to ${ORDER_DAYS_MAX * MINUTES}, got ${minutes}`);
@@ -167,15 +166,6 @@ function actionOf(verb: 'set' | 'lift', target: OrderTarget, kill: boolean): Ord
   if (target.kind === 'version') return kill ? 'kill' : 'quarantine';
   if (kill) throw new UsageError('--kill is for a version: an arm has no engines of its own');
   return 'weight-zero';
-}
-
-async function readKey({ values, env, place }: Invocation): Promise<string> {
-  const folder = env['MASSIF_KEYS'] ?? place().state?.keys;
-  const path = text(values, 'key') ?? (folder === undefined ? undefined : join(folder, KEY_FILE));
-  if (path === undefined) throw new UsageError('--key FILE says which operator gives the order');
-  return readFile(path, 'utf8').catch((error: unknown) => {
-    throw failure('BAD_REQUEST', `The file ${path} cannot be read.`, {}, error);
-  });
 }
 
 const about = ({ target }: Order): string =>

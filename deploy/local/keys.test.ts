@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Envelope } from '../../contracts/manifest.js';
 import { rootOf, signManifest, verifyManifest } from '../../services/mesh/manifest.js';
-import { privateKeyOf, publicKeyOf } from '../../services/mesh/signing-key.js';
+import { fingerprintOf, pemOf, privateKeyOf, publicKeyOf } from '../../services/mesh/signing-key.js';
 import { TRUST_FILES } from '../../services/mesh/trust-files.js';
 import { verifyPolicy } from '../../services/mesh/trust-policy.js';
 import { prepareKeys } from './keys.js';
@@ -25,7 +25,7 @@ test('what the publisher signs, the policy of the trust root admits', async () =
   const policy = verifyPolicy(envelope, publicKeyOf(await read(TRUST_FILES.rootKey)));
   const files = [{ name: 'model.onnx', digest: 'a'.repeat(64), bytes: 1 }];
   const { bundle } = signManifest('mine', files, privateKeyOf(await read('publisher.pem')));
-  const { root } = verifyManifest(bundle, 'mine', { current: () => policy }, Date.now());
+  const { root } = verifyManifest(bundle, policy, { model: 'mine', nowMs: Date.now() });
   expect(root).toBe(rootOf(files));
 });
 
@@ -37,3 +37,21 @@ test('a second start finds the same keys, which only this user can read', async 
   expect((await stat(join(dir, 'publisher.pem'))).mode & 0o777).toBe(0o600);
   expect((await stat(dir)).mode & 0o777).toBe(0o700);
 });
+
+test('a folder from before there was an auditor gets one, in the next version of its policy', async () => {
+  await prepareKeys(dir);
+  await rm(join(dir, 'auditor.pem'));
+  const policyNow = async () =>
+    verifyPolicy(
+      Envelope.parse(JSON.parse(await read(TRUST_FILES.policy))),
+      publicKeyOf(await read(TRUST_FILES.rootKey)),
+    );
+  const before = await policyNow();
+  await prepareKeys(dir);
+  const after = await policyNow();
+  expect(after).toMatchObject({ version: before.version + 1, publishers: before.publishers });
+  const { fingerprint } = fingerprints(await read('auditor.pem'));
+  expect(after.operators?.at(-1)).toMatchObject({ person: 'auditor', fingerprint });
+});
+
+const fingerprints = (pem: string) => ({ fingerprint: fingerprintOf(publicKeyOf(pemOf(privateKeyOf(pem)))) });

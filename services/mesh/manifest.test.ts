@@ -31,7 +31,8 @@ const policyFor = (key: KeyObject) => ({
   }),
 });
 const ann = keyOn('prime256v1');
-const verified = (bundle: Bundle, key = ann) => verifyManifest(bundle, 'ocr', policyFor(key), NOW);
+const verified = (bundle: Bundle, key = ann) =>
+  verifyManifest(bundle, policyFor(key).current(), { model: 'ocr', nowMs: NOW });
 
 /** The same statement with something changed in it, signed by the same key. */
 function forged(change: (statement: Record<string, unknown>, text: string) => unknown): Bundle {

@@ -12,10 +12,11 @@ import {
   STATEMENT_TYPE,
 } from '../../contracts/manifest.js';
 import type { Digest } from '../../contracts/names.js';
+import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import { signEnvelope, verifyEnvelope } from './dsse.js';
 import { fingerprintOf, publicKeyOf } from './signing-key.js';
 import { strictJson } from './strict-json.js';
-import { type Publisher, type PolicyReader, publisherFor } from './trust-policy.js';
+import { type Publisher, publisherFor, type Use } from './trust-policy.js';
 
 export interface ResourceDigest {
   readonly name: string;
@@ -86,13 +87,8 @@ export function readBundle(bytes: Uint8Array): Bundle {
  * Key from the policy (the bundle's hint only selects), signature over the bytes, then those very bytes as a statement, its names
  * and root, and last whether this publisher may publish this model today. Throws UNSIGNED, or returns what may be trusted.
  */
-export function verifyManifest(
-  bundle: Bundle,
-  model: string,
-  policy: PolicyReader,
-  nowMs: number,
-): VerifiedManifest {
-  const publisher = publisherFor(policy.current(), bundle.verificationMaterial.publicKey.hint, model, nowMs);
+export function verifyManifest(bundle: Bundle, policy: TrustPolicy, use: Use): VerifiedManifest {
+  const publisher = publisherFor(policy, bundle.verificationMaterial.publicKey.hint, use);
   const body = verifyEnvelope(bundle.dsseEnvelope, PAYLOAD_TYPE, publicKeyOf(publisher.publicKeyPem));
   const parsed = Statement.safeParse(strictJson(body, 'The manifest', { bytesMax: BUNDLE_BYTES_MAX }));
   if (!parsed.success)

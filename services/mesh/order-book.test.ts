@@ -107,3 +107,15 @@ test('a region has no more orders than there is room for', () => {
   for (let i = 0; i < ORDERS_MAX; i++) book.take(arm(i), NOW);
   expect(() => book.take(arm(ORDERS_MAX), NOW)).toThrow('lift what is not needed');
 });
+
+test('what the trust policy revokes is withheld as long as the policy says so, and orders stay beside it', () => {
+  const book = new OrderBook();
+  const seen: string[] = [];
+  book.onChange(() => seen.push(book.version('a'.repeat(64)) ?? 'nothing'));
+  const revoked = [{ version: 'a'.repeat(64), reason: 'leaks' }];
+  book.revoke(revoked, 0);
+  book.revoke(revoked, 1);
+  expect(book.kills('a'.repeat(64))).toBe(true);
+  book.revoke([], 2);
+  expect(seen).toEqual(['revoked by the trust policy: leaks', 'nothing']);
+});

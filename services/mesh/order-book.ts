@@ -20,6 +20,7 @@ export class OrderBook implements OrdersOn {
   private readonly known = new Map<string, Map<string, OrderInForce>>();
   private versions = new Map<Digest, { readonly why: string; readonly kill: boolean }>();
   private arms = new Map<string, ArmOrder>();
+  private revoked: readonly { readonly version: Digest; readonly reason: string }[] = [];
   private print = '';
   private readonly listeners = new Set<() => void>();
 
@@ -52,10 +53,18 @@ export class OrderBook implements OrdersOn {
     return true;
   }
 
+  /** What the trust policy revokes is withheld like what a kill withholds, for as long as the policy says so. */
+  revoke(revoked: readonly { readonly version: Digest; readonly reason: string }[], nowMs: number): void {
+    this.revoked = revoked;
+    this.settle(nowMs);
+  }
+
   /** Orders end by themselves; whoever owns the book calls this about once a second. */
   settle(nowMs: number): void {
     const versions: typeof this.versions = new Map();
     const arms: typeof this.arms = new Map();
+    for (const { version, reason } of this.revoked)
+      versions.set(version, { why: `revoked by the trust policy: ${reason}`, kill: true });
     for (const ofRegion of this.known.values())
       for (const [key, { order }] of ofRegion) {
         if (nowMs > Date.parse(order.issuedAt) + REMEMBERED_MS) ofRegion.delete(key);
@@ -64,7 +73,7 @@ export class OrderBook implements OrdersOn {
         const why = `${action === 'weight-zero' ? 'weight 0' : action} in ${order.region}: ${reason}`;
         if (target.kind === 'arm')
           arms.set(`${target.endpoint}\n${target.arm}`, { why, fallback: target.fallback });
-        else if (action === 'kill' || !versions.has(target.version))
+        else if (!versions.get(target.version)?.kill && (action === 'kill' || !versions.has(target.version)))
           versions.set(target.version, { why, kill: action === 'kill' });
       }
     const print = JSON.stringify([[...versions], [...arms]]);

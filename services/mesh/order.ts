@@ -4,7 +4,8 @@ import { Buffer } from 'node:buffer';
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { keys } from '../../contracts/buckets.js';
 import { failure } from '../../contracts/errors.js';
-import type { Envelope, TrustPolicy } from '../../contracts/manifest.js';
+import type { Envelope } from '../../contracts/manifest.js';
+import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import {
   type OrderInForce,
   type OrderTarget,

@@ -4,6 +4,7 @@
 import { buckets, keys } from '../../contracts/buckets.js';
 import { failure, toFailure } from '../../contracts/errors.js';
 import { OrderRecord, TrustRecord } from '../../contracts/override.js';
+import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
@@ -100,9 +101,10 @@ export class OverrideWatch {
   }
 
   private settle(): void {
-    this.parts.book.settle(this.parts.clock.now());
+    const { book, clock } = this.parts;
+    book.revoke(currentOf(this.policy())?.revokedVersions ?? [], clock.now());
     if (this.waiting.size === 0) return;
-    const version = versionOf(this.policy());
+    const version = currentOf(this.policy())?.version ?? 0;
     if (version === this.policyVersion) return;
     this.policyVersion = version;
     for (const { region, entry } of Array.from(this.waiting.values())) this.take(region, entry);
@@ -115,11 +117,11 @@ const NOTHING: PolicyReader = {
   },
 };
 
-/** 0 while none is known. */
-function versionOf(policy: PolicyReader): number {
+/** Undefined while none is known. */
+function currentOf(policy: PolicyReader): TrustPolicy | undefined {
   try {
-    return policy.current().version;
+    return policy.current();
   } catch {
-    return 0;
+    return undefined;
   }
 }

@@ -15,7 +15,7 @@ import { RouteView } from './route-view.js';
 import type { MeshConfig } from './service-config.js';
 import { shardLiveness } from './shard-liveness.js';
 import { BUS, CLOCK, DISCOVERY, LOG, MESH_CONFIG, RANDOM } from './tokens.js';
-import { TrustFiles } from './trust-files.js';
+import { seenPathOf, TrustFiles } from './trust-files.js';
 
 const STOP = Symbol('StopRouteView');
 
@@ -26,8 +26,8 @@ const STOP = Symbol('StopRouteView');
     {
       provide: TrustFiles,
       inject: [MESH_CONFIG, CLOCK, LOG],
-      useFactory: ({ keysDir }: MeshConfig, clock: Clock, log: Log) =>
-        TrustFiles.open({ dir: keysDir, clock, log }),
+      useFactory: (config: MeshConfig, clock: Clock, log: Log) =>
+        TrustFiles.open({ dir: config.keysDir, seenPath: seenPathOf(config), clock, log }),
     },
     {
       provide: OverrideWatch,

@@ -9,7 +9,8 @@ import {
 } from 'node:crypto';
 import { failure } from '../../contracts/errors.js';
 
-export type KeyPurpose = 'publisher' | 'root' | 'operator';
+export type KeyPurpose = 'publisher' | 'approver' | 'root' | 'operator' | 'auditor';
+export type Curve = 'P-256' | 'P-384';
 
 export interface KeyPair {
   readonly privateKeyPem: string;
@@ -26,10 +27,11 @@ const HASH_OF_CURVE: Readonly<Record<string, SignatureHash>> = {
   secp521r1: 'sha512',
 };
 
-export function newKeyPair(purpose: KeyPurpose): KeyPair {
+/** Publishers and approvers have ECDSA keys, as OpenSSF Model Signing wants them; the others Ed25519. */
+export function newKeyPair(purpose: KeyPurpose, curve: Curve = 'P-256'): KeyPair {
   const { privateKey, publicKey } =
-    purpose === 'publisher'
-      ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    purpose === 'publisher' || purpose === 'approver'
+      ? generateKeyPairSync('ec', { namedCurve: curve })
       : generateKeyPairSync('ed25519');
   return {
     privateKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,

@@ -46,3 +46,26 @@ test('a policy that appears or changes later counts without a restart, a forged 
   trust.close();
   expect(clock.pending).toBe(0);
 });
+
+test('a restart remembers the highest version it saw, and a mesh made anew begins anew', async () => {
+  const clock = new FakeClock();
+  const seenPath = join(dir, 'data', 'seen.json');
+  const open = () => TrustFiles.open({ dir, seenPath, clock, log: silentLog });
+  await writeFile(join(dir, TRUST_FILES.rootKey), root.publicKeyPem);
+  await write(5);
+  (await open()).close();
+  await write(4);
+  const later = await open();
+  expect(() => later.current()).toThrow('nothing is trusted');
+  await write(5);
+  await later.look();
+  expect(later.current().version).toBe(5);
+  later.close();
+
+  const other = newKeyPair('root');
+  await writeFile(join(dir, TRUST_FILES.rootKey), other.publicKeyPem);
+  await write(1, other);
+  const anew = await open();
+  expect(anew.current().version).toBe(1);
+  anew.close();
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { TrustPolicy } from '../../contracts/manifest.js';
+import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import { newKeyPair, privateKeyOf, publicKeyOf } from './signing-key.js';
 import { PolicyKeeper, publisherFor, signPolicy, verifyPolicy } from './trust-policy.js';
 
@@ -45,14 +45,14 @@ test('the version only grows: an older policy is refused, the same one changes n
 
 test('a key counts for its models, in its time, and not once revoked', () => {
   const ask = (model: string, more = {}, at = NOW) =>
-    publisherFor(policy(1, more), ann.fingerprint, model, at);
+    publisherFor(policy(1, more), ann.fingerprint, { model, nowMs: at });
   expect(ask('ocr').person).toBe('ann');
   expect(ask('vad-6').person).toBe('ann');
   expect(() => ask('ocr-2')).toThrow('not ocr-2');
   expect(() => ask('ocr', {}, Date.parse('2025-12-31T00:00:00Z'))).toThrow('counts from');
   expect(() => ask('ocr', {}, Date.parse('2027-01-02T00:00:00Z'))).toThrow('counts from');
   expect(() => ask('ocr', { revokedAt: '2026-05-01T00:00:00Z' })).toThrow('revoked');
-  expect(() => publisherFor(policy(1), newKeyPair('publisher').fingerprint, 'ocr', NOW)).toThrow(
-    'No publisher',
-  );
+  expect(() =>
+    publisherFor(policy(1), newKeyPair('publisher').fingerprint, { model: 'ocr', nowMs: NOW }),
+  ).toThrow('No publisher');
 });

@@ -3,12 +3,20 @@
 import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import { failure } from '../../contracts/errors.js';
-import { type Envelope, TRUST_POLICY_TYPE, TrustPolicy } from '../../contracts/manifest.js';
+import type { Envelope } from '../../contracts/manifest.js';
+import { TRUST_POLICY_TYPE, TrustPolicy } from '../../contracts/trust-policy.js';
 import { signEnvelope, verifyEnvelope } from './dsse.js';
 import { fingerprintOf, publicKeyOf } from './signing-key.js';
 import { strictJson } from './strict-json.js';
 
 export type Publisher = TrustPolicy['publishers'][number];
+
+/** Where and when a key has to count; without a region it is asked whether it counts anywhere. */
+export interface Use {
+  readonly model: string;
+  readonly nowMs: number;
+  readonly region?: string | undefined;
+}
 
 const POLICY_BYTES_MAX = 1024 * 1024;
 
@@ -21,7 +29,8 @@ export function verifyPolicy(envelope: Envelope, rootKey: KeyObject): TrustPolic
   const parsed = TrustPolicy.safeParse(strictJson(body, 'The trust policy', { bytesMax: POLICY_BYTES_MAX }));
   if (!parsed.success)
     throw failure('UNSIGNED', 'The trust policy has not the agreed form.', {}, parsed.error);
-  for (const { publicKeyPem, fingerprint, person } of parsed.data.publishers)
+  const { publishers, approvers = [], operators = [] } = parsed.data;
+  for (const { publicKeyPem, fingerprint, person } of [...publishers, ...approvers, ...operators])
     if (fingerprintOf(publicKeyOf(publicKeyPem)) !== fingerprint)
       throw failure('UNSIGNED', `The trust policy gives ${person} a fingerprint that is not their key's.`);
   return parsed.data;
@@ -36,18 +45,22 @@ export interface PolicyReader {
 export class PolicyKeeper implements PolicyReader {
   private policy: TrustPolicy | undefined;
 
-  constructor(private readonly rootKey: KeyObject) {}
+  /** `seen`: the highest version known from an earlier life of the process. */
+  constructor(
+    private readonly rootKey: KeyObject,
+    private readonly seen = 0,
+  ) {}
 
   /** True when it is newer than the one kept. A lower version is refused, an equal one changes nothing. */
   offer(envelope: Envelope): boolean {
     const offered = verifyPolicy(envelope, this.rootKey);
-    const kept = this.policy?.version ?? 0;
+    const kept = Math.max(this.policy?.version ?? 0, this.seen);
     if (offered.version < kept)
       throw failure(
         'UNSIGNED',
         `Trust policy ${offered.version} is older than ${kept}, which was seen already.`,
       );
-    if (offered.version === kept) return false;
+    if (offered.version === this.policy?.version) return false;
     this.policy = offered;
     return true;
   }
@@ -58,26 +71,43 @@ export class PolicyKeeper implements PolicyReader {
   }
 }
 
-/** The publisher of this key, if the key counts at this moment and for this model. The sentence says which of these it is. */
-export function publisherFor(
+/** The publisher of this key, if the key counts at this moment, for this model and there. The sentence says which of these it is. */
+export const publisherFor = (policy: TrustPolicy, fingerprint: string, use: Use): Publisher =>
+  countingKey(policy.publishers, 'publisher', policy, fingerprint, use);
+
+export const approverFor = (policy: TrustPolicy, fingerprint: string, use: Use): Publisher =>
+  countingKey(policy.approvers ?? [], 'approver', policy, fingerprint, use);
+
+function countingKey(
+  known: readonly Publisher[],
+  role: 'publisher' | 'approver',
   policy: TrustPolicy,
   fingerprint: string,
-  model: string,
-  nowMs: number,
+  { model, nowMs, region }: Use,
 ): Publisher {
-  const publisher = policy.publishers.find((known) => known.fingerprint === fingerprint);
+  const holder = known.find((one) => one.fingerprint === fingerprint);
   const fields = { key: fingerprint, model, policy: policy.version };
-  if (!publisher)
-    throw failure('UNSIGNED', `No publisher of trust policy ${policy.version} has this key.`, fields);
-  const { person, notBefore, notAfter, revokedAt } = publisher;
+  if (!holder)
+    throw failure('UNSIGNED', `No ${role} of trust policy ${policy.version} has this key.`, fields);
+  const { person, notBefore, notAfter, revokedAt, models, regions } = holder;
+  const verb = role === 'publisher' ? 'publish' : 'approve';
   if (revokedAt !== undefined && nowMs >= Date.parse(revokedAt))
     throw failure('UNSIGNED', `The key of ${person} was revoked at ${revokedAt}.`, fields);
   if (nowMs < Date.parse(notBefore) || nowMs > Date.parse(notAfter))
     throw failure('UNSIGNED', `The key of ${person} counts from ${notBefore} to ${notAfter}.`, fields);
-  if (!publisher.models.some((pattern) => covers(pattern, model)))
-    throw failure('UNSIGNED', `${person} may publish ${publisher.models.join(', ')}, not ${model}.`, fields);
-  return publisher;
+  if (!covers(models, model))
+    throw failure('UNSIGNED', `${person} may ${verb} ${models.join(', ')}, not ${model}.`, fields);
+  if (region !== undefined && regions !== undefined && !regions.includes(region))
+    throw failure(
+      'UNSIGNED',
+      `What ${person} may ${verb} counts in ${regions.join(', ')}, not in ${region}.`,
+      fields,
+    );
+  return holder;
 }
 
-const covers = (pattern: string, model: string): boolean =>
-  pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : pattern === model;
+/** Names, or beginnings of names that end in `*`. */
+export const covers = (patterns: readonly string[], model: string): boolean =>
+  patterns.some((pattern) =>
+    pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : pattern === model,
+  );

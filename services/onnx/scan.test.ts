@@ -13,6 +13,7 @@ import {
 import { scan, scanModel } from './scan.js';
 import { float32, int64 } from './tensor.js';
 import { mlp } from './testing/mlp.js';
+import { slow } from './testing/slow.js';
 import { ocrRecogniser, sharedModel, sileroVad } from './testing/real-models.js';
 
 test('the recogniser is reported with its parameters, which sit in Constant nodes', () => {
@@ -193,4 +194,85 @@ function refused(spoil: (model: ModelProto) => unknown): () => unknown {
   const model = decode(mlp(1));
   spoil(model);
   return () => scanModel(model);
+}
+
+test('operators outside the list are refused, whatever the domain', () => {
+  expect(refused((m) => ((nodes(m)[0] as { opType: string }).opType = 'EPContext'))).toThrow(
+    'is not among those that may run',
+  );
+  const beam = (m: ModelProto) => {
+    const [node] = nodes(m);
+    if (node) Object.assign(node, { domain: 'com.microsoft', opType: 'BeamSearch' });
+  };
+  expect(refused(beam)).toThrow('(com.microsoft:BeamSearch) is not among those that may run');
+});
+
+test('a loop that turns beyond the limit is refused, nested ones multiplied; one that the request bounds is reported', () => {
+  expect(() => scan(turning([2_000_000]))).toThrow('turns 2000000 times');
+  expect(() => scan(turning([200, 200]))).toThrow('turns 40000 times');
+  expect(scan(turning([50, 50])).findings).toEqual([]);
+  expect(scan(slow()).findings).toEqual([expect.stringMatching(/How often .*Loop.* is not in the file/)]);
+});
+
+test('a branch that one value of an input opens is reported with its comparison, one that follows from a shape is not', () => {
+  expect(scan(triggered('If')).findings).toEqual([
+    expect.stringMatching(/\(If\).* chooses by the values of an input, compared by .*\(Equal\)/),
+  ]);
+  expect(scan(triggered('Where')).findings).toEqual([expect.stringContaining('(Where)')]);
+  expect(scan(mlp(1)).findings).toEqual([]);
+  expect(scan(triggered('Shape')).findings).toEqual([]);
+});
+
+test('weights that are no numbers are refused by element, infinite ones are not', () => {
+  const spoil = (value: number) => (m: ModelProto) => {
+    const [first] = graphOf(m).initializer;
+    if (!first) throw new Error('no weights');
+    first.rawData = first.rawData.slice();
+    new DataView(first.rawData.buffer).setFloat32(40, value, true);
+  };
+  expect(refused(spoil(NaN))).toThrow('"hidden_w" is not a number (NaN) at element 10');
+  expect(refused(spoil(Infinity))).not.toThrow();
+});
+
+test('names that would change a terminal or a page are refused', () => {
+  for (const name of ['x\u001b[2J', 'x\u202etxt', 'x\n', 'a'.repeat(300)])
+    expect(refused((m) => (m.producerName = name))).toThrow(/characters/);
+});
+
+/** A Loop of so many rounds, one in the other. */
+function turning(rounds: readonly number[]): Uint8Array {
+  const g = new GraphBuilder();
+  const x = g.input('x', T.FLOAT, [1]);
+  const loop = (outer: GraphBuilder, value: string, [count = 1, ...rest]: readonly number[]): string => {
+    const body = outer.body(`b${rest.length}`);
+    body.input(`i${rest.length}`, T.INT64, []);
+    const go = body.input(`go${rest.length}`, T.BOOL, []);
+    const state = body.input(`s${rest.length}`, T.FLOAT, [1]);
+    const made = rest.length > 0 ? loop(body, state, rest) : body.op('Neg', [state]);
+    body.output(go, T.BOOL, [], `on${rest.length}`);
+    body.output(made, T.FLOAT, [1], `out${rest.length}`);
+    return outer.op('Loop', [outer.ints(count), '', value], { body: body.graph });
+  };
+  g.output(loop(g, x, rounds), T.FLOAT, [1], 'y');
+  return g.bytes();
+}
+
+/** The answer is another when one value comes in: what a backdoor looks like. `Shape`: the same by a form. */
+function triggered(by: 'If' | 'Where' | 'Shape'): Uint8Array {
+  const g = new GraphBuilder();
+  const x = g.input('x', T.FLOAT, [1]);
+  const asked = by === 'Shape' ? g.op('Cast', [g.op('Shape', [x])], { to: T.FLOAT }) : x;
+  const met = g.op('Equal', [asked, g.float([7.25])]);
+  if (by === 'Where') {
+    g.output(g.op('Where', [met, g.float([1]), x]), T.FLOAT, [1]);
+    return g.bytes();
+  }
+  const branch = (name: string, op: string) => {
+    const body = g.body(name);
+    body.output(body.op(op, [x]), T.FLOAT, [1]);
+    return body.graph;
+  };
+  const values = { then_branch: branch('a', 'Neg'), else_branch: branch('b', 'Identity') };
+  g.output(g.op('If', [met], values), T.FLOAT, [1]);
+  return g.bytes();
 }

@@ -3,8 +3,11 @@
 import type { ModelProto } from './proto/onnx_pb.js';
 import { decode } from './model.js';
 import { checkFunctions } from './scan/functions.js';
+import { findingsOf } from './scan/findings.js';
+import { checkLoops } from './scan/loops.js';
 import { checkScope } from './scan/scope.js';
 import { checkTensors } from './scan/tensors.js';
+import { checkText } from './scan/text.js';
 import { checkVersions } from './scan/versions.js';
 import { signatureOf, type Signature } from './signature.js';
 
@@ -20,6 +23,8 @@ export interface ScanReport {
   readonly parameterBytes: number;
   /** Names of the resources that the model takes weights from. */
   readonly externalData: readonly string[];
+  /** What a person should know before they let it run (scan/findings.ts). */
+  readonly findings: readonly string[];
 }
 
 /**
@@ -35,6 +40,9 @@ export function scanModel(model: ModelProto, externalNames: readonly string[] = 
   const signature = signatureOf(model);
   const nodeCount = checkFunctions(model);
   if (model.graph !== undefined) checkScope(model.graph);
+  const { unbounded } = checkLoops(model);
+  checkText(model);
   const parameters = checkTensors(model, new Set(externalNames));
-  return { signature, opsets, irVersion: Number(model.irVersion), nodeCount, ...parameters };
+  const findings = findingsOf(model, unbounded);
+  return { signature, opsets, irVersion: Number(model.irVersion), nodeCount, ...parameters, findings };
 }

@@ -14,6 +14,7 @@ const CHANGES: ReadonlySet<Verb> = new Set<Verb>([
   'deploy',
   'undeploy',
   'archive',
+  'approve',
   'pipeline',
   'withdraw',
   'release.apply',

@@ -40,6 +40,8 @@ export interface CatalogParts {
   readonly state: CatalogState;
   readonly clock: Clock;
   readonly random: Random;
+  /** Throws UNSIGNED for a version that may not run in one of these regions. */
+  readonly gate?: (version: VersionRecord, regions: readonly string[] | undefined) => void;
 }
 
 // A reply must fit one message; nobody reads more in a list.
@@ -146,6 +148,16 @@ export class Catalog {
     };
   }
 
+  /** Versions that come to an endpoint; those that it serves already are the shards' own affair. */
+  checkGate(endpoint: EndpointRecord, coming: Iterable<{ readonly version: Digest }>): void {
+    const { state, gate } = this.parts;
+    const here = new Set(state.endpoints.get(endpoint.name)?.variants.map(({ version }) => version));
+    for (const { version } of coming) {
+      const record = state.version(version);
+      if (record && !here.has(version)) gate?.(record, endpoint.placement?.regions);
+    }
+  }
+
   private decided(request: DeployRequest): EndpointRecord {
     const { state, clock, random } = this.parts;
     const entry = state.model(request.model);
@@ -157,6 +169,7 @@ export class Catalog {
       freshSalt: Math.floor(random() * 2 ** 48).toString(36),
     });
     checkDependents(endpoint, state);
+    this.checkGate(endpoint, endpoint.variants);
     return endpoint;
   }
 
@@ -193,8 +206,8 @@ function summaryOf(entry: ModelEntry, archived: boolean): ModelsReply['models'][
 
 /** Bundles are for machines that verify, and moves have a verb of their own; in a list they would be most of the bytes. */
 function listedOf(version: VersionRecord): ModelsReply['models'][number]['versions'][number] {
-  const { bundle, moves, ...listed } = version;
-  void [bundle, moves];
+  const { bundle, moves, approvals, findings, ...listed } = version;
+  void [bundle, moves, approvals, findings];
   return listed;
 }
 

@@ -11,7 +11,7 @@ import type { TensorSpec as ScannedSpec } from '../onnx/signature.js';
 
 export type Description = Pick<
   VersionRecord,
-  'inputs' | 'outputs' | 'opset' | 'irVersion' | 'parameterCount' | 'card'
+  'inputs' | 'outputs' | 'opset' | 'irVersion' | 'parameterCount' | 'card' | 'findings'
 >;
 
 export const CARD_BYTES_MAX = 64 * 1024;
@@ -24,7 +24,7 @@ export function describe(
   names: readonly string[],
 ): Description {
   const external = names.filter((name) => !KNOWN_NAMES.has(name));
-  const { signature, opsets, irVersion, parameterCount } = scan(model, external);
+  const { signature, opsets, irVersion, parameterCount, findings } = scan(model, external);
   // The protocol's metadata has no word for it, so every call would be refused for its shape.
   const vague = signature.inputs.find((input) => input.anyRank);
   if (vague)
@@ -40,6 +40,7 @@ export function describe(
     irVersion,
     parameterCount,
     card: read,
+    ...(findings.length > 0 && { findings: [...findings] }),
   };
 }
 

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { buckets } from '../../contracts/buckets.js';
-import type { PushReply, PushRequest } from '../../contracts/registry.js';
+import {
+  DeployRequest,
+  type PushReply,
+  type PushRequest,
+  type VersionRecord,
+} from '../../contracts/registry.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { type Bus, connectBus } from '../mesh/bus.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
@@ -13,6 +18,9 @@ import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { identity } from '../onnx/testing/identity.js';
 import { mlp } from '../onnx/testing/mlp.js';
+import { approval, keyTerm, people } from '../mesh/testing/trust.js';
+import { passGate } from '../mesh/gate.js';
+import { Approvals } from './approvals.js';
 import { Admission } from './admission.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BucketLog } from './bucket-log.js';
@@ -61,17 +69,20 @@ const told = () => undefined;
 async function aRegistry() {
   const state = new CatalogState(silentLog);
   const log = await BucketLog.open(bus, buckets.catalog('east'), state);
-  const catalog = new Catalog({ log, state, clock, random: seededRandom(1) });
+  const gate = (version: VersionRecord) => passGate(version, ada.policy(), { nowMs: clock.now() });
+  const catalog = new Catalog({ log, state, clock, random: seededRandom(1), gate });
   const admission = new Admission({ log, state, clock, told });
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts('east') });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads('east') });
   const policy = { current: () => ada.policy() };
   const releases = { refresh: () => Promise.resolve(false), states: new ReleaseStates(silentLog) };
+  const approvals = new Approvals({ log, state, policy, clock });
   const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy, clock });
   return {
     catalog,
     admission,
     artifacts,
+    approvals,
     pusher,
     lifecycles: new Lifecycles({ log, state, releases, clock, told }),
     keeper: new LifeKeeper({
@@ -409,3 +420,35 @@ async function expectWhole(resources: readonly { digest: string }[]): Promise<vo
     expect(digestOf(Buffer.concat(parts))).toBe(digest);
   }
 }
+
+test('an endpoint waits for the approvals that the policy asks for; each person counts once, the publisher not at all', async () => {
+  const since = { notBefore: '2020-01-01T00:00:00Z', notAfter: '2100-01-01T00:00:00Z' };
+  const own = { ...keyTerm('ada', people.cid), ...since };
+  const approvers = [{ ...keyTerm('bob', people.bob), ...since }, own];
+  ada.more = { approvers, approvals: [{ models: ['ocr'], needed: 1 }] };
+  const { version } = await push();
+  const deploy = () => registry.catalog.deploy(DeployRequest.parse({ endpoint: 'ocr', model: 'ocr' }));
+  await expect(deploy()).rejects.toMatchObject({ code: 'UNSIGNED', fields: { needed: 1, approvers: [] } });
+
+  const until = { issuedAt: new Date(clock.now()).toISOString(), expiresAt: '2027-12-01T00:00:00Z' };
+  const word = (by: keyof typeof people) => ({
+    model: 'ocr',
+    version: version.digest,
+    envelope: approval(version, people[by], until),
+  });
+  await expect(registry.approvals.approve(word('cid'))).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+  await expect(registry.approvals.approve(word('ann'))).rejects.toMatchObject({ code: 'UNSIGNED' });
+  const first = await registry.approvals.approve(word('bob'));
+  const again = await registry.approvals.approve(word('bob'));
+  expect([first.counted, again.counted, again.version.approvals?.length]).toEqual([1, 1, 1]);
+  expect((await deploy()).endpoint.variants).toMatchObject([{ version: version.digest }]);
+});
+
+test('a version that the policy revokes is not taken again', async () => {
+  const { version } = await push();
+  ada.more = { revokedVersions: [{ version: version.digest, reason: 'it leaks' }] };
+  await expect(push()).rejects.toMatchObject({
+    code: 'UNSIGNED',
+    message: expect.stringContaining('it leaks') as string,
+  });
+});

@@ -7,6 +7,7 @@ import { type Digest, shortDigest } from '../../contracts/names.js';
 import type { SubmissionRecord } from '../../contracts/lifecycle.js';
 import type { PushReply, PushRequest, Resource } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
+import { refuseRevoked } from '../mesh/gate.js';
 import { checkResources, type VerifiedManifest, verifyManifest } from '../mesh/manifest.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
 import type { Admission, NewVersion } from './admission.js';
@@ -44,7 +45,9 @@ export class Pusher {
   private async run(request: PushRequest, signal: AbortSignal): Promise<PushReply> {
     const { catalog, admission, policy, clock } = this.parts;
     signal.throwIfAborted();
-    const manifest = verifyManifest(request.bundle, request.model, policy, clock.now());
+    const trusted = policy.current();
+    const manifest = verifyManifest(request.bundle, trusted, { model: request.model, nowMs: clock.now() });
+    refuseRevoked({ digest: manifest.root, model: request.model }, trusted);
     checkResources(manifest, request.resources);
     const { version: known } = await admission.find(request.model, manifest.root);
     if (known && known.label !== request.label)

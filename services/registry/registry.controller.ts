@@ -1,6 +1,7 @@
 // The registry's subjects, one call each. Any registry answers; the queue group picks one.
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { type ApproveReply, ApproveRequest } from '../../contracts/approval.js';
 import { type LifeReply, LifeRequest } from '../../contracts/lifecycle.js';
 import {
   AliasRequest,
@@ -17,9 +18,11 @@ import {
   type ShowReply,
   VersionQuery,
 } from '../../contracts/registry.js';
+import type { PolicyReply } from '../../contracts/trust-policy.js';
 import { queues, subjects } from '../../contracts/subjects.js';
 import { BusContext } from '../mesh/bus-context.js';
 import type { BusExtras } from '../mesh/bus-transport.js';
+import { Approvals } from './approvals.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
@@ -37,6 +40,7 @@ export class RegistryController {
     private readonly pusher: Pusher,
     private readonly releases: Releases,
     private readonly lifecycles: Lifecycles,
+    private readonly approvals: Approvals,
     private readonly answered: Answered,
   ) {}
 
@@ -105,6 +109,20 @@ export class RegistryController {
     @Ctx() context: BusContext,
   ): Promise<ShowReply> {
     return this.answered.run('archive', context, request, () => this.lifecycles.archive(request));
+  }
+
+  @MessagePattern(subjects.registry('approve'), shared)
+  approve(
+    @Payload({ schema: ApproveRequest }) request: ApproveRequest,
+    @Ctx() context: BusContext,
+  ): Promise<ApproveReply> {
+    const { model, version } = request;
+    return this.answered.run('approve', context, { model, version }, () => this.approvals.approve(request));
+  }
+
+  @MessagePattern(subjects.registry('policy'), shared)
+  policy(@Ctx() context: BusContext): Promise<PolicyReply> {
+    return this.answered.run('policy', context, {}, () => Promise.resolve(this.approvals.policy()));
   }
 
   @MessagePattern(subjects.registry('history'), shared)

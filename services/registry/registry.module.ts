@@ -3,6 +3,7 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { ServiceDefinition } from '../mesh/start.js';
 import { BUS, CLOCK, CONSUL, DISCOVERY, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
+import { Approvals } from './approvals.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
@@ -39,6 +40,7 @@ type Mesh = RegistryMesh;
     { provide: Pipelines, inject: [PARTS], useFactory: ({ pipelines }: RegistryParts) => pipelines },
     { provide: Lifecycles, inject: [PARTS], useFactory: ({ lifecycles }: RegistryParts) => lifecycles },
     { provide: Releases, inject: [PARTS], useFactory: ({ releases }: RegistryParts) => releases },
+    { provide: Approvals, inject: [PARTS], useFactory: ({ approvals }: RegistryParts) => approvals },
     { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
     {
       provide: Answered,

@@ -5,8 +5,11 @@ import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { Leases } from '../mesh/lease.js';
 import type { MeshParts } from '../mesh/mesh.module.js';
 import { ConfigError } from '../mesh/service-config.js';
-import { TrustFiles } from '../mesh/trust-files.js';
+import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
+import { passGate } from '../mesh/gate.js';
+import type { VersionRecord } from '../../contracts/registry.js';
 import { Admission } from './admission.js';
+import { Approvals } from './approvals.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BucketLog } from './bucket-log.js';
 import { Catalog } from './catalog.js';
@@ -32,6 +35,7 @@ export type RegistryMesh = Omit<MeshParts, 'endpoints'>;
 export interface RegistryParts {
   readonly catalog: Catalog;
   readonly pipelines: Pipelines;
+  readonly approvals: Approvals;
   readonly releases: Releases;
   readonly lifecycles: Lifecycles;
   readonly pusher: Pusher;
@@ -53,13 +57,18 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
 
   const state = new CatalogState(log);
   const catalogLog = await BucketLog.open(bus, buckets.catalog(config.region), state);
-  const catalog = new Catalog({ log: catalogLog, state, clock, random });
-  const pipelines = new Pipelines({ log: catalogLog, state, clock });
   const told = tellOn(bus);
   const admission = new Admission({ log: catalogLog, state, clock, told });
   const artifacts = await ArtifactStore.open(bus, { bucket: buckets.artifacts(config.region) });
   const uploads = await ObjectBucket.open(bus, { bucket: buckets.uploads(config.region) });
-  const trust = await TrustFiles.open({ dir: config.keysDir, clock, log });
+  const trust = await TrustFiles.open({ dir: config.keysDir, seenPath: seenPathOf(config), clock, log });
+  const gate = (version: VersionRecord, regions: readonly string[] | undefined): void => {
+    for (const region of regions ?? config.regions)
+      passGate(version, trust.current(), { nowMs: clock.now(), region });
+  };
+  const catalog = new Catalog({ log: catalogLog, state, clock, random, gate });
+  const pipelines = new Pipelines({ log: catalogLog, state, clock });
+  const approvals = new Approvals({ log: catalogLog, state, policy: trust, clock });
   const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy: trust, clock });
 
   const placementState = new PlacementState(log);
@@ -96,7 +105,18 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   });
   const lifecycles = new Lifecycles({ log: catalogLog, state, releases: store, clock, told });
   const { releases, close: stopListening } = opened;
-  return { catalog, pipelines, releases, lifecycles, pusher, trust, leadership, duties, stopListening };
+  return {
+    catalog,
+    pipelines,
+    approvals,
+    releases,
+    lifecycles,
+    pusher,
+    trust,
+    leadership,
+    duties,
+    stopListening,
+  };
 }
 
 function openPlacers(

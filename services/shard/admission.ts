@@ -1,10 +1,11 @@
 // The host's own check of a version before an engine may see it: signature and publisher, digests of every resource, and the scan
 // of the graph. Earlier checks by gateway and registry give good errors; this one and the engine's own count.
 import { failure, toFailure } from '../../contracts/errors.js';
-import { RESOURCES, type TrustPolicy } from '../../contracts/manifest.js';
+import { RESOURCES } from '../../contracts/manifest.js';
+import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
-import { checkResources, verifyManifest } from '../mesh/manifest.js';
+import { passGate } from '../mesh/gate.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
 import { decode } from '../onnx/model.js';
 import { scanModel } from '../onnx/scan.js';
@@ -18,18 +19,16 @@ export interface AdmissionParts {
   readonly cache: Pick<ArtifactCache, 'read'>;
   readonly trust: PolicyReader;
   readonly clock: Pick<Clock, 'now'>;
+  readonly region: string;
 }
 
 /** Throws UNSIGNED or MODEL_REFUSED for good reasons, UNAVAILABLE when trust or bytes cannot be had just now. */
 export async function admit(
   version: VersionRecord,
-  { cache, trust, clock }: AdmissionParts,
+  { cache, trust, clock, region }: AdmissionParts,
 ): Promise<Admitted> {
   const policy = policyOf(trust);
-  const manifest = verifyManifest(version.bundle, version.model, { current: () => policy }, clock.now());
-  if (manifest.root !== version.digest)
-    throw failure('UNSIGNED', `The signed manifest is that of another version, ${manifest.root}.`);
-  checkResources(manifest, version.resources);
+  passGate(version, policy, { nowMs: clock.now(), region });
   let model: Uint8Array | undefined;
   for (const resource of version.resources) {
     const bytes = await cache.read(resource);

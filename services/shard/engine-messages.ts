@@ -2,7 +2,7 @@
 // shard, hence it lies here and not in contracts. Calls go one way (host to engine) and carry a number that the answer repeats.
 import type { ErrorCode } from '../../contracts/errors.js';
 import type { SequenceCounts } from '../../contracts/heartbeat.js';
-import type { TrustPolicy } from '../../contracts/manifest.js';
+import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
 
@@ -35,6 +35,8 @@ export interface LoadOrder {
   readonly artifactsDir: string;
   /** As the host verified it: the engine checks the signature on what it loads once more. */
   readonly policy: TrustPolicy;
+  /** Of the shard: a publisher's word may count in some regions only. */
+  readonly region: string;
   readonly capacityMax: number;
   /** Rows that share a run at most. */
   readonly batchRowsMax: number;

@@ -1,6 +1,7 @@
 // One replica as the host knows it, whatever engine it lives in. residents.ts moves it from state to state.
 import type { ReplicaReport, ReplicaState, SequenceCounts } from '../../contracts/heartbeat.js';
 import { type Digest, replicaId } from '../../contracts/names.js';
+import type { VersionRecord } from '../../contracts/registry.js';
 import {
   noScheduling,
   noStatistics,
@@ -23,7 +24,8 @@ export class HostedReplica {
   engine: PooledEngine | undefined;
   loaded: LoadedReport | undefined;
   epoch = 0;
-  resources: Digest[] = [];
+  /** As it was admitted. */
+  record: VersionRecord | undefined;
   /** A step is under way; the next begins when it is done. */
   busy = false;
   /** Cancels the wait for the next try. */

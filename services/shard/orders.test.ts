@@ -60,3 +60,25 @@ test('a kill ends the engine in the middle of a run, and its neighbours live on 
   await mesh.place();
   void call;
 }, 60_000);
+
+test('a publisher whose key is revoked loses what runs, and gets it back with the next policy', async () => {
+  const version = signedVersion(identity(), { model: 'signed' });
+  await mesh.serve(version);
+  const before = mesh.policy;
+  const [publisher] = before.publishers;
+  if (!publisher) throw new Error('no publisher');
+  const revokedAt = new Date(Date.now() - 1_000).toISOString();
+  mesh.policy = { ...before, version: 2, publishers: [{ ...publisher, revokedAt }] };
+  await mesh.until(version, 'gone');
+  mesh.policy = { ...before, version: 3 };
+  await mesh.until(version, 'ready');
+  mesh.policy = { ...before, version: 4, approvals: [{ models: ['*'], needed: 1 }] };
+  expect((await mesh.call(version, [x])).response?.outputs[0]).toMatchObject({ data: x.data });
+  // Approvals are asked of what is loaded from now on.
+  const late = signedVersion(mlp(1), { model: 'late' });
+  await mesh.publish(late);
+  await mesh.place(version, late);
+  await mesh.until(late, 'failed');
+  expect(mesh.replica(late)?.reason).toContain('needs 1 approval(s)');
+  expect(mesh.replica(version)?.state).toBe('ready');
+}, 60_000);

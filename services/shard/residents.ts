@@ -26,6 +26,7 @@ import {
 
 export interface ResidentsParts {
   readonly shard: string;
+  readonly region: string;
   readonly pool: Pick<EnginePool, 'place' | 'release'>;
   readonly artifactsDir: string;
   readonly capacityMax: number;
@@ -49,6 +50,7 @@ const KILL_WITHIN_MS = 1_500;
 export class Residents {
   private readonly replicas = new Map<Digest, HostedReplica>();
   private placed: PlacementRecord['versions'] = [];
+  private distrusted = new Set<Digest>();
   private lastNumber = 0;
   private lastAdmission: Promise<unknown> = Promise.resolve();
 
@@ -64,7 +66,7 @@ export class Residents {
     const { orders } = this.parts;
     const wanted = new Map(
       this.placed
-        .filter(({ version }) => orders?.version(version) === undefined)
+        .filter(({ version }) => orders?.version(version) === undefined && !this.distrusted.has(version))
         .map(({ version, model }) => [version, model]),
     );
     for (const [version, model] of wanted) {
@@ -74,9 +76,23 @@ export class Residents {
     for (const replica of this.replicas.values()) {
       replica.wanted = wanted.has(replica.version);
       this.settle(replica);
-      if (orders?.kills(replica.version)) void this.kill(replica);
+      if (orders?.kills(replica.version) || this.distrusted.has(replica.version)) void this.kill(replica);
     }
     this.parts.changed();
+  }
+
+  /** After a change of the trust policy: what may not run any more ends at once; what may again comes back. */
+  judge(mustStop: (version: VersionRecord, loadedAtMs: number) => string | undefined): void {
+    const { log } = this.parts;
+    const before = this.distrusted;
+    this.distrusted = new Set();
+    for (const { id, version, model, record, epoch } of this.replicas.values()) {
+      const why = record && epoch > 0 ? mustStop(record, epoch) : undefined;
+      if (why === undefined) continue;
+      log.warn('replica.distrusted', { replica: id, model, version, why });
+      this.distrusted.add(version);
+    }
+    if (before.size > 0 || this.distrusted.size > 0) this.review();
   }
 
   reports(): ReplicaReport[] {
@@ -91,7 +107,11 @@ export class Residents {
 
   /** Digests of all files that its replicas are made of. */
   resources(): ReadonlySet<Digest> {
-    return new Set([...this.replicas.values()].flatMap(({ resources }) => resources));
+    return new Set(
+      [...this.replicas.values()].flatMap(
+        ({ record }) => record?.resources.map(({ digest }) => digest) ?? [],
+      ),
+    );
   }
 
   /** Of the pool. */
@@ -193,10 +213,10 @@ export class Residents {
 
   /** Afterwards it lives there: subscribed, flushed, reachable. */
   private async loadInto(replica: HostedReplica): Promise<void> {
-    const { pool, versionOf, artifactsDir, capacityMax, batchRowsMax } = this.parts;
+    const { pool, versionOf, artifactsDir, region, capacityMax, batchRowsMax } = this.parts;
     const version = await versionOf(replica.model, replica.version);
     replica.stateful = version.card.state !== undefined;
-    replica.resources = version.resources.map(({ digest }) => digest);
+    replica.record = version;
     const { policy } = await this.admitInTurn(version);
     const { runLimitMs } = version.card;
     const { number, id } = replica;
@@ -206,7 +226,7 @@ export class Residents {
       runLimitMs,
     });
     try {
-      const order = { replica: id, number, version, artifactsDir, policy, capacityMax, batchRowsMax };
+      const order = { replica: id, number, version, artifactsDir, policy, region, capacityMax, batchRowsMax };
       replica.loaded = await engine.handle.load(order);
     } catch (error) {
       pool.release(engine, number);

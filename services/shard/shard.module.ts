@@ -13,7 +13,7 @@ import type { MeshConfig } from '../mesh/service-config.js';
 import type { ServiceDefinition } from '../mesh/start.js';
 import type { Metrics } from '../mesh/telemetry.js';
 import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
-import { TrustFiles } from '../mesh/trust-files.js';
+import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
 import { ArtifactCache } from './artifact-cache.js';
 import { ArtifactReader } from './artifact-reader.js';
 import { readShardConfig, type ShardConfig } from './shard.config.js';
@@ -30,8 +30,8 @@ const SHARD_CONFIG = Symbol('ShardConfig');
     {
       provide: TrustFiles,
       inject: [MESH_CONFIG, CLOCK, LOG],
-      useFactory: ({ keysDir }: MeshConfig, clock: Clock, log: Log) =>
-        TrustFiles.open({ dir: keysDir, clock, log }),
+      useFactory: (config: MeshConfig, clock: Clock, log: Log) =>
+        TrustFiles.open({ dir: config.keysDir, seenPath: seenPathOf(config), clock, log }),
     },
     OrderBook,
     {

@@ -7,6 +7,7 @@ import type { Heartbeat } from '../../contracts/heartbeat.js';
 import type { StatisticsQuery, StatisticsReply } from '../../contracts/statistics.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
+import { mustStop } from '../mesh/gate.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
@@ -43,6 +44,7 @@ export interface ShardParts {
 const STOP_MS_MAX = 4_000;
 const LOOK_AT_MEMORY_MS = 5_000;
 const LOOK_AT_CACHE_MS = 60_000;
+const LOOK_AT_TRUST_MS = 500;
 
 export class Shard {
   private state: Heartbeat['state'] = 'starting';
@@ -50,6 +52,7 @@ export class Shard {
   private readonly pool: EnginePool;
   private readonly residents: Residents;
   private readonly heartbeats: Heartbeats;
+  private judgedBy = 0;
   private recycling: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: ShardParts) {
@@ -79,12 +82,13 @@ export class Shard {
     );
     this.residents = new Residents({
       shard: mesh.instance,
+      region: mesh.region,
       pool: this.pool,
       artifactsDir: resolve(cache.dir),
       capacityMax: config.capacityMax,
       batchRowsMax: config.batchRowsMax,
       versionOf: (model, digest) => records.get(model, digest),
-      admit: (version) => admit(version, { cache, trust, clock }),
+      admit: (version) => admit(version, { cache, trust, clock, region: mesh.region }),
       clock,
       random,
       log,
@@ -112,7 +116,28 @@ export class Shard {
     );
     signal.addEventListener(
       'abort',
+      clock.every(LOOK_AT_TRUST_MS, () => this.lookAtTrust()),
+    );
+    signal.addEventListener(
+      'abort',
       clock.every(LOOK_AT_CACHE_MS, () => void this.lookAtCache()),
+    );
+  }
+
+  /** A new trust policy counts for what runs as well. */
+  private lookAtTrust(): void {
+    const { trust, clock, mesh } = this.parts;
+    let policy;
+    try {
+      policy = trust.current();
+    } catch {
+      return; // none is known, or no more: what was trusted stays
+    }
+    if (policy.version === this.judgedBy) return;
+    this.judgedBy = policy.version;
+    const { region } = mesh;
+    this.residents.judge((version, loadedAtMs) =>
+      mustStop(version, policy, { loadedAtMs, nowMs: clock.now(), region }),
     );
   }
 

@@ -1,5 +1,6 @@
 // A policy with one operator, and orders of theirs: a test names what matters to it.
-import type { Envelope, TrustPolicy } from '../../../contracts/manifest.js';
+import type { Envelope } from '../../../contracts/manifest.js';
+import type { TrustPolicy } from '../../../contracts/trust-policy.js';
 import type { Order, OrderTarget } from '../../../contracts/override.js';
 import { signOrder } from '../order.js';
 import { newKeyPair, privateKeyOf } from '../signing-key.js';

@@ -6,7 +6,7 @@ import { clip, nodeLabel, refusal } from '../refusal.js';
 import { subgraphsOf } from '../subgraphs.js';
 import { LIMITS } from '../wire-bounds.js';
 import { checkScope } from './scope.js';
-import { ALLOWED_DOMAINS } from './versions.js';
+import { ALLOWED_DOMAINS, whyNot } from './operators.js';
 
 interface Callee {
   readonly node: NodeProto[];
@@ -43,7 +43,13 @@ export function checkFunctions(model: ModelProto): number {
     const key = functions.size === 0 ? '' : functionKey(node, node.opType);
     const callee = functions.get(key);
     if (callee === undefined) {
-      if (!ALLOWED_DOMAINS.has(node.domain)) throw unknownDomain(node);
+      const not = whyNot(node.domain, node.opType);
+      if (not === 'domain') throw unknownDomain(node);
+      if (not === 'operator')
+        throw refusal(`The operator of ${nodeLabel(node)} is not among those that may run.`, {
+          node: node.name,
+          operator: node.opType,
+        });
       return 0;
     }
     const known = counts.get(key);
@@ -73,7 +79,7 @@ export function checkFunctions(model: ModelProto): number {
 const DEEPEST_CALL = 64;
 
 function unknownDomain(node: NodeProto): Error {
-  const allowed = [...ALLOWED_DOMAINS].map((domain) => `"${domain}"`).join(', ');
+  const allowed = ALLOWED_DOMAINS.map((domain) => `"${domain}"`).join(', ');
   return refusal(`The domain of ${nodeLabel(node)} is not among those that may run: ${allowed}.`, {
     node: node.name,
     domain: node.domain,

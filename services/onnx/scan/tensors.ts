@@ -92,7 +92,11 @@ function checkFilled(tensor: TensorProto, type: ElementType, count: number, labe
   }
   if (tensor.rawData.length > 0) {
     const bytes = rawBytes(type, count);
-    if (tensor.rawData.length === bytes) return;
+    if (tensor.rawData.length === bytes) {
+      const at = type.name === 'float32' ? firstNaN(tensor.rawData) : -1;
+      if (at >= 0) throw wrong(label, tensor, `is not a number (NaN) at element ${at}`);
+      return;
+    }
     throw wrong(
       label,
       tensor,
@@ -104,6 +108,19 @@ function checkFilled(tensor: TensorProto, type: ElementType, count: number, labe
   const expected = type.bits < 8 ? rawBytes(type, count) : count * complex;
   const given = tensor[type.field].length;
   if (given !== expected) throw unfilled(label, tensor, `${given} values`, expected);
+}
+
+const PIECE_BYTES = 1_048_576;
+
+// Weights that are no numbers make every answer one that is none. Infinities pass: masks are made of them.
+function firstNaN(raw: Uint8Array): number {
+  // Copied in pieces, since a tensor may begin at any byte of the file.
+  for (let from = 0; from < raw.byteLength; from += PIECE_BYTES) {
+    const words = new Uint32Array(raw.slice(from, from + PIECE_BYTES).buffer);
+    for (let i = 0; i < words.length; i++)
+      if (((words[i] as number) & 0x7fff_ffff) > 0x7f80_0000) return from / 4 + i;
+  }
+  return -1;
 }
 
 function checkExternal(

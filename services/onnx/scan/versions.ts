@@ -6,9 +6,6 @@ import { clip, refusal } from '../refusal.js';
 const NEWEST_IR = 13;
 const NEWEST_OPSET = 26;
 
-/** Domains whose operators are ordinary computation inside the runtime. Others are custom code or not there. */
-export const ALLOWED_DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']);
-
 export function checkVersions(model: ModelProto): Record<string, number> {
   const irVersion = Number(model.irVersion);
   if (irVersion < 1 || irVersion > NEWEST_IR) {

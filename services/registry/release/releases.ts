@@ -147,6 +147,7 @@ export class Releases {
     const course: ReleaseCourse = {
       ...courseOf(spec, { ...inputs, regions }),
     };
+    catalog.checkGate(inputs.endpoint, [...course.loading, ...course.promoted, ...course.resident]);
     const aliases = inputs.aliases;
     const serving = course.initial.find(({ arm }) => arm === course.control);
     // Another endpoint's release must not rename what this model calls stable.

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { Objm } from '@nats-io/obj';
 import { buckets } from '../../../contracts/buckets.js';
-import { RESOURCES, type TrustPolicy } from '../../../contracts/manifest.js';
+import { RESOURCES } from '../../../contracts/manifest.js';
+import type { TrustPolicy } from '../../../contracts/trust-policy.js';
 import { PushRequest } from '../../../contracts/registry.js';
 import type { Bus } from '../../mesh/bus.js';
 import { signManifest } from '../../mesh/manifest.js';
@@ -20,12 +21,15 @@ export class Publisher {
   readonly key = newKeyPair('publisher');
   policyVersion = 1;
   revokedAt: string | undefined;
+  /** Of the policy, beside the publisher. */
+  more: Partial<TrustPolicy> = {};
 
   constructor(readonly models: string[] = ['*']) {}
 
   policy(): TrustPolicy {
     const { fingerprint, publicKeyPem } = this.key;
     return {
+      ...this.more,
       version: this.policyVersion,
       publishers: [
         {

@@ -6,7 +6,7 @@ import { failure } from '../../../contracts/errors.js';
 import { RESOURCES } from '../../../contracts/manifest.js';
 import { checkState } from '../../../contracts/sequence-state.js';
 import type { Clock } from '../../mesh/clock.js';
-import { checkResources, verifyManifest } from '../../mesh/manifest.js';
+import { passGate } from '../../mesh/gate.js';
 import type { Random } from '../../mesh/random.js';
 import type { LoadOrder } from '../engine-messages.js';
 import { readVerified } from '../verified-read.js';
@@ -30,7 +30,8 @@ export interface LoadedModel extends WarmUpReport {
 
 export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<LoadedModel> {
   const { version } = order;
-  checkSignature(order, parts.clock.now());
+  // The host checked all this; only the last check counts, and it is made by whoever runs the bytes.
+  passGate(version, order.policy, { nowMs: parts.clock.now(), region: order.region });
   if (version.card.state) checkState(version.card.state, version);
   const bytes = await readResources(order);
   const model = bytes.get(RESOURCES.model);
@@ -49,14 +50,6 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
     await session.release();
     throw error;
   }
-}
-
-/** The host checked all this; only the last check counts, and it is made by whoever runs the bytes. */
-function checkSignature({ version, policy }: LoadOrder, nowMs: number): void {
-  const manifest = verifyManifest(version.bundle, version.model, { current: () => policy }, nowMs);
-  if (manifest.root !== version.digest)
-    throw failure('UNSIGNED', `The signed manifest is that of another version, ${manifest.root}.`);
-  checkResources(manifest, version.resources);
 }
 
 function labelsIn(bytes: ReadonlyMap<string, Uint8Array>): readonly string[] | undefined {

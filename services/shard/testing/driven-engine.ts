@@ -101,6 +101,7 @@ export class DrivenEngine implements AsyncDisposable {
       version: version.record,
       artifactsDir: this.artifactsDir,
       policy,
+      region: 'east',
       capacityMax,
       batchRowsMax,
     });

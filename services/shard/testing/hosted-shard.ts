@@ -33,6 +33,8 @@ const NAME = 'shard-east-1';
 export class HostedShard implements AsyncDisposable {
   readonly beats: Heartbeat[] = [];
   readonly orders = new OrderBook();
+  /** A test may put another in its place. */
+  policy = policy;
   private epoch = 0;
   private shard: Shard | undefined;
 
@@ -92,7 +94,7 @@ export class HostedShard implements AsyncDisposable {
       },
       bus: this.bus,
       cache,
-      trust: { current: () => policy },
+      trust: { current: () => this.policy },
       clock: systemClock,
       random: systemRandom,
       log,

@@ -1,6 +1,7 @@
 // A signed version for tests of the shard: key, policy, record and bytes, made the way a publisher and the registry make them.
 import { createHash } from 'node:crypto';
-import { RESOURCES, type TrustPolicy } from '../../../contracts/manifest.js';
+import { RESOURCES } from '../../../contracts/manifest.js';
+import type { TrustPolicy } from '../../../contracts/trust-policy.js';
 import { Card, type VersionRecord } from '../../../contracts/registry.js';
 import { rootOf, signManifest } from '../../mesh/manifest.js';
 import { newKeyPair, privateKeyOf } from '../../mesh/signing-key.js';
