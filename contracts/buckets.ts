@@ -22,6 +22,8 @@ export const buckets = {
   journals: (region: string) => `massif_journals_${region.replaceAll('-', '_')}`,
   /** KV, home region: one record a job. */
   jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
+  /** KV, every region its own copy: signed checkpoints of the audit log of the home region. */
+  checkpoints: (region: string) => `massif_checkpoints_${region.replaceAll('-', '_')}`,
   /** Object store, home region: data sets by digest; checkpoints and reports by job. */
   training: (region: string) => `massif_training_${region.replaceAll('-', '_')}`,
 };
@@ -29,6 +31,10 @@ export const buckets = {
 /** Work queues of jobs, home region: each kind has one durable consumer. */
 export const streams = {
   jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
+  /** Home region: what was told on `massif.events.>`, kept until the auditor has written it down. */
+  auditIntake: (region: string) => `massif_audit_intake_${region.replaceAll('-', '_')}`,
+  /** Home region: the audit log. Nothing is ever deleted from it. */
+  auditLog: (region: string) => `massif_audit_${region.replaceAll('-', '_')}`,
 };
 
 export const UPLOAD_TTL_MS = 10 * 60_000;
@@ -52,6 +58,8 @@ export const keys = {
   release: (id: string) => keyPart(id),
   journal: (release: string, seq: number) => `${keyPart(release)}.${seq}`,
   job: (id: string) => keyPart(id),
+  /** A few hundred of the newest, each in the place of an older one. */
+  auditCheckpoint: (slot: number) => `slot.${slot}`,
   /** Names in the object store of training. */
   dataset: (digest: Digest) => `data.${digest}`,
   checkpoint: (job: string) => `checkpoint.${job}`,

@@ -41,6 +41,12 @@ export const subjects = {
   releaseEvents: () => 'massif.events.release' as const,
   /** Registry -> everybody: the moves of a version from state to state. */
   versionEvents: () => 'massif.events.version' as const,
+  /** Every process -> everybody: who did what, and what was refused. The auditor writes it down. */
+  auditEvents: () => 'massif.events.audit' as const,
+  /** Auditor -> the stream of the audit log: one entry. */
+  auditLog: () => 'massif.audit.log' as const,
+  /** Command line, consoles -> auditor. Queue group `auditor`. */
+  auditor: (verb: AuditorVerb) => `massif.auditor.${verb}` as const,
   /** Command line, gateway -> trainer. Queue group `trainer`. */
   trainer: (verb: TrainerVerb) => `massif.trainer.${verb}` as const,
   /** Trainer -> the work queue of jobs: the id of one that waits. */
@@ -73,6 +79,8 @@ export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'prom
 
 export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'datasets';
 
+export type AuditorVerb = 'read' | 'checkpoints' | 'prove';
+
 export type ShardVerb = 'recycle' | 'drain' | 'inspect' | 'statistics';
 
 /** Subscriptions to whole families of subjects. */
@@ -82,6 +90,8 @@ export const wildcards = {
   explain: () => 'massif.explain.*' as const,
   metadata: () => 'massif.metadata.*' as const,
   evidence: () => 'massif.evidence.*' as const,
+  /** All that is told: of releases, versions and the rest. */
+  events: () => 'massif.events.>' as const,
   heartbeats: () => 'massif.heartbeat.>' as const,
 };
 
@@ -91,6 +101,7 @@ export const queues = {
   gateway: 'gateway',
   registry: 'registry',
   trainer: 'trainer',
+  auditor: 'auditor',
   replica: 'replica',
 } as const;
 

@@ -2,6 +2,7 @@
 import { alias } from '../commands/alias.js';
 import { approve } from '../commands/approve.js';
 import { archive } from '../commands/archive.js';
+import { audit } from '../commands/audit.js';
 import { datasets } from '../commands/datasets.js';
 import { deploy } from '../commands/deploy.js';
 import { doctor } from '../commands/doctor.js';
@@ -47,6 +48,7 @@ export const COMMANDS: readonly Command[] = [
   push,
   approve,
   policy,
+  audit,
   train,
   jobs,
   datasets,

@@ -68,7 +68,9 @@ export function planMesh(options: TopologyOptions): Topology {
   };
   const control = (region: RegionPlan): ServicePlan[] =>
     options.apart
-      ? ['registry', 'trainer'].map((kind) => service(kind, `dist/services/${kind}/main.js`, region, kind))
+      ? ['registry', 'trainer', 'auditor'].map((kind) =>
+          service(kind, `dist/services/${kind}/main.js`, region, kind),
+        )
       : [service('control', 'dist/deploy/local/control.js', region, 'control')];
   const edges = (region: RegionPlan): ServicePlan[] =>
     options.apart

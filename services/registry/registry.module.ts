@@ -1,6 +1,7 @@
 // The registry's wiring. The catalog's bucket is the truth: Catalog decides on it, Pusher adds versions to it, and the one registry
 // that leads carries it out (duties.ts): placements, releases, lives of versions, copies in the other regions, removal of left-overs.
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { tellAudit } from '../mesh/tell-audit.js';
 import type { ServiceDefinition } from '../mesh/start.js';
 import { BUS, CLOCK, CONSUL, DISCOVERY, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { Approvals } from './approvals.js';
@@ -44,8 +45,14 @@ type Mesh = RegistryMesh;
     { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
     {
       provide: Answered,
-      inject: [METRICS, LOG],
-      useFactory: (metrics: Mesh['metrics'], log: Mesh['log']) => new Answered(metrics, log),
+      inject: [METRICS, LOG, BUS, MESH_CONFIG, CLOCK],
+      useFactory: (
+        metrics: Mesh['metrics'],
+        log: Mesh['log'],
+        bus: Mesh['bus'],
+        config: Mesh['config'],
+        clock: Mesh['clock'],
+      ) => new Answered(metrics, log, tellAudit(bus, config.instance, clock)),
     },
   ],
 })

@@ -2,6 +2,7 @@
 // takes operators' orders into it. Nothing here needs another region. Obeying is for whoever watches the bucket (override-watch.ts).
 import type { KV } from '@nats-io/kv';
 import { buckets, keys } from '../../contracts/buckets.js';
+import { toFailure } from '../../contracts/errors.js';
 import type { Envelope } from '../../contracts/manifest.js';
 import type { OrderInForce, OverrideReply, OverridesReply } from '../../contracts/override.js';
 import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
@@ -11,6 +12,7 @@ import { errorFields, type Log } from '../mesh/log.js';
 import { keyOf, verifyOrder } from '../mesh/order.js';
 import type { OrderBook } from '../mesh/order-book.js';
 import type { Random } from '../mesh/random.js';
+import type { TellAudit } from '../mesh/tell-audit.js';
 import type { TrustFiles } from '../mesh/trust-files.js';
 
 export interface OverridesParts {
@@ -20,6 +22,7 @@ export interface OverridesParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly tell: TellAudit;
 }
 
 const CONFIG = { history: 1, allow_direct: true } as const;
@@ -36,14 +39,32 @@ export class Overrides {
 
   /** Throws UNSIGNED for what nobody would obey and CONFLICT for what is older than what is known. */
   async give(envelope: Envelope): Promise<OverrideReply> {
-    const { bus, book, trust, clock, log } = this.parts;
-    const accepted = verifyOrder(envelope, trust.current(), { region: bus.region, nowMs: clock.now() });
+    const { bus, book, clock, log, tell } = this.parts;
+    const accepted = this.verified(envelope);
     const bucket = await this.bucket();
     // What this process obeys at once; the others follow when they hear of the record.
     const isNew = book.take(accepted, clock.now());
     await bucket.put(keyOf(accepted.order.target), JSON.stringify({ envelope }));
-    if (isNew) log.warn('override.given', logged(accepted));
+    if (isNew) {
+      log.warn('override.given', logged(accepted));
+      const { action, target, reason: why, expiresAt, nonce } = accepted.order;
+      const { kind, ...named } = target;
+      const about = { kind, ...named, region: bus.region, expiresAt, nonce };
+      tell({ who: accepted.person, action: `order.${action}`, about, outcome: 'done', why });
+    }
     return { accepted };
+  }
+
+  private verified(envelope: Envelope): OrderInForce {
+    const { bus, trust, clock, tell } = this.parts;
+    try {
+      return verifyOrder(envelope, trust.current(), { region: bus.region, nowMs: clock.now() });
+    } catch (error) {
+      const about = { region: bus.region, key: envelope.signatures[0]?.keyid };
+      const why = toFailure(error).message;
+      tell({ who: 'unknown', action: 'order.forged', about, outcome: 'refused', why });
+      throw error;
+    }
   }
 
   list(): OverridesReply {

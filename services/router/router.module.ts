@@ -2,6 +2,8 @@
 // request meets, in this order: room (shed), headers and deadline, route, breaker, replica; and on trouble the retry budget.
 import { Module } from '@nestjs/common';
 import { queues, wildcards } from '../../contracts/subjects.js';
+import type { MeshConfig } from '../mesh/service-config.js';
+import { tellAudit } from '../mesh/tell-audit.js';
 import type { ServiceDefinition } from '../mesh/boot.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
@@ -14,7 +16,7 @@ import { EvidenceBook } from '../mesh/evidence/book.js';
 import { RouteModule } from '../mesh/route.module.js';
 import { RouteView } from '../mesh/route-view.js';
 import type { Metrics } from '../mesh/telemetry.js';
-import { BUS, CLOCK, ENDPOINTS, LOG, METRICS, RANDOM } from '../mesh/tokens.js';
+import { BUS, MESH_CONFIG, CLOCK, ENDPOINTS, LOG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { TrustFiles } from '../mesh/trust-files.js';
 import { RouterDoor } from './door.js';
 import { DoorKeeper } from './door-keeper.js';
@@ -59,9 +61,16 @@ import { RouterController } from './router.controller.js';
     },
     {
       provide: Overrides,
-      inject: [BUS, OrderBook, TrustFiles, CLOCK, RANDOM, LOG],
-      useFactory: (bus: Bus, book: OrderBook, trust: TrustFiles, clock: Clock, random: Random, log: Log) =>
-        new Overrides({ bus, book, trust, clock, random, log }),
+      inject: [MESH_CONFIG, BUS, OrderBook, TrustFiles, CLOCK, RANDOM, LOG],
+      useFactory: (
+        { instance }: MeshConfig,
+        bus: Bus,
+        book: OrderBook,
+        trust: TrustFiles,
+        clock: Clock,
+        random: Random,
+        log: Log,
+      ) => new Overrides({ bus, book, trust, clock, random, log, tell: tellAudit(bus, instance, clock) }),
     },
     DoorKeeper,
   ],

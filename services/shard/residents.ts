@@ -8,6 +8,7 @@ import { type ErrorCode, toFailure } from '../../contracts/errors.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { OrderBook } from '../mesh/order-book.js';
+import type { TellAudit } from '../mesh/tell-audit.js';
 import type { Random } from '../mesh/random.js';
 import type { Admitted } from './admission.js';
 import { askStatistics } from './ask-statistics.js';
@@ -40,8 +41,12 @@ export interface ResidentsParts {
   readonly changed: () => void;
   /** Orders of safety: what they withhold is placed here and does not live here. */
   readonly orders?: Pick<OrderBook, 'version' | 'kills'> | undefined;
+  /** What people will ask about: refusals, kills. */
+  readonly tell: TellAudit;
 }
 
+/** Not a trouble of the world but a word of the gate. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNSIGNED', 'MODEL_REFUSED']);
 /** What a leaving replica may still finish. */
 const DRAIN_MS = 5_000;
 /** Neighbours of a replica that is to be killed get this long to move to another engine. */
@@ -83,13 +88,20 @@ export class Residents {
 
   /** After a change of the trust policy: what may not run any more ends at once; what may again comes back. */
   judge(mustStop: (version: VersionRecord, loadedAtMs: number) => string | undefined): void {
-    const { log } = this.parts;
+    const { log, tell } = this.parts;
     const before = this.distrusted;
     this.distrusted = new Set();
     for (const { id, version, model, record, epoch } of this.replicas.values()) {
       const why = record && epoch > 0 ? mustStop(record, epoch) : undefined;
       if (why === undefined) continue;
       log.warn('replica.distrusted', { replica: id, model, version, why });
+      tell({
+        who: 'shard',
+        action: 'replica.distrusted',
+        about: { model, version, replica: id },
+        outcome: 'done',
+        why,
+      });
       this.distrusted.add(version);
     }
     if (before.size > 0 || this.distrusted.size > 0) this.review();
@@ -158,7 +170,11 @@ export class Residents {
     const { engine } = replica;
     if (!engine?.alive) return;
     engine.close();
-    this.parts.log.warn('replica.kill', { replica: replica.id, model: replica.model, pid: engine.pid });
+    const { id, model, version } = replica;
+    this.parts.log.warn('replica.kill', { replica: id, model, pid: engine.pid });
+    const why = this.parts.orders?.version(version) ?? 'the trust policy lets it run no more';
+    const about = { model, version, replica: id, pid: engine.pid };
+    this.parts.tell({ who: 'shard', action: 'replica.kill', about, outcome: 'done', why });
     const neighbours = [...this.replicas.values()].filter((one) => one !== replica && one.engine === engine);
     const moved = Promise.all(neighbours.map((one) => this.step(one, () => this.move(one))));
     if (neighbours.length > 0) await Promise.race([moved, this.parts.clock.sleep(KILL_WITHIN_MS)]);
@@ -247,11 +263,16 @@ export class Residents {
   }
 
   private failedLoad(replica: HostedReplica, error: unknown): void {
-    const { random, log } = this.parts;
+    const { random, log, tell } = this.parts;
     const known = toFailure(error);
     const code: ErrorCode = known.code;
     replica.trouble = afterFailedLoad(replica.trouble);
     log.warn('replica.load.failed', { replica: replica.id, model: replica.model, ...errorFields(error) });
+    if (REFUSALS.has(code)) {
+      const { id, model, version } = replica;
+      const about = { model, version, replica: id, code };
+      tell({ who: 'shard', action: 'replica.refused', about, outcome: 'refused', why: known.message });
+    }
     this.apply(replica, afterFailure(replica.trouble, code, random), known.message);
   }
 

@@ -11,6 +11,7 @@ import { OverrideWatch } from '../mesh/override-watch.js';
 import type { Random } from '../mesh/random.js';
 import type { MeshConfig } from '../mesh/service-config.js';
 import type { ServiceDefinition } from '../mesh/start.js';
+import { tellAudit } from '../mesh/tell-audit.js';
 import type { Metrics } from '../mesh/telemetry.js';
 import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
@@ -100,6 +101,7 @@ const SHARD_CONFIG = Symbol('ShardConfig');
           random,
           log,
           orders,
+          tell: tellAudit(bus, mesh.instance, clock),
           observed: shardMetrics(metrics),
         }),
     },

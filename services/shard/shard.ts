@@ -14,6 +14,7 @@ import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
 import type { OrderBook } from '../mesh/order-book.js';
 import type { Random } from '../mesh/random.js';
 import type { MeshConfig } from '../mesh/service-config.js';
+import type { TellAudit } from '../mesh/tell-audit.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
 import { watchMirror } from '../mesh/watch-mirror.js';
 import { admit } from './admission.js';
@@ -36,6 +37,8 @@ export interface ShardParts {
   readonly log: Log;
   /** Orders of safety; whoever gives the book follows them. */
   readonly orders?: OrderBook;
+  /** What people will ask about goes there. */
+  readonly tell?: TellAudit;
   /** Told at every beat. */
   readonly observed: (pulse: Pulse) => void;
 }
@@ -94,6 +97,7 @@ export class Shard {
       log,
       changed: () => this.heartbeats.changed(),
       orders,
+      tell: parts.tell ?? (() => undefined),
     });
     if (orders)
       this.leaving.signal.addEventListener(

@@ -1,0 +1,62 @@
+// Builds what the auditor is made of, in the order in which one needs the other. The module hands it to the controller and to Nest's life
+// cycle.
+import type { KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MeshParts } from '../mesh/mesh.module.js';
+import { ConfigError } from '../mesh/service-config.js';
+import { privateKeyOf } from '../mesh/signing-key.js';
+import { AuditLog } from './audit-log.js';
+import type { AuditorConfig } from './auditor.config.js';
+import { Checkpoints } from './checkpoints.js';
+import { Intake } from './intake.js';
+
+export const AUDITOR_KEY_FILE = 'auditor.pem';
+
+export type AuditorMesh = Pick<MeshParts, 'config' | 'bus' | 'clock' | 'random' | 'log'>;
+
+export class AuditorParts {
+  private constructor(
+    readonly audit: AuditLog,
+    readonly checkpoints: Checkpoints,
+    readonly intake: Intake,
+    readonly key: KeyObject,
+  ) {}
+
+  static async open(
+    { config, bus, clock, random, log }: AuditorMesh,
+    own: AuditorConfig,
+  ): Promise<AuditorParts> {
+    const { region, homeRegion, regions, keysDir, dataDir } = config;
+    if (region !== homeRegion)
+      throw new ConfigError(
+        `MASSIF_REGION must be the home region "${homeRegion}" for an auditor, got "${region}".`,
+      );
+    const key = await readKey(join(keysDir, AUDITOR_KEY_FILE));
+    const audit = await AuditLog.open({ bus, region, log });
+    const checkpoints = await Checkpoints.open({
+      bus,
+      audit,
+      key,
+      region,
+      regions,
+      path: join(dataDir, 'audit', 'checkpoints'),
+      everyMs: own.checkpointMs,
+      clock,
+      log,
+    });
+    const intake = new Intake({ bus, region, audit, clock, random, log });
+    return new AuditorParts(audit, checkpoints, intake, key);
+  }
+}
+
+async function readKey(path: string): Promise<KeyObject> {
+  const pem = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new ConfigError(
+      `MASSIF_KEYS must be a folder with ${AUDITOR_KEY_FILE} (massif keys new auditor), got none: ${(error as Error).message}.`,
+    );
+  });
+  const key = privateKeyOf(pem);
+  if (key.asymmetricKeyType !== 'ed25519') throw new ConfigError(`${path} must be an Ed25519 key.`);
+  return key;
+}
