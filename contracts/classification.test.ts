@@ -16,6 +16,13 @@ test('the best classes of each row come highest first, of equals the first', () 
   expect(data).toEqual(['0.500000:1', '0.250000:0', '1.000000:0', '-1.000000:2']);
 });
 
+test('few classes are picked as sorting all of them would, among many equals too', () => {
+  const values = Array.from({ length: 300 }, (_, i) => (i % 7 === 3 ? NaN : ((i * 37) % 50) - 20));
+  const all = classify(fp32([1, 300], ...values), 300).data as string[];
+  for (const count of [1, 3, 64])
+    expect(classify(fp32([1, 300], ...values), count).data).toEqual(all.slice(0, count));
+});
+
 test('labels are named where there are any, and no more classes come than there are', () => {
   expect(classify(fp32([1, 2], 0, 1), 9, ['cat']).data).toEqual(['1.000000:1', '0.000000:0:cat']);
   expect(readLabels('cat\r\ndog\n')).toEqual(['cat', 'dog']);

@@ -49,12 +49,16 @@ export function classify(tensor: Tensor, count: number, labels: readonly string[
   return { name, datatype: 'BYTES', shape: shape.length > 1 ? [batch, best] : [best], data: rows };
 }
 
+/** Up to so many are picked out in one pass; sorting 80,000 classes for the best of them took five times the run that made them. */
+const PICKED_MAX = 64;
+
 /** Highest first, of equals the first; what is no number comes last. */
 function bestOf(data: ArrayLike<number | bigint>, from: number, classes: number, count: number): number[] {
   const value = (index: number): number | bigint => {
     const found = data[from + index] ?? 0;
     return Number.isNaN(found) ? -Infinity : found;
   };
+  if (count <= PICKED_MAX) return pick(value, classes, count);
   const before = (a: number, b: number): number => {
     const [x, y] = [value(a), value(b)];
     return x === y ? a - b : x > y ? -1 : 1;
@@ -62,4 +66,20 @@ function bestOf(data: ArrayLike<number | bigint>, from: number, classes: number,
   return Array.from({ length: classes }, (_, index) => index)
     .toSorted(before)
     .slice(0, count);
+}
+
+function pick(value: (index: number) => number | bigint, classes: number, count: number): number[] {
+  const best: number[] = [];
+  const values: (number | bigint)[] = [];
+  for (let index = 0; index < classes; index++) {
+    const seen = value(index);
+    const last = values[best.length - 1];
+    if (best.length === count && (last === undefined || seen <= last)) continue;
+    let place = best.length;
+    while (place > 0 && (values[place - 1] as number) < seen) place--;
+    best.splice(place, 0, index);
+    values.splice(place, 0, seen);
+    best.length = values.length = Math.min(best.length, count);
+  }
+  return best;
 }

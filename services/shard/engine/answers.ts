@@ -142,6 +142,11 @@ export class Answers {
     if (this.outcomes.size > 0) this.cancel ??= this.clock.after(OUTCOMES_EVERY_MS, () => this.flush());
   }
 
+  /** A run of so long begins: it blocks the loop, and routers would hear of what is done a run late, their place with us empty. */
+  beforeRun(ms: number): void {
+    if (ms >= OUTCOMES_EVERY_MS) this.flush();
+  }
+
   /** Everything noted, one message a router. */
   flush(): void {
     this.cancel?.();

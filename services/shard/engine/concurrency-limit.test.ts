@@ -87,6 +87,18 @@ test('a queue that was there before it was seen to grow, and goes on, closes the
   expect(runs).toBeLessThanOrEqual(6);
 });
 
+test('a limit that is down to the least goes with the run that serves most', () => {
+  const limit = new ConcurrencyLimit(CAPACITY);
+  const eight = { requests: 8, ms: 90 };
+  for (let i = 0; i < 20; i++) {
+    for (let came = 0; came < 24; came++) limit.arrived(i * eight.ms);
+    limit.begun({ requests: 8, waitedMs: 200, waiting: 40 }, eight, i * eight.ms);
+  }
+  expect(limit.requests).toBe(busyLimit(eight));
+  expect(limit.begun({ requests: 1, waitedMs: 0, waiting: 7 }, RUN, 20 * eight.ms)).toBe(false);
+  expect(limit.requests).toBe(busyLimit(RUN));
+});
+
 test('a little too much, or nearly, costs a sixth of the capacity at most', () => {
   for (const load of [0.95, 1.1, 1.5]) {
     const queue = new Queue();

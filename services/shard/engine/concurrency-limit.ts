@@ -18,7 +18,7 @@ export interface RunFacts {
 }
 
 /** So long, and so many runs at least, nobody waits less than a run: the queue stands. */
-const STANDS_MS = 50;
+const STANDS_MS = 25;
 const STANDS_RUNS = 3;
 /** And so many times what is served comes meanwhile: a burst that is over, or chance at half of the capacity, brings less. */
 const GROWS = 1.75;
@@ -40,6 +40,8 @@ const IDLE_HARDLY = 0.05;
 
 export class ConcurrencyLimit {
   private value: number;
+  /** What kept the engine busy when the last run began. */
+  private least = 0;
   /** Since when nobody waited less than a run, and what came and was begun since. */
   private standsSinceMs: number | undefined;
   private came = 0;
@@ -58,8 +60,11 @@ export class ConcurrencyLimit {
 
   /** A run begins. True when the limit went down: what waits beyond it is too much. */
   begun(run: Begun, facts: RunFacts, nowMs: number): boolean {
-    const before = this.value;
     const least = Math.min(this.capacity, busyLimit(facts));
+    // Where it was down to the least it goes with it: another run was found to serve most. What waits already may stay.
+    if (this.value <= this.least && this.value < this.capacity) this.value = least;
+    this.least = least;
+    const before = this.value;
     if (run.waitedMs <= Math.max(facts.ms, WAIT_MS_MIN)) this.standsSinceMs = undefined;
     else if (this.value > least && this.stands(run, facts, nowMs)) this.turn(least, nowMs);
     if (this.value < this.capacity) this.move(facts, nowMs);

@@ -67,6 +67,18 @@ test('sizes beyond those known become known by being run', () => {
   expect(learned.runMs(32)).toBeCloseTo(4.1, 0);
 });
 
+test('that answers cost as much a row in a large run is found out within some tens of runs', () => {
+  const learned = curve(1, 1.2, 1.6, 2.4);
+  learn(learned, () => 5, [1], 100); // a tenth of it the run, the rest the answer
+  learn(learned, (rows) => rows * 4.4 + 0.6, [8, 4, 2], 45);
+  expect(learned.bestRun).toBe(1);
+});
+
+test('no size is tried that would hold up everybody', () => {
+  expect(curve(10, 15, 20).triedMax).toBe(8);
+  expect(curve(100, 150).triedMax).toBe(2);
+});
+
 test('one preempted run is no news', () => {
   const learned = curve(1, 1.2, 1.6);
   learned.observe(1, 500, 0);

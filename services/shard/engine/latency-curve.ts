@@ -13,9 +13,14 @@ export const ROWS_MAX = 256;
 
 /** Weight of a run for its own rungs: some tens of runs are remembered. */
 const OWN_WEIGHT = 0.1;
-/** And for those whose own runs are long ago. With as much, a wrong proportion between sizes would never be found out. */
+/** And for larger ones that did not run for long: a machine that got slower did so for all, and must not make them look cheap. For smaller ones
+    half of it, or a wrong proportion would never be found out while only large ones run. */
 const DRIFT_WEIGHT = 0.05;
 const LONG_AGO_RUNS = 50;
+/** The first real runs of several rows count for more: warm-up knows nothing of reading bodies and writing answers, which no batch makes cheaper. */
+const firstWeight = (runs: number): number => 1 / (runs + 2);
+/** An unknown size is tried when it holds up its neighbours for no longer, even at the full price of every row. */
+const TRIED_MS_MAX = 250;
 /** A run counts as no more than twice, no less than half of what was expected. */
 const STEP_MAX = 2;
 const SPREAD_WEIGHT = 0.05;
@@ -31,6 +36,8 @@ export class LatencyCurve {
   private readonly ms: number[] = [];
   /** Per rung: the number of the run that moved it last. */
   private readonly movedBy: number[] = [];
+  /** Per rung: how many runs moved it. */
+  private readonly ownRuns: number[] = [];
   private runs = 0;
   private spread = 0.1;
   private seenAtMs = Number.NEGATIVE_INFINITY;
@@ -55,7 +62,7 @@ export class LatencyCurve {
     const { ms } = this;
     const upper = rungAbove(rows);
     if (upper < ms.length) {
-      if (upper === 0) return at(ms, 0);
+      if (rung(upper) <= rows || upper === 0) return at(ms, upper);
       return between(rung(upper - 1), at(ms, upper - 1), rung(upper), at(ms, upper), rows);
     }
     const last = ms.length - 1;
@@ -74,7 +81,8 @@ export class LatencyCurve {
   }
 
   get triedMax(): number {
-    return Math.min(this.knownRows * 2, ROWS_MAX);
+    const { knownRows } = this;
+    return 2 * this.runMs(knownRows) <= TRIED_MS_MAX ? Math.min(knownRows * 2, ROWS_MAX) : knownRows;
   }
 
   /** The size of a run that serves most rows a millisecond; the smallest of those about as good. */
@@ -105,9 +113,14 @@ export class LatencyCurve {
     const nearest = rung(upper) - rows <= rows - rung(upper - 1) ? upper : upper - 1;
     const own = Math.min(nearest, this.ms.length - 1);
     this.movedBy[own] = ++this.runs;
+    const before = this.ownRuns[own] ?? 0;
+    this.ownRuns[own] = before + 1;
+    const ownWeight = own === 0 ? OWN_WEIGHT : Math.max(OWN_WEIGHT, firstWeight(before));
     for (let i = 0; i < this.ms.length; i++) {
+      // A size that is being found out says nothing of the others.
+      if (i !== own && ownWeight > OWN_WEIGHT) continue;
       if (i !== own && this.runs - (this.movedBy[i] ?? -LONG_AGO_RUNS) < LONG_AGO_RUNS) continue;
-      const weight = i === own ? OWN_WEIGHT : DRIFT_WEIGHT;
+      const weight = i === own ? ownWeight : i > own ? OWN_WEIGHT : DRIFT_WEIGHT;
       this.ms[i] = Math.max(at(this.ms, i) * (1 + (ratio - 1) * weight), MS_MIN);
     }
     this.rise(own);

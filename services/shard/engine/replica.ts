@@ -265,6 +265,7 @@ export class Replica implements Turn, StepRunner {
         this.counts.queued(startedMs - one.readAtMs);
       }
       this.waitingRoom.begun(batch, startedMs);
+      this.parts.answers.beforeRun(this.scheduler.requestMs * batch.length);
       if ((await this.batchRun.run(batch)) === 'alone') this.scheduler.keepApart(first);
       this.batch = [];
       // The first of a batch waited longest: the honest number for whoever compares replicas.
