@@ -7,6 +7,7 @@ export interface CallOptions {
   /** The application chose the id. */
   readonly once: boolean;
   readonly uncached: boolean;
+  readonly failFast: boolean;
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
   readonly tenant: string | undefined;

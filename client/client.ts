@@ -7,6 +7,7 @@ import { decodeInferResponse, encodeInferRequest } from '../contracts/infer-body
 import { type PipelineRecord, pipelineSignature } from '../contracts/pipeline.js';
 import { FeedbackReply, type FeedbackRequest } from '../contracts/feedback.js';
 import type { EndpointRecord, VersionRecord } from '../contracts/registry.js';
+import { type ScalingQuery, ScalingReply } from '../contracts/scaling.js';
 import { subjects } from '../contracts/subjects.js';
 import type { TensorSpec } from '../contracts/tensor-spec.js';
 import type { Inputs, Outputs } from './call.js';
@@ -39,6 +40,8 @@ export interface InferOptions {
   readonly priority?: number;
   /** Run it, even where the endpoint keeps answers. */
   readonly uncached?: boolean;
+  /** Rather NOT_READY at once than a wait for an endpoint that sleeps. */
+  readonly failFast?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -63,6 +66,7 @@ export interface EndpointMetadata {
 }
 
 const FEEDBACK_TIMEOUT_MS = 3_000;
+const SCALING_TIMEOUT_MS = 3_000;
 const EXPLAIN_TIMEOUT_MS = 3_000;
 
 export class MassifClient {
@@ -95,6 +99,7 @@ export class MassifClient {
       requestId,
       once: options.requestId !== undefined,
       uncached: options.uncached ?? false,
+      failFast: options.failFast ?? false,
       user,
       tenant,
       headers: lowerCased(options.headers),
@@ -129,6 +134,12 @@ export class MassifClient {
   ): Promise<FeedbackReply> {
     const said: FeedbackRequest = { endpoint, requestId, metric, value, arm, user };
     return this.connections.request(subjects.feedback(), FeedbackReply, said, FEEDBACK_TIMEOUT_MS);
+  }
+
+  /** How endpoints are scaled, and why: of one, or of all that are. */
+  scaling(endpoint?: string): Promise<ScalingReply> {
+    const query: ScalingQuery = { endpoint };
+    return this.connections.request(subjects.scaling(), ScalingReply, query, SCALING_TIMEOUT_MS);
   }
 
   endpoints(): Promise<EndpointRecord[]> {

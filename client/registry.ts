@@ -21,6 +21,7 @@ import {
   type VersionQuery,
   type VersionRecord,
 } from '../contracts/registry.js';
+import type { ScaleRequest } from '../contracts/scaling.js';
 import { PolicyReply, type TrustPolicy } from '../contracts/trust-policy.js';
 import { type RegistryVerb, subjects } from '../contracts/subjects.js';
 import type { Connections } from './connections.js';
@@ -79,6 +80,11 @@ export class Registry {
 
   async undeploy(endpoint: string): Promise<void> {
     await this.ask('undeploy', z.unknown(), { endpoint });
+  }
+
+  /** How an endpoint is scaled from now on; null leaves it to its fixed number of replicas again. */
+  scale(request: z.input<typeof ScaleRequest>): Promise<DeployReply> {
+    return this.ask('scale', DeployReply, request);
   }
 
   async endpoints(): Promise<EndpointsReply['endpoints']> {

@@ -65,6 +65,7 @@ function headersOf(call: RoutedCall, timeoutMs: number, attempt: number) {
   if (tenant !== undefined) sent.set(headers.tenant, tenant);
   if (priority !== undefined) sent.set(headers.priority, String(priority));
   if (call.uncached) sent.set(headers.cache, 'no');
+  if (call.failFast) sent.set(headers.failFast, '1');
   return sent;
 }
 

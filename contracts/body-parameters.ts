@@ -19,9 +19,18 @@ export interface BodyParameters {
   readonly priority?: number;
   /** `timeout`, which the body has in microseconds. */
   readonly timeoutMs?: number;
+  /** `fail_fast`: rather a refusal than a wait for an endpoint that sleeps. */
+  readonly failFast?: boolean;
 }
 
-const KEYS = ['"sequence_id"', '"priority"', '"timeout"', '"sequence_start"', '"sequence_end"'];
+const KEYS = [
+  '"sequence_id"',
+  '"priority"',
+  '"timeout"',
+  '"sequence_start"',
+  '"sequence_end"',
+  '"fail_fast"',
+];
 /** Parameters are few and short; what has more is refused before it is parsed. */
 export const PARAMETERS_BYTES_MAX = 16_384;
 const SEQUENCE_ID_LENGTH_MAX = 128;
@@ -58,7 +67,9 @@ export function readBodyParameters(parameters: Readonly<Record<string, Json>>): 
     throw failure('BAD_REQUEST', 'sequence_start and sequence_end need a `sequence_id` that is not 0 or "".');
   const priority = whole('priority', parameters['priority'], BigInt(PRIORITY_MAX));
   const microseconds = whole('timeout', parameters['timeout'], UINT64_MAX);
+  const failFast = truth('fail_fast', parameters['fail_fast']);
   return {
+    ...(failFast && { failFast }),
     ...(id === undefined ? {} : { sequence: { id, start, end } }),
     ...(priority === undefined ? {} : { priority: Number(priority) }),
     // 0 is "none" in this protocol, not "used up".

@@ -8,6 +8,8 @@ export const buckets = {
   placement: (region: string) => `massif_placement_${region.replaceAll('-', '_')}`,
   /** KV, every region its own: signed orders of safety, which do not wait for the home region. */
   overrides: (region: string) => `massif_overrides_${region.replaceAll('-', '_')}`,
+  /** KV, home region: how many replicas of each scaled endpoint the autoscaler wants. */
+  scaling: (region: string) => `massif_scaling_${region.replaceAll('-', '_')}`,
   /** KV, home region: fencing epochs of leases. */
   leases: (region: string) => `massif_leases_${region.replaceAll('-', '_')}`,
   /** Object store, every region: resources by digest. */
@@ -51,6 +53,7 @@ export const keys = {
   endpoint: (endpoint: string) => `endpoint.${keyPart(endpoint)}`,
   pipeline: (pipeline: string) => `pipeline.${keyPart(pipeline)}`,
   placement: (shard: string) => keyPart(shard),
+  wanted: (endpoint: string) => keyPart(endpoint),
   /** An order by what it is about, so that a newer one takes the older one's place. */
   armOrder: (endpoint: string, arm: string) => `arm.${keyPart(endpoint)}.${keyPart(arm)}`,
   versionOrder: (version: Digest) => `version.${version}`,

@@ -57,6 +57,8 @@ export const headers = {
   acceptBody: 'Massif-Accept-Body',
   /** On requests from doors: how many seconds old a kept answer may be; from callers: `no`. On answers: `hit` or `miss`. */
   cache: 'Massif-Cache',
+  /** 1: where the endpoint sleeps the caller would rather be told so at once than wait for it to wake. */
+  failFast: 'Massif-Fail-Fast',
   /** The request id was chosen by the caller: what it asks runs once, and the answer is kept for a repetition. */
   once: 'Massif-Once',
 } as const;

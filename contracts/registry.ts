@@ -5,6 +5,7 @@ import { MOVES_MAX, VersionMove, VersionState } from './lifecycle.js';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
 import { Bundle, Envelope } from './manifest.js';
 import { PlacementPolicy, Spread } from './placement.js';
+import { ScalingPolicy } from './scaling.js';
 import { StateTensor } from './sequence-state.js';
 import { TensorSpec } from './tensor-spec.js';
 import { Quality } from './train-report.js';
@@ -138,6 +139,8 @@ export const EndpointRecord = z.object({
   replicasPerRegion: z.int().min(1).max(64),
   /** Absent: so many in every region. Else a policy decides how many, and where, from the demand that routers report. */
   placement: EndpointPlacement.optional(),
+  /** The autoscaler decides how many replicas; in a dry run, and before its first word, `replicasPerRegion` counts. */
+  scaling: ScalingPolicy.optional(),
   /** A call without a deadline gets this one. */
   timeoutMs: z.int().min(1).max(600_000),
   /** Second attempt on another replica after this time; absent = no hedging. */
@@ -223,12 +226,13 @@ export const DeployRequest = z.object({
   hedgeAfterMs: HedgeAfter.optional(),
   /** Seconds; absent or 0: no answer is kept. */
   cacheS: z.int().min(0).max(CACHE_S_MAX).optional(),
-  /** These five stay as they are when not given; an empty list or null takes them away. */
+  /** These six stay as they are when not given; an empty list or null takes them away. */
   rules: z.array(Rule).max(64).optional(),
   experiment: Experiment.nullable().optional(),
   shadow: Shadow.nullable().optional(),
   withoutUser: WithoutUser.nullable().optional(),
   placement: EndpointPlacement.nullable().optional(),
+  scaling: ScalingPolicy.nullable().optional(),
 });
 export type DeployRequest = z.infer<typeof DeployRequest>;
 /** With a release the endpoint is as it was: the release loads the new versions first, then switches. */

@@ -35,6 +35,10 @@ export const subjects = {
   shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
   /** Command line, services -> registry. Queue group `registry`. */
   registry: (verb: RegistryVerb) => `massif.registry.${verb}` as const,
+  /** Command line, gateway -> an autoscaler: how endpoints are scaled, and why. Queue group `autoscaler`. */
+  scaling: () => 'massif.scaling.explain' as const,
+  /** Router, gateway, client -> autoscalers: requests wait for an endpoint that sleeps. */
+  waiting: () => 'massif.scaling.waiting' as const,
   /** Command line, gateway -> registry: the release of an endpoint's next version. Queue group `registry`. */
   release: (verb: ReleaseVerb) => `massif.release.${verb}` as const,
   /** Registry -> everybody: what was decided of a release. */
@@ -64,6 +68,7 @@ export type RegistryVerb =
   | 'alias'
   | 'deploy'
   | 'undeploy'
+  | 'scale'
   | 'endpoints'
   | 'archive'
   | 'approve'
@@ -100,6 +105,7 @@ export const queues = {
   router: 'router',
   gateway: 'gateway',
   registry: 'registry',
+  autoscaler: 'autoscaler',
   trainer: 'trainer',
   auditor: 'auditor',
   replica: 'replica',

@@ -21,6 +21,7 @@ import { override } from '../commands/override.js';
 import { policy } from '../commands/policy.js';
 import { push } from '../commands/push.js';
 import { release } from '../commands/release.js';
+import { scale } from '../commands/scale.js';
 import { sign } from '../commands/sign.js';
 import { status } from '../commands/status.js';
 import { top } from '../commands/top.js';
@@ -38,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
   deploy,
   undeploy,
   override,
+  scale,
   place,
   pipelines,
   pipeline,

@@ -16,6 +16,7 @@ import {
 } from '../cli/command.js';
 import { stateText } from '../release-text.js';
 import { endpointTable } from './endpoints.js';
+import { readScaling } from './scaling-words.js';
 import { followRelease, succeeded } from './follow-release.js';
 
 const PERCENT = WEIGHT_TOTAL / 100;
@@ -34,6 +35,7 @@ export const deploy: Command = {
   --placement POLICY         proportional, traffic, user or intelligent decides how many replicas lie where (docs/placement.md); none: as many
                              in every region again
   --region NAME              with --placement: it lies in these regions only
+  --scaling WORDS            min=0,max=4,idle=30s: as many replicas as the load needs (massif help scale); off: a fixed number again
   --timeout MS               for calls that bring no deadline of their own (10000)
   --no-wait                  does not wait until other versions than before are loaded, switched to and drained
   --hedge MS|auto            ask a second replica after this time, or after the endpoint's own 95th percentile; not at all when absent
@@ -46,6 +48,7 @@ export const deploy: Command = {
     traffic: { type: 'string' },
     placement: { type: 'string' },
     region: { type: 'string', multiple: true },
+    scaling: { type: 'string' },
     timeout: { type: 'string' },
     hedge: { type: 'string' },
     'no-wait': { type: 'boolean' },
@@ -56,6 +59,7 @@ export const deploy: Command = {
     const replicasPerRegion = wholeNumber(values, 'replicas');
     const timeoutMs = wholeNumber(values, 'timeout');
     const hedgeAfterMs = values['hedge'] === 'auto' ? 'auto' : wholeNumber(values, 'hedge');
+    const scaling = text(values, 'scaling');
     const cacheS = wholeNumber(values, 'cache');
     const traffic = await readTraffic(text(values, 'traffic'));
     const massif = await client('routed');
@@ -66,6 +70,7 @@ export const deploy: Command = {
       assignment: values['by-user'] === true ? 'user' : 'request',
       ...traffic,
       ...readPlacement(values),
+      ...(scaling !== undefined && { scaling: scaling === 'off' ? null : readScaling(scaling) }),
       ...(replicasPerRegion !== undefined && { replicasPerRegion }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(hedgeAfterMs !== undefined && { hedgeAfterMs }),

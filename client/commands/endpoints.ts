@@ -23,8 +23,11 @@ export function endpointTable(found: readonly EndpointRecord[]): string {
         const label = arm === variant.label ? arm : `${arm} (${variant.label})`;
         const version = [label, shortDigest(variant.version), percentText(variant.weight)];
         if (i > 0) return ['', '', ...version];
-        const { name, model, assignment, replicasPerRegion, timeoutMs } = endpoint;
-        return [name, model, ...version, assignment, `${replicasPerRegion} a region`, `${timeoutMs} ms`];
+        const { name, model, assignment, replicasPerRegion, scaling, timeoutMs } = endpoint;
+        const replicas = scaling
+          ? `${scaling.minReplicas} to ${scaling.maxReplicas} a region`
+          : `${replicasPerRegion} a region`;
+        return [name, model, ...version, assignment, replicas, `${timeoutMs} ms`];
       }),
     ),
   );

@@ -19,6 +19,7 @@ test('taken apart, every service is a process of its own', () => {
     'registry',
     'trainer',
     'auditor',
+    'autoscaler',
     'router-east',
     'gateway-east',
     'router-west',

@@ -68,7 +68,7 @@ export function planMesh(options: TopologyOptions): Topology {
   };
   const control = (region: RegionPlan): ServicePlan[] =>
     options.apart
-      ? ['registry', 'trainer', 'auditor'].map((kind) =>
+      ? ['registry', 'trainer', 'auditor', 'autoscaler'].map((kind) =>
           service(kind, `dist/services/${kind}/main.js`, region, kind),
         )
       : [service('control', 'dist/deploy/local/control.js', region, 'control')];

@@ -14,6 +14,7 @@ const names = {
   sequenceStart: headers.sequenceStart.toLowerCase(),
   sequenceEnd: headers.sequenceEnd.toLowerCase(),
   cache: headers.cache.toLowerCase(),
+  failFast: headers.failFast.toLowerCase(),
 } as const;
 
 /** `ruled`: what the endpoint's rules go by; undefined for nearly all of them. */
@@ -45,6 +46,7 @@ export function httpHead(
       sequenceStart: one(names.sequenceStart),
       sequenceEnd: one(names.sequenceEnd),
       cache: one(names.cache),
+      failFast: one(names.failFast),
     },
     body,
   );

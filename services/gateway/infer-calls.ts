@@ -51,6 +51,7 @@ export class InferCalls {
           requestId: access.requestId,
           once: access.chosen,
           uncached: head.uncached,
+          failFast: head.failFast,
           user: head.user,
           tenant: head.tenant,
           headers: head.ruled,

@@ -10,6 +10,7 @@ import type { Random } from './random.js';
 import type { FlightEnd } from './replica-entry.js';
 import type { RetryBudget } from './retry-budget.js';
 import type { RouteView } from './route-view.js';
+import type { WaitingRoom } from './waiting-room.js';
 
 export interface CourseParts {
   /** `loaded`: before the catalog was ever read, no endpoint is unknown. */
@@ -22,6 +23,8 @@ export interface CourseParts {
   readonly nowMs: () => number;
   /** Where calls of endpoints with several arms are counted. */
   readonly evidence: EvidenceBook | undefined;
+  /** For requests to endpoints that sleep; absent: they are told so. */
+  readonly waiting?: Pick<WaitingRoom, 'enter'> | undefined;
 }
 
 export interface CourseRequest {
@@ -37,6 +40,8 @@ export interface CourseRequest {
   /** What the endpoint says of hedging. */
   readonly hedging: HedgeAfter | undefined;
   readonly timeoutMs: number;
+  /** Rather a refusal than a wait for an endpoint that sleeps. */
+  readonly failFast?: boolean | undefined;
   /** Of a body that no message carries. */
   readonly bytesToFetch: number;
 }

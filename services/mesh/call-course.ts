@@ -15,10 +15,14 @@ import { Journey, named } from './journey.js';
 import { type FlightEnd, NO_LINK, type ReplicaEntry, type Trip } from './replica-entry.js';
 import type { Decision } from './route.js';
 import { afterTrouble, LOOK_FOR_MS } from './sequence-trouble.js';
+import type { Seat } from './waiting-room.js';
 
 /** While parts of its body are being fetched an attempt is alive; after that much silence its time-out counts. */
 const FETCHING_MS = 500;
 const NEVER = Number.POSITIVE_INFINITY;
+/** News of a replica wakes who waits for one; this look is for news that was lost. */
+const AWAKE_LOOK_MS = 500;
+const FULL_LOOK_MS = 10;
 
 export class Course {
   /** `waiting`: nobody can be asked just now, good news about replicas may wake it. */
@@ -40,6 +44,8 @@ export class Course {
   /** The next attempt replaces one that is gone: it is no load beyond the first, so it needs no budget. */
   private replaces = false;
   private last: Failure | undefined;
+  /** In the waiting room; kept, though left, by a call that met a sleeping endpoint. */
+  private seat: Seat | undefined;
 
   constructor(
     private readonly parts: CourseParts,
@@ -124,7 +130,7 @@ export class Course {
 
   private tryNext(kind: AttemptKind, now: number): void {
     const { view, hedges, budget, rules, evidence } = this.parts;
-    if (this.attempts.length >= rules.attemptsMax) return this.stay(this.last, now);
+    if (this.attempts.length >= rules.attemptsMax && !this.seat) return this.stay(this.last, now);
     const { request } = this;
     for (;;) {
       const leftMs = this.deadlineAt - now;
@@ -139,6 +145,7 @@ export class Course {
       let attempt: Attempt | undefined;
       const trip = view.setOut(decision, link, (step) => attempt && this.lost(attempt, step));
       if (!('blocked' in trip)) {
+        this.seat?.leave();
         attempt = this.prepare(trip, kind, paid, decision, now);
         return this.send(attempt, leftMs, now);
       }
@@ -152,6 +159,8 @@ export class Course {
   /** A step is asked for again only where it did not run. */
   private isPaid(kind: AttemptKind): boolean {
     if (kind === 'hedge') return true;
+    // Many that waited for the same replica may find it full together; that is no overload of the mesh.
+    if (this.seat) return false;
     return kind === 'retry' && !this.request.sequence && !(this.replaces && this.parts.rules.patient);
   }
 
@@ -238,13 +247,16 @@ export class Course {
     return end === 'abandoned' && ++this.losses >= this.parts.rules.lossesMax;
   }
 
-  private refused({ code, message, step, retryAfterMs }: Decision & { kind: 'refused' }, now: number): void {
+  private refused(decision: Decision & { kind: 'refused' }, now: number): void {
+    const { code, message, step, retryAfterMs, asleep } = decision;
     if (this.isOut) return this.schedule(); // no hedge, then
     const why = failure(code, message, {
       endpoint: this.request.endpoint,
       ...(step !== undefined && { step }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     });
+    if (asleep !== undefined && this.request.failFast) return this.fail(why, now);
+    if (asleep !== undefined && this.parts.waiting) return this.untilAwake(asleep, why, now);
     // Somebody could not be asked: it may be there again in a moment.
     if (code === 'SEQUENCE_LOST' && this.missed && now - this.startedAt < LOOK_FOR_MS) {
       this.missed = false;
@@ -257,9 +269,31 @@ export class Course {
     this.pause(reason, now);
   }
 
+  /** The endpoint sleeps: waits to the deadline for a replica, if there is room to wait. */
+  private untilAwake(endpoint: string, why: Failure, now: number): void {
+    if (!this.seat?.taken || this.seat.endpoint !== endpoint) {
+      const seat = this.parts.waiting?.enter(endpoint);
+      if (!seat) return this.fail(tooManyWait(endpoint), now);
+      this.seat?.leave();
+      this.seat = seat;
+    }
+    this.holdOn(why, now, AWAKE_LOOK_MS);
+  }
+
+  /** Nothing is sent until good news comes or the time is over. */
+  private holdOn(why: Failure, now: number, ms: number): void {
+    if (this.isOut) return this.schedule();
+    this.last = why;
+    this.tried?.clear();
+    this.state = 'waiting';
+    this.wakeAt = Math.min(now + ms, this.deadlineAt);
+  }
+
   /** Nobody has room: the patient try again when there is some, the others are told at once. */
   private full(why: Failure, now: number): void {
     const { rules } = this.parts;
+    // It waited for the replica to wake, with others: its turn comes.
+    if (this.seat) return this.holdOn(why, now, Math.max(why.retryAfterMs ?? 0, FULL_LOOK_MS));
     this.last = why;
     const hasTime = now + (why.retryAfterMs ?? 0) < this.deadlineAt;
     if (!rules.patient || !rules.retries || !hasTime || !this.mayWait()) return this.stay(why, now);
@@ -333,6 +367,7 @@ export class Course {
 
   private finish(why: Failure | undefined, now: number): void {
     this.state = 'over';
+    this.seat?.leave();
     // Engines find out by themselves.
     const late = now >= this.deadlineAt;
     for (const attempt of this.attempts) {
@@ -370,6 +405,11 @@ const routed = ({ endpoint, version, user, tenant, headers, sequence, priority }
   sequence,
   priority,
 });
+
+const tooManyWait = (endpoint: string): Failure =>
+  failure('MAILBOX_FULL', `${endpoint} sleeps, and as many requests wait for it as there is room for.`, {
+    endpoint,
+  });
 
 /** A replica that has no answer, in words that name it, and the step where there is one. */
 export const gone = (flight: Trip, how: string): Failure =>

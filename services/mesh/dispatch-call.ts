@@ -35,6 +35,7 @@ export interface CallRequest extends SteadyHeaders {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly version?: string | undefined;
   readonly timeoutMs: number;
+  readonly failFast?: boolean | undefined;
 }
 
 export interface DispatchResult {
@@ -75,6 +76,7 @@ export class Call implements Carrier {
       priority,
       sequence,
       timeoutMs,
+      failFast: request.failFast,
       // A step of a sequence runs in one place only.
       hedging: sequence ? undefined : parts.view.endpoint(endpoint)?.hedgeAfterMs,
       bytesToFetch: large ? body.bytes.length : 0,

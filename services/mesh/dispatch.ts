@@ -20,6 +20,7 @@ import { repeatLines } from './repeat-lines.js';
 import { HEDGES, RetryBudget } from './retry-budget.js';
 import { ShadowMirror } from './shadow-mirror.js';
 import type { RouteView } from './route-view.js';
+import { WaitingRoom } from './waiting-room.js';
 
 export type { DispatchResult } from './dispatch-call.js';
 
@@ -55,6 +56,8 @@ export interface InferOptions {
   readonly once?: boolean | undefined;
   /** No kept answer is wanted, though the endpoint keeps some. */
   readonly uncached?: boolean | undefined;
+  /** Rather NOT_READY at once than a wait for an endpoint that sleeps. */
+  readonly failFast?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -76,11 +79,13 @@ export class Dispatcher {
   private ids = 0;
   private readonly bodyMaxBytes: number;
   private readonly mirror: ShadowMirror;
+  private readonly waiting: WaitingRoom;
 
   constructor(private readonly options: DispatcherOptions) {
     const { buses, view, clock, random, observer = {}, retries = true } = options;
     this.bodyMaxBytes = options.bodyMaxBytes ?? BODY_BYTES_MAX;
     const limits = { bodyMaxBytes: this.bodyMaxBytes, heldMaxBytes: 2 * this.bodyMaxBytes };
+    this.waiting = new WaitingRoom(buses, view.region, clock);
     this.parts = {
       view,
       muxes: buses.map((bus) => new Mux(bus)),
@@ -93,6 +98,7 @@ export class Dispatcher {
       observer,
       evidence: options.evidence,
       rules: { ...DISPATCHER_RULES, retries },
+      waiting: this.waiting,
       ended: (call) => void this.calls.delete(call),
     };
     this.mirror = new ShadowMirror({ buses, view, clock, random, observer, evidence: options.evidence });
@@ -126,6 +132,7 @@ export class Dispatcher {
       sequence,
       traceparent,
       repeats,
+      failFast: options.failFast,
     };
     if (body.bytes.length > this.messageBytesMax()) return this.inferLarge(request, signal);
     const answer = this.call(request, signal);
@@ -138,6 +145,7 @@ export class Dispatcher {
     this.stopHearing();
     this.stopSweep?.();
     for (const call of this.calls) call.cancel(failure('UNAVAILABLE', 'The dispatcher closes.'));
+    this.waiting.close();
     for (const bodies of this.parts.bodies) bodies.close();
   }
 

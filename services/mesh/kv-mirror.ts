@@ -29,6 +29,7 @@ export async function openHomeBuckets(
 ): Promise<MeshBuckets> {
   if (bus.region === home) {
     await bus.kv(buckets.leases(home), { create: KV_CONFIG });
+    await bus.kv(buckets.scaling(home), { create: KV_CONFIG });
     await bus.object(buckets.uploads(home), { create: { ttl: nanos(UPLOAD_TTL_MS) } });
   }
   await bus.object(buckets.bodies(bus.region), {

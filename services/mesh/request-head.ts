@@ -26,6 +26,7 @@ export interface RawHead {
   body?: string | undefined;
   acceptBody?: string | undefined;
   cache?: string | undefined;
+  failFast?: string | undefined;
   sequence?: string | undefined;
   sequenceStart?: string | undefined;
   sequenceEnd?: string | undefined;
@@ -46,6 +47,8 @@ export interface RequestHead {
   readonly takesLarge: TakesLarge | undefined;
   /** The caller wants no kept answer. */
   readonly uncached: boolean;
+  /** Or rather a refusal than a wait for an endpoint that sleeps. */
+  readonly failFast?: boolean;
 }
 
 const REQUEST_ID = /^[\w.:+/=@-]{1,128}$/;
@@ -79,6 +82,7 @@ export function requestHead(raw: RawHead, body: Uint8Array): RequestHead {
     body: reference,
     takesLarge: raw.acceptBody ? readTakesLarge(raw.acceptBody) : undefined,
     uncached: raw.cache === 'no',
+    ...((raw.failFast === '1' || said.failFast) && { failFast: true }),
   };
 }
 

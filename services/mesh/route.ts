@@ -65,6 +65,8 @@ export type Decision =
       readonly message: string;
       /** When the first replica of those that are full has done what it holds. */
       readonly retryAfterMs?: number | undefined;
+      /** The endpoint that may sleep, and has nobody ready: who waits is answered when it wakes. */
+      readonly asleep?: string | undefined;
       /** Of a pipeline: the step that has no replica. */
       readonly step?: string;
       readonly reasons: readonly string[];
@@ -114,6 +116,7 @@ export function route(
   return {
     ...refused(none.code, none.message, reasons),
     retryAfterMs: none.retryAfterMs,
+    asleep: none.code === 'NOT_READY' && endpoint.scaling?.minReplicas === 0 ? endpoint.name : undefined,
     arm: armOf(variant),
     epoch: endpoint.epoch ?? 0,
     bucket,

@@ -6,7 +6,7 @@ import { type Digest, shortDigest } from '../../contracts/names.js';
 import type { SubmissionRecord } from '../../contracts/lifecycle.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
-import type { BucketLog, Decision } from './bucket-log.js';
+import type { BucketLog, Decision } from '../mesh/bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
 import { admitted, submittedMove } from './lifecycle/moves.js';
 import type { Told } from './lifecycle/told.js';

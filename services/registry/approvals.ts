@@ -8,7 +8,7 @@ import type { PolicyReply } from '../../contracts/trust-policy.js';
 import { approvalsNeeded, approvedBy, verifyApproval } from '../mesh/approval.js';
 import type { Clock } from '../mesh/clock.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
-import type { BucketLog, Decision } from './bucket-log.js';
+import type { BucketLog, Decision } from '../mesh/bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
 import { resolveVersion } from './resolve.js';
 

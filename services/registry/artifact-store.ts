@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { failure } from '../../contracts/errors.js';
 import { Digest, shortDigest } from '../../contracts/names.js';
 import type { Bus } from '../mesh/bus.js';
-import { isLostRace } from './lost-race.js';
+import { isLostRace } from '../mesh/lost-race.js';
 import { type BucketPlace, ObjectBucket } from './object-bucket.js';
 import { rechunk } from './rechunk.js';
 

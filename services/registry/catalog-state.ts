@@ -7,7 +7,7 @@ import { SubmissionRecord } from '../../contracts/lifecycle.js';
 import { PipelineRecord } from '../../contracts/pipeline.js';
 import { AliasRecord, EndpointRecord, VersionRecord } from '../../contracts/registry.js';
 import type { Log } from '../mesh/log.js';
-import type { LogEntry, BucketState } from './bucket-log.js';
+import type { LogEntry, BucketState } from '../mesh/bucket-log.js';
 import type { ModelEntry } from './resolve.js';
 import { SWEEP_KEY, SweepRecord } from './sweep.js';
 

@@ -11,7 +11,7 @@ import { silentLog } from '../mesh/log.js';
 import { seededRandom } from '../mesh/random.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { Admission } from './admission.js';
-import { BucketLog } from './bucket-log.js';
+import { BucketLog } from '../mesh/bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';

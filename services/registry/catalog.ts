@@ -18,9 +18,10 @@ import type {
   VersionQuery,
   VersionRecord,
 } from '../../contracts/registry.js';
+import type { ScaleRequest } from '../../contracts/scaling.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Random } from '../mesh/random.js';
-import type { BucketLog } from './bucket-log.js';
+import type { BucketLog } from '../mesh/bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
 import { checkTraffic } from './check-traffic.js';
 import { decideEndpoint } from './endpoint.js';
@@ -171,6 +172,17 @@ export class Catalog {
     checkDependents(endpoint, state);
     this.checkGate(endpoint, endpoint.variants);
     return endpoint;
+  }
+
+  /** How the endpoint is scaled; nothing else of it changes. */
+  scale({ endpoint: name, scaling }: ScaleRequest): Promise<DeployReply> {
+    return this.parts.log.transact(() => {
+      const current = this.parts.state.endpoints.get(name);
+      if (!current) throw failure('ENDPOINT_UNKNOWN', `There is no endpoint "${name}".`, { endpoint: name });
+      const { scaling: _before, ...rest } = current;
+      const endpoint: EndpointRecord = { ...rest, ...(scaling && { scaling }) };
+      return { change: { key: keys.endpoint(name), value: endpoint }, result: { endpoint } };
+    });
   }
 
   undeploy({ endpoint: name }: EndpointQuery): Promise<DeployReply> {

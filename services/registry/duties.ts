@@ -32,6 +32,11 @@ export class Duties {
     this.parts.replicator.nudge();
   }
 
+  /** Other numbers of replicas are wanted. */
+  nudgePlacer(): void {
+    this.placer?.nudge();
+  }
+
   begin(epoch: number, signal: AbortSignal): Promise<void>[] {
     // Every term has a placer and a conductor of its own: what an earlier one heard is old.
     const placer = this.parts.placer();

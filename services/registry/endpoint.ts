@@ -46,6 +46,7 @@ export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): 
     assignment: request.assignment,
     replicasPerRegion: request.replicasPerRegion,
     ...placementOf(request, current),
+    ...scalingOf(request.scaling, current),
     timeoutMs: request.timeoutMs,
     ...(request.hedgeAfterMs === undefined ? {} : { hedgeAfterMs: request.hedgeAfterMs }),
     ...(request.cacheS ? { cacheS: request.cacheS } : {}),
@@ -93,6 +94,14 @@ function placementOf(
 ): Pick<EndpointRecord, 'placement'> {
   const placement = request.placement === undefined ? current?.placement : request.placement;
   return placement ? { placement } : {};
+}
+
+function scalingOf(
+  asked: DeployRequest['scaling'],
+  current: EndpointRecord | undefined,
+): Pick<EndpointRecord, 'scaling'> {
+  const scaling = asked === undefined ? current?.scaling : asked;
+  return scaling ? { scaling } : {};
 }
 
 function decideVariants(request: DeployRequest, resolve: EndpointInputs['resolve']): Variant[] {

@@ -91,7 +91,7 @@ function placeRegion(
     const count = Math.min(version.replicas, open.length) - staying.length;
     if (count > 0) missing.push({ version, count });
     // With all shards draining there is nothing to place on, and nothing to say while one of them still holds it.
-    else if (open.length === 0 && leaving.length === 0) unplaced(version);
+    else if (open.length === 0 && leaving.length === 0 && version.replicas > 0) unplaced(version);
   }
   const slots = wanted.reduce((sum, { replicas }) => sum + Math.min(replicas, open.length), 0);
   const share = Math.ceil(slots / Math.max(1, open.length));

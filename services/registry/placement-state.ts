@@ -3,7 +3,7 @@ import { keys } from '../../contracts/buckets.js';
 import { failure } from '../../contracts/errors.js';
 import { PlacementRecord } from '../../contracts/registry.js';
 import type { Log } from '../mesh/log.js';
-import type { BucketState, LogEntry } from './bucket-log.js';
+import type { BucketState, LogEntry } from '../mesh/bucket-log.js';
 import type { PlacedVersion } from './holding.js';
 
 export class PlacementState implements BucketState {

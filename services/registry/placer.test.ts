@@ -13,7 +13,7 @@ import { silentLog } from '../mesh/log.js';
 import { seededRandom } from '../mesh/random.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
-import { BucketLog } from './bucket-log.js';
+import { BucketLog } from '../mesh/bucket-log.js';
 import { GONE_MS, GONE_WHATEVER_CONSUL_SAYS_MS } from './census.js';
 import { PlacementState } from './placement-state.js';
 import { Placer } from './placer.js';

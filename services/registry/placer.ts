@@ -14,14 +14,15 @@ import type { Clock } from '../mesh/clock.js';
 import type { Discovery } from '../mesh/discovery.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
-import type { BucketLog } from './bucket-log.js';
+import type { BucketLog } from '../mesh/bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
 import { Demand } from './demand.js';
 import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
 import { place, type Placing } from './place.js';
 import { PolicyPlans } from './policy-plans.js';
+import type { Scaled } from './scaled.js';
 import type { PlacementState } from './placement-state.js';
-import { Wake } from './wake.js';
+import { Wake } from '../mesh/wake.js';
 
 export interface Wanting {
   readonly endpoints: Iterable<EndpointRecord>;
@@ -38,6 +39,8 @@ export interface PlacerParts {
   readonly state: PlacementState;
   /** Endpoints and sizes, as of now. */
   readonly wanting: () => Promise<Wanting>;
+  /** What the autoscaler wants. */
+  readonly scaled?: Pick<Scaled, 'replicasOf' | 'revision'> | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -142,9 +145,17 @@ export class Placer {
     }
     // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
     const ready = byPolicy ? shards.map((shard) => [...shard.ready].sort().join()).join(' ') : '';
-    const about = [placement.revision, this.plans.revision, things, ready].join(' ');
+    const { scaled } = this.parts;
+    const about = [placement.revision, this.plans.revision, scaled?.revision, things, ready].join(' ');
     if (about === this.decidedAbout) return;
-    const placing = place(all, shards, current, sizeOf, this.plans.replicasOf({ shards, current }));
+    const planned = this.plans.replicasOf({ shards, current });
+    const placing = place(
+      all,
+      shards,
+      current,
+      sizeOf,
+      (endpoint, region) => scaled?.replicasOf(endpoint, region) ?? planned(endpoint, region),
+    );
     await this.write(placing, epoch, signal);
     unplaced(placing.unplaced.length);
     this.decidedAbout = about;

@@ -23,7 +23,7 @@ import { passGate } from '../mesh/gate.js';
 import { Approvals } from './approvals.js';
 import { Admission } from './admission.js';
 import { ArtifactStore } from './artifact-store.js';
-import { BucketLog } from './bucket-log.js';
+import { BucketLog } from '../mesh/bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';

@@ -18,6 +18,7 @@ import {
   type ShowReply,
   VersionQuery,
 } from '../../contracts/registry.js';
+import { ScaleRequest } from '../../contracts/scaling.js';
 import type { PolicyReply } from '../../contracts/trust-policy.js';
 import { queues, subjects } from '../../contracts/subjects.js';
 import { BusContext } from '../mesh/bus-context.js';
@@ -96,6 +97,14 @@ export class RegistryController {
     @Ctx() context: BusContext,
   ): Promise<DeployReply> {
     return this.answered.run('undeploy', context, query, () => this.releases.undeploy(query));
+  }
+
+  @MessagePattern(subjects.registry('scale'), shared)
+  scale(
+    @Payload({ schema: ScaleRequest }) request: ScaleRequest,
+    @Ctx() context: BusContext,
+  ): Promise<DeployReply> {
+    return this.answered.run('scale', context, request, () => this.catalog.scale(request));
   }
 
   @MessagePattern(subjects.registry('endpoints'), shared)

@@ -11,11 +11,11 @@ import type { VersionRecord } from '../../contracts/registry.js';
 import { Admission } from './admission.js';
 import { Approvals } from './approvals.js';
 import { ArtifactStore } from './artifact-store.js';
-import { BucketLog } from './bucket-log.js';
+import { BucketLog } from '../mesh/bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { Duties } from './duties.js';
-import { Leadership } from './leadership.js';
+import { Leadership } from '../mesh/leadership.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
 import { tellOn } from './lifecycle/told.js';
@@ -27,6 +27,7 @@ import { Pusher } from './push.js';
 import { readRegistryConfig } from './registry.config.js';
 import { openReleases } from './release/release.parts.js';
 import type { Releases } from './release/releases.js';
+import { Scaled } from './scaled.js';
 import { Replicator } from './replicator.js';
 import { Sweeper } from './sweeper.js';
 
@@ -81,8 +82,11 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     placementState,
   });
   const { store } = opened;
+  const following = new AbortController();
+  const scaled = new Scaled();
+  await scaled.follow(bus, config.homeRegion, following.signal, { clock, log });
   const duties = new Duties({
-    placer: openPlacers(mesh, catalog, placement, placementState),
+    placer: openPlacers(mesh, catalog, placement, placementState, scaled),
     conductor: opened.conductor,
     keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log, told }),
     replicator: openReplicator(mesh, admission, artifacts),
@@ -91,6 +95,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     log,
   });
   catalogLog.onChange(() => duties.nudge());
+  scaled.onChange(() => duties.nudgePlacer());
   const leadership = new Leadership({
     leases: new Leases({
       agent: consul,
@@ -99,12 +104,17 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
       clock,
       log,
     }),
+    lease: 'registry',
     duties: (epoch, signal) => duties.begin(epoch, signal),
     clock,
     log,
   });
   const lifecycles = new Lifecycles({ log: catalogLog, state, releases: store, clock, told });
-  const { releases, close: stopListening } = opened;
+  const { releases } = opened;
+  const stopListening = (): void => {
+    following.abort();
+    opened.close();
+  };
   return {
     catalog,
     pipelines,
@@ -124,6 +134,7 @@ function openPlacers(
   catalog: Catalog,
   placement: BucketLog,
   state: PlacementState,
+  scaled: Scaled,
 ): () => Placer {
   const { config, bus, discovery, clock, random, log, metrics } = mesh;
   const unplaced = metrics.gauge('massif_placement_unplaced', {
@@ -137,6 +148,7 @@ function openPlacers(
       placement,
       state,
       wanting: () => catalog.wanting(),
+      scaled,
       clock,
       random,
       log,

@@ -21,6 +21,7 @@ import type { Random } from '../mesh/random.js';
 import type { Trip } from '../mesh/replica-entry.js';
 import { HEDGES, RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
+import { WaitingRoom } from '../mesh/waiting-room.js';
 import { ruleHeaders } from '../mesh/rule-match.js';
 import { ShadowMirror } from '../mesh/shadow-mirror.js';
 import { shadowCounter } from '../mesh/shadow-counter.js';
@@ -60,6 +61,7 @@ const LEAVE_LOOK_MS = 10;
 
 export class RouterDoor implements Wire {
   private readonly forwarder: Forwarder;
+  private readonly waiting: WaitingRoom;
   private readonly mux: Mux;
   private readonly mirror: ShadowMirror;
   private readonly seconds;
@@ -74,6 +76,7 @@ export class RouterDoor implements Wire {
   constructor(private readonly parts: DoorParts) {
     const { bus, view, clock, random, config, metrics } = parts;
     const budget = new RetryBudget(clock);
+    this.waiting = new WaitingRoom([bus], view.region, clock);
     this.forwarder = new Forwarder({
       view,
       wire: this,
@@ -82,6 +85,7 @@ export class RouterDoor implements Wire {
       budget,
       hedges: new RetryBudget(clock, HEDGES),
       evidence: parts.evidence,
+      waiting: this.waiting,
       attemptsMax: config.attemptsMax,
     });
     this.mux = new Mux(bus, (token, message) => this.heard(token, message));
@@ -135,6 +139,7 @@ export class RouterDoor implements Wire {
     const untilMs = clock.monotonicMs() + LEAVE_MS_MAX;
     while (this.forwarder.held.calls > 0 && clock.monotonicMs() < untilMs) await clock.sleep(LEAVE_LOOK_MS);
     this.forwarder.abandon();
+    this.waiting.close();
     this.stopHearing();
     this.stopSweep?.();
     if (bus.connected()) await bus.nc.flush().catch(() => undefined);

@@ -55,6 +55,9 @@ function assign(raw: RawHead, key: string, value: string): void {
     case headers.sequenceEnd:
       raw.sequenceEnd = value;
       return;
+    case headers.failFast:
+      raw.failFast = value;
+      return;
     case headers.cache:
       raw.cache = value;
       return;

@@ -16,6 +16,7 @@ import { Journey, named } from '../mesh/journey.js';
 import type { FlightEnd } from '../mesh/replica-entry.js';
 import type { RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
+import type { WaitingRoom } from '../mesh/waiting-room.js';
 import { type Asked, Call, type Tokens, type Wire } from './call.js';
 import { endOfFailure, endOfOutcome } from './flight-end.js';
 import { steadyLines } from './forward-headers.js';
@@ -29,6 +30,7 @@ export interface ForwarderParts {
   readonly hedges: RetryBudget;
   /** Where calls of endpoints with several arms are counted. */
   readonly evidence?: EvidenceBook | undefined;
+  readonly waiting?: WaitingRoom | undefined;
   /** Replicas asked for one request. */
   readonly attemptsMax: number;
 }
@@ -46,7 +48,7 @@ export class Forwarder implements Tokens {
   private tokens = 0;
 
   constructor(private readonly parts: ForwarderParts) {
-    const { view, random, budget, hedges, evidence, attemptsMax, clock } = parts;
+    const { view, random, budget, hedges, evidence, waiting, attemptsMax, clock } = parts;
     this.course = {
       view,
       rules: { ...ROUTER_RULES, attemptsMax },
@@ -54,6 +56,7 @@ export class Forwarder implements Tokens {
       budget,
       hedges,
       evidence,
+      waiting,
       delays: new HedgeDelays(),
       nowMs: () => clock.monotonicMs(),
     };

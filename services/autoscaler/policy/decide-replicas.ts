@@ -1,5 +1,5 @@
-// How many replicas an endpoint should have now: a pure function of what was observed, to be asked several times a second. So
-// far the simulator of `bench scale` asks; docs/autoscaling.md says what is still to come.
+// How many replicas an endpoint should have now: a pure function of what was observed, to be asked several times a second. The
+// autoscaler asks, and the simulator of `bench scale`.
 //
 // Two ways to serve within the objective, and the load decides which is cheaper. While it is constant (its counts are Poisson's), a
 // fixed number with the room that queueing theory asks for is enough, and nothing moves. While it is not, room for the peaks would

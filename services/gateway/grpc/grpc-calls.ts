@@ -86,6 +86,7 @@ export class GrpcCalls {
         requestId: access.requestId,
         once: access.chosen,
         uncached: head.uncached,
+        failFast: head.failFast,
         user: head.user,
         tenant: head.tenant,
         headers: head.ruled,
@@ -136,6 +137,7 @@ function headOf(
     traceparent: textOf(metadata, headers.traceparent),
     jsonLength: String(jsonLength),
     cache: textOf(metadata, headers.cache),
+    failFast: textOf(metadata, headers.failFast),
   };
   return requestHead(raw, bytes);
 }

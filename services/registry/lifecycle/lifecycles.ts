@@ -9,7 +9,7 @@ import type {
   VersionRecord,
 } from '../../../contracts/registry.js';
 import type { Clock } from '../../mesh/clock.js';
-import type { BucketLog } from '../bucket-log.js';
+import type { BucketLog } from '../../mesh/bucket-log.js';
 import type { CatalogState } from '../catalog-state.js';
 import type { ReleaseStore } from '../release/release-store.js';
 import { newestFirst, resolveVersion } from '../resolve.js';

@@ -5,7 +5,7 @@ import type { AliasRecord } from '../../../contracts/registry.js';
 import type { ReleaseRecord } from '../../../contracts/release.js';
 import type { Clock } from '../../mesh/clock.js';
 import { aliasesOf } from '../../mesh/release/alias-moves.js';
-import type { BucketLog } from '../bucket-log.js';
+import type { BucketLog } from '../../mesh/bucket-log.js';
 import type { CatalogState } from '../catalog-state.js';
 import { follows, projected } from './project.js';
 

@@ -2,7 +2,7 @@
 import { failure } from '../../../contracts/errors.js';
 import { ENDED, ReleaseRecord } from '../../../contracts/release.js';
 import type { Log } from '../../mesh/log.js';
-import type { BucketState, LogEntry } from '../bucket-log.js';
+import type { BucketState, LogEntry } from '../../mesh/bucket-log.js';
 
 export class ReleaseStates implements BucketState {
   private readonly byKey = new Map<string, ReleaseRecord>();

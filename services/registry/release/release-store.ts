@@ -5,7 +5,7 @@ import { keys } from '../../../contracts/buckets.js';
 import { failure } from '../../../contracts/errors.js';
 import { JournalEntry, type ReleaseRecord } from '../../../contracts/release.js';
 import { type Decided, type Now, advance } from '../../mesh/release/advance.js';
-import type { BucketLog, Decision } from '../bucket-log.js';
+import type { BucketLog, Decision } from '../../mesh/bucket-log.js';
 import type { ReleaseStates } from './release-state.js';
 
 export interface ReleaseStoreParts {

@@ -4,7 +4,7 @@ import { type ReleaseRecord, type ReleaseNotice } from '../../../contracts/relea
 import { subjects } from '../../../contracts/subjects.js';
 import type { MeshParts } from '../../mesh/mesh.module.js';
 import { judge } from '../../mesh/statistics/judge.js';
-import { BucketLog } from '../bucket-log.js';
+import { BucketLog } from '../../mesh/bucket-log.js';
 import type { Catalog } from '../catalog.js';
 import type { CatalogState } from '../catalog-state.js';
 import type { PlacementState } from '../placement-state.js';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
-import { type Bus, connectBus } from '../mesh/bus.js';
-import { waitUntil } from '../mesh/testing/wait-until.js';
+import { type Bus, connectBus } from './bus.js';
+import { waitUntil } from './testing/wait-until.js';
 import { BucketLog, type BucketState } from './bucket-log.js';
 
 let dir: string;

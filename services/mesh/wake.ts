@@ -1,6 +1,6 @@
 // Lets a loop sleep until its next look is due, or until somebody has news for it. News that comes while the loop works is not
 // lost, and many pieces of it are one.
-import type { Clock } from '../mesh/clock.js';
+import type { Clock } from './clock.js';
 
 export class Wake {
   private news = new AbortController();

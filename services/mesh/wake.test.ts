@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FakeClock } from '../mesh/testing/fake-clock.js';
+import { FakeClock } from './testing/fake-clock.js';
 import { Wake } from './wake.js';
 
 const never = new AbortController().signal;

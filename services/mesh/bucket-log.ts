@@ -4,7 +4,7 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { headers as natsHeaders } from '@nats-io/transport-node';
 import { type Failure, failure } from '../../contracts/errors.js';
-import type { Bus } from '../mesh/bus.js';
+import type { Bus } from './bus.js';
 import { isLostRace } from './lost-race.js';
 
 export interface LogEntry {

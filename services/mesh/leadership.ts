@@ -1,18 +1,19 @@
-// Of all registries one leads: it places, copies artifacts to the other regions and removes what nobody refers to. This holds the
-// lease and runs those duties for as long as it does; every registry answers requests, leading or not.
-import { errorFields, type Log } from '../mesh/log.js';
-import type { Clock } from '../mesh/clock.js';
-import type { Leases } from '../mesh/lease.js';
+// Of all instances of a service one leads. This holds the lease and runs the leader's duties for as long as it does; every instance
+// answers requests, leading or not. Registries and autoscalers lean on it.
+import { errorFields, type Log } from './log.js';
+import type { Clock } from './clock.js';
+import type { Leases } from './lease.js';
 
 export interface LeadershipParts {
   readonly leases: Pick<Leases, 'acquire' | 'close'>;
+  /** The lease's name: that of the service. */
+  readonly lease: string;
   /** All end with the signal; when one fails, the term is over. A duty with nothing to do (no other region) may end early. */
   readonly duties: (epoch: number, signal: AbortSignal) => readonly Promise<void>[];
   readonly clock: Clock;
   readonly log: Log;
 }
 
-const LEASE = 'registry';
 // A term that ends with an error must not be followed by the next one without pause.
 const PAUSE_MS = 500;
 
@@ -49,7 +50,7 @@ export class Leadership {
   }
 
   private async term(signal: AbortSignal): Promise<void> {
-    const lease = await this.parts.leases.acquire(LEASE, signal);
+    const lease = await this.parts.leases.acquire(this.parts.lease, signal);
     const over = new AbortController();
     const duties = this.parts.duties(lease.epoch, AbortSignal.any([signal, lease.lost, over.signal]));
     try {

@@ -1,0 +1,55 @@
+// How a person writes a scaling policy: `min=0,max=4,idle=30s`. Deploy and scale read it.
+import { ScalingPolicy } from '../../contracts/scaling.js';
+import { UsageError } from '../cli/command.js';
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const WORDS = 'min=N, max=N, idle=TIME (30s, 5m), slowdown=X, violations=SHARE, dry-run=yes|no';
+
+/** What is not named stays as `before` has it. Throws UsageError naming the word that is wrong. */
+export function readScaling(text: string, before?: ScalingPolicy): ScalingPolicy {
+  const read: Record<string, unknown> = { ...before };
+  for (const pair of text.split(',')) {
+    const [word = '', value = ''] = pair.split('=').map((part) => part.trim());
+    switch (word) {
+      case 'min':
+        read['minReplicas'] = number(word, value);
+        break;
+      case 'max':
+        read['maxReplicas'] = number(word, value);
+        break;
+      case 'idle':
+        read['idleMs'] = duration(value);
+        break;
+      case 'slowdown':
+        read['slowdownMax'] = number(word, value);
+        break;
+      case 'violations':
+        read['violationShare'] = number(word, value);
+        break;
+      case 'dry-run':
+        read['dryRun'] = value === '' || value === 'yes';
+        break;
+      default:
+        throw new UsageError(`scaling knows ${WORDS}; got "${pair}"`);
+    }
+  }
+  return checkScaling(read);
+}
+
+export function checkScaling(given: unknown): ScalingPolicy {
+  const parsed = ScalingPolicy.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [first] = parsed.error.issues;
+  throw new UsageError(`scaling: ${first?.path.join('.') ?? ''} ${first?.message ?? 'cannot be read'}`);
+}
+
+function number(word: string, value: string): number {
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value);
+  throw new UsageError(`scaling: ${word} must be a number, got "${value}"`);
+}
+
+function duration(value: string): number {
+  const [, digits, unit = 's'] = /^(\d+)(ms|s|m|h)?$/.exec(value) ?? [];
+  if (digits === undefined) throw new UsageError(`scaling: idle looks like 30s, 5m or 1h, got "${value}"`);
+  return Number(digits) * (UNITS[unit] ?? 1_000);
+}

@@ -1,0 +1,138 @@
+// The service among real servers: shards are heartbeats that the test sends, endpoints are records in the real catalog.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buckets, keys } from '../../contracts/buckets.js';
+import type { Heartbeat } from '../../contracts/heartbeat.js';
+import type { EndpointRecord } from '../../contracts/registry.js';
+import { ScalingPolicy, ScalingReply, type WaitingNotice, WantedRecord } from '../../contracts/scaling.js';
+import { subjects } from '../../contracts/subjects.js';
+import { type ConsulServer, startConsul } from '../../deploy/local/consul.js';
+import { type NatsServer, startNats } from '../../deploy/local/nats.js';
+import { boot, type Running } from '../mesh/boot.js';
+import { type Bus, connectBus } from '../mesh/bus.js';
+import { openHomeBuckets } from '../mesh/kv-mirror.js';
+import { silentLog } from '../mesh/log.js';
+import { waitUntil } from '../mesh/testing/wait-until.js';
+import { autoscalerService } from './autoscaler.module.js';
+
+const VERSION = 'a'.repeat(64);
+const ENDPOINT = 'sleeper';
+let dir: string;
+let nats: NatsServer;
+let consul: ConsulServer;
+let bus: Bus;
+let beating: NodeJS.Timeout;
+let seq = 0;
+const running = new Map<string, Running>();
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'massif-autoscaler-'));
+  [nats, consul] = await Promise.all([
+    startNats({ dir: join(dir, 'nats'), region: 'east' }),
+    startConsul({ dir: join(dir, 'consul'), region: 'east' }),
+  ]);
+  bus = await connectBus({ url: nats.url, name: 'test', region: 'east' });
+  await openHomeBuckets(bus, 'east');
+  beating = setInterval(beat, 200);
+  await begin('autoscaler-1');
+});
+afterAll(async () => {
+  clearInterval(beating);
+  for (const one of running.values()) await one.stop();
+  await bus.drain();
+  await Promise.all([nats.stop(), consul.stop()]);
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function begin(instance: string): Promise<void> {
+  const config = {
+    instance,
+    region: 'east',
+    homeRegion: 'east',
+    regions: ['east'],
+    natsUrl: nats.url,
+    consulUrl: consul.url,
+    keysDir: join(dir, 'keys'),
+    dataDir: dir,
+  };
+  running.set(instance, await boot({ services: [autoscalerService], config, log: silentLog }));
+}
+
+function beat(): void {
+  const device = { kind: 'cpu', cores: 1, memoryBytes: 2 ** 30 };
+  const heartbeat: Heartbeat = {
+    shard: 'shard-1',
+    region: 'east',
+    pid: 1,
+    seq: ++seq,
+    state: 'ready',
+    device,
+    engines: [],
+    replicas: [],
+  };
+  bus.nc.publish(subjects.heartbeat('east', 'shard-1'), JSON.stringify(heartbeat));
+}
+
+async function deploy(scaling: object): Promise<void> {
+  const record: EndpointRecord = {
+    name: ENDPOINT,
+    model: ENDPOINT,
+    variants: [{ version: VERSION, label: '1', weight: 10_000 }],
+    salt: 'salt',
+    assignment: 'request',
+    replicasPerRegion: 1,
+    scaling: ScalingPolicy.parse(scaling),
+    timeoutMs: 2_000,
+    updatedAt: '2026-01-01T00:00:00Z',
+  };
+  const catalog = await bus.kv(buckets.catalog('east'));
+  await catalog.put(keys.endpoint(ENDPOINT), JSON.stringify(record));
+}
+
+async function wanted(): Promise<WantedRecord | undefined> {
+  const entry = await (await bus.kv(buckets.scaling('east'))).get(keys.wanted(ENDPOINT));
+  return entry?.operation === 'PUT' ? WantedRecord.parse(entry.json()) : undefined;
+}
+const untilWanted = (replicas: number) =>
+  waitUntil(
+    `${replicas} are wanted`,
+    async () => (await wanted())?.regions['east'] === replicas && (await wanted()),
+    20_000,
+  );
+
+test('an endpoint goes to sleep, and whoever waits for it wakes it', async () => {
+  await deploy({ minReplicas: 0, maxReplicas: 4, idleMs: 1_000 });
+  await untilWanted(1);
+  await untilWanted(0);
+  const notice: WaitingNotice = { source: 'test', region: 'east', endpoint: ENDPOINT, waiting: 1 };
+  bus.nc.publish(subjects.waiting(), JSON.stringify(notice));
+  await untilWanted(1);
+  const reply = await bus.request(subjects.scaling(), ScalingReply, {}, { timeoutMs: 5_000 });
+  expect(reply).toMatchObject({ instance: 'autoscaler-1', leading: true });
+  const [region] = reply.endpoints[0]?.regions ?? [];
+  expect(region?.changes.map(({ from, to }) => [from, to])).toEqual([
+    [0, 1],
+    [1, 0],
+    [0, 1],
+  ]);
+});
+
+test('when the leader goes, another one that looked all the time writes with a higher epoch', async () => {
+  await deploy({ minReplicas: 0, maxReplicas: 4, pin: 3 });
+  const before = await untilWanted(3);
+  await begin('autoscaler-2');
+  await running.get('autoscaler-1')?.stop();
+  running.delete('autoscaler-1');
+  await deploy({ minReplicas: 0, maxReplicas: 4, pin: 2 });
+  const after = await untilWanted(2);
+  expect(after.epoch).toBeGreaterThan(before.epoch);
+});
+
+test('a dry run takes its word back, and still explains', async () => {
+  await deploy({ minReplicas: 2, maxReplicas: 4, dryRun: true });
+  await waitUntil('nothing is wanted any more', async () => (await wanted()) === undefined);
+  const reply = await bus.request(subjects.scaling(), ScalingReply, {}, { timeoutMs: 5_000 });
+  expect(reply.endpoints[0]?.regions[0]).toMatchObject({ decided: 2 });
+});

@@ -1,0 +1,273 @@
+// Looks at every scaled endpoint four times a second, decides, and, while it leads, writes down how many replicas are wanted. All
+// autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
+import { keys } from '../../contracts/buckets.js';
+import { toFailure } from '../../contracts/errors.js';
+import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
+import { z } from 'zod';
+import type { EndpointRecord } from '../../contracts/registry.js';
+import {
+  type ScalingPolicy,
+  type ScalingQuery,
+  type ScalingReply,
+  WaitingNotice,
+  type WantedRecord,
+} from '../../contracts/scaling.js';
+import { StatisticsReply } from '../../contracts/statistics.js';
+import { subjects, wildcards } from '../../contracts/subjects.js';
+import type { BucketLog } from '../mesh/bucket-log.js';
+import type { Bus } from '../mesh/bus.js';
+import type { Clock } from '../mesh/clock.js';
+import { errorFields, type Log } from '../mesh/log.js';
+import { Wake } from '../mesh/wake.js';
+import { EndpointScaler, type Now } from './endpoint-scaler.js';
+import { LoadBook, type Sums } from './load-book.js';
+import type { MetricBook } from './metric-book.js';
+import type { WantedState } from './wanted-state.js';
+
+export interface AutoscalerParts {
+  readonly instance: string;
+  readonly bus: Bus;
+  /** Endpoints as the catalog has them now. */
+  readonly endpoints: () => Iterable<EndpointRecord>;
+  readonly wanted: BucketLog;
+  readonly state: WantedState;
+  readonly metrics: MetricBook;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const LOOK_EVERY_MS = 250;
+const LEARN_EVERY_MS = 5_000;
+const ASK_MS = 1_000;
+
+/** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
+const Beat = Heartbeat.pick({ shard: true, region: true, pid: true, state: true }).extend({
+  replicas: z.array(
+    ReplicaReport.pick({
+      id: true,
+      version: true,
+      state: true,
+      inFlight: true,
+      served: true,
+      failed: true,
+      itemMs: true,
+      latencyMs: true,
+    }),
+  ),
+});
+
+type Scaled = EndpointRecord & { readonly scaling: ScalingPolicy };
+
+export class Autoscaler {
+  private readonly book = new LoadBook();
+  private readonly wake: Wake;
+  /** By `endpoint region`. */
+  private readonly scalers = new Map<string, EndpointScaler>();
+  private readonly closing = new AbortController();
+  private epoch: number | undefined;
+  private lose: (error: unknown) => void = () => undefined;
+  private running: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: AutoscalerParts) {
+    this.wake = new Wake(parts.clock);
+  }
+
+  start(): void {
+    const { signal } = this.closing;
+    const stop = this.listen();
+    signal.addEventListener('abort', stop, { once: true });
+    this.running = Promise.all([this.lookAgainAndAgain(signal), this.learnAgainAndAgain(signal)]);
+  }
+
+  async stop(): Promise<void> {
+    this.closing.abort();
+    this.parts.metrics.follow(new Set());
+    await this.running;
+  }
+
+  /** An endpoint changed. */
+  nudge(): void {
+    this.wake.nudge();
+  }
+
+  /** Writes until the signal ends it; rejects with LEASE_LOST when a later leader has written. */
+  async lead(epoch: number, signal: AbortSignal): Promise<void> {
+    this.epoch = epoch;
+    this.nudge();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.lose = reject;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+        if (signal.aborted) resolve();
+      });
+    } finally {
+      this.epoch = undefined;
+    }
+  }
+
+  explain({ endpoint }: ScalingQuery): ScalingReply {
+    const { instance } = this.parts;
+    const asked = this.scaled().filter(({ name }) => endpoint === undefined || name === endpoint);
+    return {
+      instance,
+      leading: this.epoch !== undefined,
+      endpoints: asked.map(({ name, scaling }) => ({
+        endpoint: name,
+        policy: scaling,
+        regions: this.book
+          .regions()
+          .flatMap((region) => this.scalers.get(`${name} ${region}`)?.explained ?? []),
+      })),
+    };
+  }
+
+  private scaled(): Scaled[] {
+    return [...this.parts.endpoints()].filter((one): one is Scaled => one.scaling !== undefined);
+  }
+
+  private async lookAgainAndAgain(signal: AbortSignal): Promise<void> {
+    const { log } = this.parts;
+    let troubled = false;
+    while (!signal.aborted) {
+      const mark = this.wake.mark();
+      try {
+        await this.look();
+        troubled = false;
+      } catch (error) {
+        if (toFailure(error).code === 'LEASE_LOST') this.lose(error);
+        else if (!troubled) log.warn('scaling.waiting', errorFields(error));
+        troubled = true;
+      }
+      await this.wake.sleep(LOOK_EVERY_MS, mark, signal);
+    }
+  }
+
+  private async look(): Promise<void> {
+    const { clock, metrics, state } = this.parts;
+    const now: Now = { atMs: clock.monotonicMs(), wallMs: clock.now() };
+    const scaled = this.scaled();
+    metrics.follow(new Set(scaled.flatMap(({ scaling }) => scaling.metric?.subject ?? [])));
+    this.book.forget(now.atMs);
+    const sums = this.book.sums(now.atMs);
+    const seen = new Set<string>();
+    for (const endpoint of scaled) {
+      const regions = this.decide(endpoint, sums, now, seen);
+      if (this.epoch !== undefined) await this.write(endpoint, regions, this.epoch, now);
+    }
+    for (const key of this.scalers.keys()) if (!seen.has(key)) this.scalers.delete(key);
+    if (this.epoch !== undefined) await this.tidy(new Set(scaled.map(({ name }) => name)), this.epoch, state);
+  }
+
+  private decide(endpoint: Scaled, sums: Sums, now: Now, seen: Set<string>): Record<string, number> {
+    const { metrics, state } = this.parts;
+    const { name, scaling, variants, placement } = endpoint;
+    const versions = [...new Set(variants.map(({ version }) => version))];
+    const decided: Record<string, number> = {};
+    for (const region of this.book.regions()) {
+      if (placement?.regions && !placement.regions.includes(region)) continue;
+      const key = `${name} ${region}`;
+      seen.add(key);
+      const scaler = this.scalers.get(key) ?? new EndpointScaler(region, now.atMs);
+      this.scalers.set(key, scaler);
+      const metric = scaling.metric && metrics.of(scaling.metric.subject);
+      const current = state.of(name)?.regions[region];
+      decided[region] = scaler.look(sums.load(name, versions, region), scaling, current, now, metric);
+    }
+    return decided;
+  }
+
+  /** One record for all regions; a region that is not seen keeps its number. */
+  private async write(
+    { name, scaling }: Scaled,
+    decided: Readonly<Record<string, number>>,
+    epoch: number,
+    now: Now,
+  ): Promise<void> {
+    const { wanted, state, log } = this.parts;
+    const before = state.of(name);
+    if (scaling.dryRun) return before && this.remove(name, epoch);
+    const differs = Object.entries(decided).filter(([region, to]) => before?.regions[region] !== to);
+    if (differs.length === 0) return;
+    await wanted.transact(() => {
+      state.fence(epoch);
+      const value: WantedRecord = {
+        endpoint: name,
+        epoch,
+        regions: { ...state.of(name)?.regions, ...decided },
+      };
+      return { change: { key: keys.wanted(name), value }, result: undefined };
+    });
+    for (const [region, to] of differs) {
+      const from = before?.regions[region] ?? 0;
+      const scaler = this.scalers.get(`${name} ${region}`);
+      scaler?.changed(from, to, now);
+      log.info('scaling.changed', { endpoint: name, region, from, to, why: scaler?.explained?.why });
+    }
+  }
+
+  /** Endpoints that are scaled no more. */
+  private async tidy(scaled: ReadonlySet<string>, epoch: number, state: WantedState): Promise<void> {
+    for (const { endpoint } of state.records()) if (!scaled.has(endpoint)) await this.remove(endpoint, epoch);
+  }
+
+  private async remove(endpoint: string, epoch: number): Promise<void> {
+    const { wanted, state } = this.parts;
+    await wanted.transact(() => {
+      state.fence(epoch);
+      return { change: { key: keys.wanted(endpoint), value: undefined }, result: undefined };
+    });
+  }
+
+  private listen(): () => void {
+    const { bus, clock, log } = this.parts;
+    const beats = bus.nc.subscribe(wildcards.heartbeats(), {
+      callback: (error, message) => {
+        const beat = error ? undefined : read(Beat, message.string());
+        if (beat) this.book.heard(beat, clock.monotonicMs());
+        else if (error) log.error('subscription.failed', errorFields(error));
+      },
+    });
+    const rooms = bus.nc.subscribe(subjects.waiting(), {
+      callback: (error, message) => {
+        const notice = error ? undefined : read(WaitingNotice, message.string());
+        if (!notice) return;
+        this.book.waits(notice, clock.monotonicMs());
+        const wanted = this.parts.state.of(notice.endpoint)?.regions[notice.region];
+        if (notice.waiting > 0 && wanted === 0) this.nudge();
+      },
+    });
+    return () => {
+      if (bus.nc.isClosed()) return;
+      beats.unsubscribe();
+      rooms.unsubscribe();
+    };
+  }
+
+  /** The curves that engines learned, from the shards that hold scaled versions. */
+  private async learnAgainAndAgain(signal: AbortSignal): Promise<void> {
+    const { bus, clock } = this.parts;
+    while (!signal.aborted) {
+      await clock.sleep(LEARN_EVERY_MS, signal).catch(() => undefined);
+      const versions = new Set(
+        this.scaled().flatMap(({ variants }) => variants.map(({ version }) => version)),
+      );
+      for (const shard of versions.size > 0 && bus.connected() ? this.book.holders(versions) : []) {
+        if (signal.aborted) return;
+        // One that does not answer is asked again; until then the last curve counts.
+        const answer = await bus.nc
+          .request(subjects.shardControl(shard, 'statistics'), '{}', { timeout: ASK_MS })
+          .catch(() => undefined);
+        const learned = answer && read(StatisticsReply, answer.string());
+        if (learned) this.book.learned(learned);
+      }
+    }
+  }
+}
+
+function read<T>(schema: z.ZodType<T>, text: string): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

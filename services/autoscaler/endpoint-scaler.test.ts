@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { ScalingPolicy } from '../../contracts/scaling.js';
+import { EndpointScaler } from './endpoint-scaler.js';
+import type { Load } from './load-book.js';
+
+const sleepy = ScalingPolicy.parse({ minReplicas: 0, maxReplicas: 4, idleMs: 10_000 });
+const load = (nowMs: number, more: Partial<Load> = {}): Load => ({
+  arrived: 0,
+  inFlight: 0,
+  waiting: 0,
+  ready: 0,
+  loading: 0,
+  itemMs: 10,
+  curve: [],
+  heardMs: nowMs,
+  shards: 4,
+  ...more,
+});
+const now = (atMs: number) => ({ atMs, wallMs: 1_790_000_000_000 + atMs });
+
+test('an endpoint that nobody asks goes to sleep, stays asleep and wakes for the first who waits', () => {
+  const scaler = new EndpointScaler('east', 0);
+  expect(scaler.look(load(0), sleepy, undefined, now(0))).toBe(1);
+  scaler.changed(0, 1, now(0));
+  expect(scaler.look(load(9_000), sleepy, 1, now(9_000))).toBe(1);
+  expect(scaler.look(load(10_000), sleepy, 1, now(10_000))).toBe(0);
+  scaler.changed(1, 0, now(10_000));
+  expect(scaler.look(load(60_000), sleepy, 0, now(60_000))).toBe(0);
+  expect(scaler.look(load(60_100, { waiting: 1, arrived: 1 }), sleepy, 0, now(60_100))).toBe(1);
+});
+
+test('a new autoscaler does not wake what sleeps', () => {
+  expect(new EndpointScaler('east', 0).look(load(0), sleepy, 0, now(0))).toBe(0);
+});
+
+test('nothing changes on stale news', () => {
+  const scaler = new EndpointScaler('east', 0);
+  scaler.look(load(0), sleepy, 3, now(0));
+  expect(scaler.look(load(30_000, { heardMs: 1_000 }), sleepy, 3, now(30_000))).toBe(3);
+  expect(scaler.explained).toMatchObject({ mode: 'held' });
+  expect(scaler.explained?.why).toContain('29 s');
+});
+
+test('it learns how long a start takes from one that it asked for', () => {
+  const scaler = new EndpointScaler('east', 0);
+  scaler.look(load(0), sleepy, 0, now(0));
+  scaler.changed(0, 1, now(0));
+  scaler.look(load(2_500, { ready: 1 }), sleepy, 1, now(2_500));
+  expect(scaler.explained?.startMs).toBe(1_100);
+});

@@ -1,0 +1,149 @@
+// One endpoint in one region: keeps what the policy remembers, asks it, applies the bounds, and can say why. The autoscaler owns
+// one for each endpoint that is not asleep for good, and tells it what was written.
+import type { RegionScaling, ScalingPolicy } from '../../contracts/scaling.js';
+import type { Load } from './load-book.js';
+import { arrivalRate } from './policy/arrivals.js';
+import { bound, scheduled } from './policy/bounds.js';
+import { decideReplicas, newScaler, type ScalerState } from './policy/decide-replicas.js';
+import { capacityOf } from './policy/slots.js';
+
+export interface Now {
+  /** Of the clock that only goes forward. */
+  readonly atMs: number;
+  /** Since 1970, for schedules and people. */
+  readonly wallMs: number;
+}
+
+/** A region whose shards are silent for so long is not seen; whatever was wanted there stays wanted. */
+const STALE_MS = 3_500;
+/** Until the first start was watched: a small model from a warm cache into a spare engine. */
+const START_MS = 500;
+const START_WEIGHT = 0.3;
+const CHANGES_KEPT = 20;
+/** How much the service times of one model differ; the engines tell means only. Runs of one shape hardly vary. */
+const SERVICE_CV = 0.5;
+
+export class EndpointScaler {
+  private state: ScalerState | undefined;
+  private arrived = 0;
+  private startMs = START_MS;
+  private growth: { readonly atMs: number; readonly ready: number } | undefined;
+  private lastChangeMs = Number.NEGATIVE_INFINITY;
+  private readonly changes: RegionScaling['changes'] = [];
+  private shown: RegionScaling | undefined;
+
+  constructor(
+    private readonly region: string,
+    private readonly sinceMs: number,
+  ) {}
+
+  /** What the last look came to. */
+  get explained(): RegionScaling | undefined {
+    return this.shown;
+  }
+
+  look(
+    load: Load,
+    asked: ScalingPolicy,
+    current: number | undefined,
+    { atMs, wallMs }: Now,
+    metric?: { value: number; stale: boolean },
+  ): number {
+    const policy = scheduled(asked, wallMs);
+    const { serviceMs, slots } = capacityOf(load.curve, load.itemMs, policy.slowdownMax);
+    const seen = { load, current, serviceMs, slots };
+    if (load.heardMs === undefined || atMs - load.heardMs > STALE_MS) {
+      const silentS = load.heardMs === undefined ? undefined : Math.round((atMs - load.heardMs) / 1_000);
+      const silence = silentS === undefined ? 'ever' : `for ${silentS} s`;
+      const why = `no shard of the region was heard ${silence}: what is wanted stays`;
+      return this.show(seen, current ?? policy.minReplicas, 'held', {}, why, []);
+    }
+    this.watchStart(load, atMs);
+    // Who gave up waiting is not taken back.
+    this.arrived = Math.max(this.arrived, load.arrived);
+    this.state ??= newScaler(atMs, this.arrived);
+    const { state, decision } = decideReplicas(
+      this.state,
+      {
+        atMs,
+        arrived: this.arrived,
+        running: load.inFlight,
+        queued: load.waiting,
+        service: { meanMs: serviceMs, cv: SERVICE_CV },
+        slots,
+        startMs: this.startMs,
+      },
+      policy,
+    );
+    this.state = state;
+    const sleepsOn =
+      current === 0 &&
+      policy.minReplicas === 0 &&
+      load.inFlight + load.waiting === 0 &&
+      decision.parts.predicted === 0;
+    const { replicas, bounds } = bound(sleepsOn ? 0 : decision.desired, policy, {
+      current,
+      lastChangeMs: this.lastChangeMs,
+      sinceMs: this.sinceMs,
+      nowMs: atMs,
+      waiting: load.waiting,
+      idle: decision.mode === 'idle',
+      metric,
+    });
+    const mode = policy.pin !== undefined ? 'pinned' : sleepsOn ? 'idle' : decision.mode;
+    const why = sleepsOn ? 'asleep, and nobody asks' : decision.why;
+    return this.show(seen, replicas, mode, decision.parts, why, [...bounds]);
+  }
+
+  /** It was written down. */
+  changed(from: number, to: number, { atMs, wallMs }: Now): void {
+    this.lastChangeMs = atMs;
+    if (to > from) this.growth = { atMs, ready: this.shown?.ready ?? 0 };
+    const why = [this.shown?.why, ...(this.shown?.bounds ?? [])].filter(Boolean).join('; ');
+    this.changes.push({ at: new Date(wallMs).toISOString(), from, to, why });
+    if (this.changes.length > CHANGES_KEPT) this.changes.shift();
+  }
+
+  /** From the wish for a replica to its readiness, as it really was. */
+  private watchStart({ ready }: Load, atMs: number): void {
+    if (!this.growth || ready <= this.growth.ready) return;
+    this.startMs += START_WEIGHT * (atMs - this.growth.atMs - this.startMs);
+    this.growth = undefined;
+  }
+
+  private show(
+    {
+      load,
+      current,
+      serviceMs,
+      slots,
+    }: { load: Load; current: number | undefined; serviceMs: number; slots: number },
+    decided: number,
+    mode: RegionScaling['mode'],
+    parts: Readonly<Record<string, number>>,
+    why: string,
+    bounds: string[],
+  ): number {
+    const { ready, loading, waiting, inFlight } = load;
+    const perSecond = this.state ? arrivalRate(this.state.arrivals, 10) : 0;
+    this.shown = {
+      region: this.region,
+      ...(current !== undefined && { wanted: current }),
+      decided,
+      ready,
+      loading,
+      waiting,
+      inFlight,
+      perSecond,
+      serviceMs,
+      slots,
+      startMs: this.startMs,
+      mode,
+      parts: { ...parts },
+      why,
+      bounds,
+      changes: this.changes,
+    };
+    return decided;
+  }
+}

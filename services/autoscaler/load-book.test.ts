@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { type Beat, LoadBook } from './load-book.js';
+
+const replica = (more: Partial<Beat['replicas'][number]> = {}): Beat['replicas'][number] => ({
+  id: 'r1',
+  version: 'v'.repeat(64),
+  state: 'ready',
+  inFlight: 0,
+  served: 0,
+  failed: 0,
+  latencyMs: 4,
+  ...more,
+});
+const beat = (replicas: Beat['replicas'], more: Partial<Beat> = {}): Beat => ({
+  shard: 's1',
+  region: 'east',
+  pid: 1,
+  state: 'ready',
+  replicas,
+  ...more,
+});
+const versions = ['v'.repeat(64)];
+const load = (book: LoadBook, nowMs: number) => book.sums(nowMs).load('e', versions, 'east');
+
+test('what was answered before it listened is not counted, what comes after is', () => {
+  const book = new LoadBook();
+  book.heard(beat([replica({ served: 500 })]), 0);
+  expect(load(book, 0).arrived).toBe(0);
+  book.heard(beat([replica({ served: 503, failed: 1, inFlight: 2 })]), 500);
+  expect(load(book, 500)).toMatchObject({ arrived: 6, inFlight: 2, ready: 1, shards: 1, itemMs: 4 });
+});
+
+test('a counter that began anew counts from zero, and a replica that came later from its beginning', () => {
+  const book = new LoadBook();
+  book.heard(beat([replica({ served: 10 })]), 0);
+  book.heard(beat([replica({ served: 3 }), replica({ id: 'r2', served: 2 })]), 500);
+  expect(load(book, 500).arrived).toBe(5);
+});
+
+test('who waits counts while somebody tells of it', () => {
+  const book = new LoadBook();
+  book.heard(beat([]), 0);
+  book.waits({ source: 'a', region: 'east', endpoint: 'e', waiting: 3 }, 0);
+  book.waits({ source: 'b', region: 'west', endpoint: 'e', waiting: 1 }, 0);
+  expect(load(book, 100)).toMatchObject({ waiting: 3, arrived: 3 });
+  expect(load(book, 2_000).waiting).toBe(0);
+});
+
+test('a silent shard holds nothing, and its region says since when', () => {
+  const book = new LoadBook();
+  book.heard(beat([replica({ inFlight: 3 })]), 0);
+  expect(load(book, 6_000)).toMatchObject({ inFlight: 0, ready: 0, shards: 0, heardMs: 0 });
+});

@@ -1,0 +1,169 @@
+// What the shards and the waiting rooms say, added up by version, endpoint and region: the observations that decisions are made
+// on. Knows no clock and no bus; the autoscaler tells it what was heard and when.
+import type { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
+import { WAITING_STALE_MS, type WaitingNotice } from '../../contracts/scaling.js';
+import type { ReplicaStatistics, StatisticsReply } from '../../contracts/statistics.js';
+
+/** What of a heartbeat matters here. */
+export type Beat = Pick<Heartbeat, 'shard' | 'region' | 'pid' | 'state'> & {
+  readonly replicas: readonly Pick<
+    ReplicaReport,
+    'id' | 'version' | 'state' | 'inFlight' | 'served' | 'failed' | 'itemMs' | 'latencyMs'
+  >[];
+};
+
+export interface Load {
+  /** Requests that were answered since the book began, those under way and those that wait: grows, but for who gave up. */
+  readonly arrived: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly ready: number;
+  readonly loading: number;
+  readonly itemMs: number;
+  readonly curve: ReplicaStatistics['curve'];
+  /** The youngest word of a shard of the region; undefined: nobody was ever heard. */
+  readonly heardMs: number | undefined;
+  /** Shards of the region that take placements. */
+  readonly shards: number;
+}
+
+export interface Sums {
+  load(endpoint: string, versions: readonly string[], region: string): Load;
+}
+
+/** Longer than a host takes to come back; then it is another shard. */
+const SILENT_MS = 5_000;
+const FORGET_MS = 60_000;
+
+interface Heard {
+  readonly beat: Beat;
+  readonly atMs: number;
+}
+
+export class LoadBook {
+  private readonly shards = new Map<string, Heard>();
+  /** Answers by `version region`. */
+  private readonly answered = new Map<string, number>();
+  private readonly rooms = new Map<string, { readonly notice: WaitingNotice; readonly atMs: number }>();
+  private readonly curves = new Map<string, ReplicaStatistics['curve']>();
+
+  heard(beat: Beat, nowMs: number): void {
+    const before = this.shards.get(beat.shard);
+    const known = new Map(
+      before?.beat.pid === beat.pid ? before.beat.replicas.map((one) => [one.id, one]) : [],
+    );
+    for (const replica of beat.replicas) {
+      const was = known.get(replica.id);
+      const total = replica.served + replica.failed;
+      const earlier = was ? was.served + was.failed : 0;
+      // What a replica did before we listened is not news; a counter that went back began anew.
+      const fresh = was || before ? (total >= earlier ? total - earlier : total) : 0;
+      const key = `${replica.version} ${beat.region}`;
+      if (fresh > 0) this.answered.set(key, (this.answered.get(key) ?? 0) + fresh);
+    }
+    this.shards.set(beat.shard, { beat, atMs: nowMs });
+  }
+
+  waits(notice: WaitingNotice, nowMs: number): void {
+    const key = `${notice.source} ${notice.endpoint}`;
+    if (notice.waiting === 0) this.rooms.delete(key);
+    else this.rooms.set(key, { notice, atMs: nowMs });
+  }
+
+  learned({ region, replicas }: StatisticsReply): void {
+    for (const { version, curve } of replicas)
+      if (curve.length > 0) this.curves.set(`${version} ${region}`, curve);
+  }
+
+  regions(): string[] {
+    return [...new Set([...this.shards.values()].map(({ beat }) => beat.region))].sort();
+  }
+
+  /** Shards that hold one of the versions, for questions about their curves. */
+  holders(versions: ReadonlySet<string>): string[] {
+    return [...this.shards.values()]
+      .filter(({ beat }) => beat.replicas.some(({ version }) => versions.has(version)))
+      .map(({ beat }) => beat.shard);
+  }
+
+  /** Everything as of now, added up once for all endpoints that are looked at. */
+  sums(nowMs: number): Sums {
+    const replicas = new Map<string, Share>();
+    const regions = new Map<string, { heardMs: number; shards: number }>();
+    for (const { beat, atMs } of this.shards.values()) {
+      const region = regions.get(beat.region) ?? { heardMs: atMs, shards: 0 };
+      regions.set(beat.region, region);
+      region.heardMs = Math.max(region.heardMs, atMs);
+      if (nowMs - atMs > SILENT_MS) continue;
+      if (beat.state !== 'draining') region.shards++;
+      for (const replica of beat.replicas) {
+        const key = `${replica.version} ${beat.region}`;
+        replicas.set(key, withReplica(replicas.get(key) ?? NO_SHARE, replica));
+      }
+    }
+    const waiting = new Map<string, number>();
+    for (const { notice, atMs } of this.rooms.values()) {
+      if (nowMs - atMs > WAITING_STALE_MS) continue;
+      const key = `${notice.endpoint} ${notice.region}`;
+      waiting.set(key, (waiting.get(key) ?? 0) + notice.waiting);
+    }
+    return {
+      load: (endpoint, versions, region) => {
+        const share = versions
+          .map((version) => replicas.get(`${version} ${region}`) ?? NO_SHARE)
+          .reduce(sumShares, NO_SHARE);
+        const answered = versions.reduce(
+          (sum, version) => sum + (this.answered.get(`${version} ${region}`) ?? 0),
+          0,
+        );
+        const waits = waiting.get(`${endpoint} ${region}`) ?? 0;
+        const { inFlight, ready, loading, itemMsSum, itemMsCount } = share;
+        return {
+          arrived: answered + inFlight + waits,
+          inFlight,
+          waiting: waits,
+          ready,
+          loading,
+          itemMs: itemMsCount > 0 ? itemMsSum / itemMsCount : 0,
+          curve: versions.map((version) => this.curves.get(`${version} ${region}`)).find(Boolean) ?? [],
+          heardMs: regions.get(region)?.heardMs,
+          shards: regions.get(region)?.shards ?? 0,
+        };
+      },
+    };
+  }
+
+  forget(nowMs: number): void {
+    for (const [shard, { atMs }] of this.shards) if (nowMs - atMs > FORGET_MS) this.shards.delete(shard);
+    for (const [key, { atMs }] of this.rooms) if (nowMs - atMs > WAITING_STALE_MS) this.rooms.delete(key);
+  }
+}
+
+interface Share {
+  readonly inFlight: number;
+  readonly ready: number;
+  readonly loading: number;
+  readonly itemMsSum: number;
+  readonly itemMsCount: number;
+}
+
+const NO_SHARE: Share = { inFlight: 0, ready: 0, loading: 0, itemMsSum: 0, itemMsCount: 0 };
+
+const sumShares = (a: Share, b: Share): Share => ({
+  inFlight: a.inFlight + b.inFlight,
+  ready: a.ready + b.ready,
+  loading: a.loading + b.loading,
+  itemMsSum: a.itemMsSum + b.itemMsSum,
+  itemMsCount: a.itemMsCount + b.itemMsCount,
+});
+
+function withReplica(share: Share, { state, inFlight, itemMs, latencyMs }: Beat['replicas'][number]): Share {
+  const took = itemMs ?? latencyMs;
+  return sumShares(share, {
+    inFlight,
+    ready: state === 'ready' ? 1 : 0,
+    loading: state === 'loading' || state === 'warming' ? 1 : 0,
+    itemMsSum: took,
+    itemMsCount: took > 0 ? 1 : 0,
+  });
+}
