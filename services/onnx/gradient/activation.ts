@@ -1,6 +1,7 @@
 // Backward rules of activations, from the output where it is enough, so that the input can be freed.
 import { floatOf, stringOf } from '../attributes.js';
-import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
+import type { Graph } from '../graph.js';
+import { type NodeProto, TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { sumToInput } from './broadcast.js';
 import { scaled } from './elementwise.js';
 import type { Asked, GradientRule, GradientRules } from './rule.js';
@@ -37,16 +38,32 @@ const relu: GradientRule = (asked) => {
  */
 function gatedAtPool(asked: Asked): boolean {
   const { graph } = asked.write;
-  const unpool = graph.producer(asked.dY);
-  if (unpool?.opType !== 'MaxUnpool' || graph.consumers(asked.dY).size > 0) return false;
-  const pool = graph.producer(unpool.input[1] ?? '');
+  if (graph.consumers(asked.dY).size > 0) return false;
+  const narrow = behindPool(graph, asked.dY);
+  if (narrow === undefined) return false;
+  const pool = graph.producer(narrow.pooled);
   if (pool?.opType !== 'MaxPool' || pool.input[0] !== asked.output()) return false;
-  const [pooled = ''] = pool.output;
-  const gated = asked.write.op('Mul', [unpool.input[0] ?? '', gate(asked, pooled)]);
-  graph.edit(unpool, (node) => {
+  const gated = asked.write.op('Mul', [narrow.node.input[0] ?? '', gate(asked, narrow.pooled)]);
+  graph.edit(narrow.node, (node) => {
     node.input[0] = gated;
   });
   return true;
+}
+
+/** The node that makes a pooled gradient wide again, and the pooled values: one for each form of pooling.ts. */
+function behindPool(graph: Graph, dX: string): { node: NodeProto; pooled: string } | undefined {
+  const node = graph.producer(dX);
+  if (node?.opType === 'MaxUnpool') {
+    const pooled = graph.producer(node.input[1] ?? '')?.output[0];
+    return pooled === undefined ? undefined : { node, pooled };
+  }
+  if (node?.opType !== 'Mul') return undefined;
+  const [largest = '', each = ''] = node.input;
+  const [cast, wide] = [graph.producer(largest), graph.producer(each)];
+  const equal = cast?.opType === 'Cast' ? graph.producer(cast.input[0] ?? '') : undefined;
+  const compared = equal?.opType === 'Equal' ? graph.producer(equal.input[1] ?? '') : undefined;
+  const pooled = compared?.opType === 'Resize' ? compared.input[0] : undefined;
+  return wide?.opType !== 'Resize' || pooled === undefined ? undefined : { node: wide, pooled };
 }
 
 const leakyRelu = kinked((asked) =>

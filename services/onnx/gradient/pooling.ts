@@ -1,4 +1,6 @@
 // Backward rules of poolings: the largest element gets the gradient of its window, averaged elements share it.
+// Where halves the picture in both axes, the largest is found again by comparing, because a pool that also gives indices takes
+// twenty times as long as one that does not (1.7 ms against 0.08 ms for 64 x 16 x 28 x 28 on two cores).
 import { intOf, intsOf } from '../attributes.js';
 import type { Asked, GradientRule, GradientRules } from './rule.js';
 import { at, taps, unreached, windowOf, type Window } from './window.js';
@@ -15,6 +17,31 @@ const isTiling = ({ kernel, strides, dilations, begin, end }: Window): boolean =
     (size, i) => size === at(strides, i) && at(dilations, i) === 1 && at(begin, i) === 0 && at(end, i) === 0,
   );
 
+/** Two by two, everything covered, nothing left over. */
+const isHalving = (window: Window): boolean =>
+  isTiling(window) &&
+  window.kernel.length === 2 &&
+  window.kernel.every((size, i) => size === 2 && at(window.input, i) === 2 * at(window.output, i));
+
+/**
+ * Equals share their window's gradient, a subgradient as good as giving all of it to the first: a flat background gives its
+ * gradient once either way.
+ */
+function halved(asked: Asked): string {
+  const { write, dY } = asked;
+  const x = asked.input(0);
+  const wide = (narrow: string): string =>
+    write.op('Resize', [narrow, '', write.floats([4], [1, 1, 2, 2], x)], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    });
+  const largest = write.op('Cast', [write.op('Equal', [x, wide(asked.output())])], { to: write.dataType(x) });
+  const share = write.op('AveragePool', [largest], { kernel_shape: [2, 2], strides: [2, 2] });
+  const each = write.op('Div', [dY, write.op('Mul', [share, write.float(4, x)])]);
+  return write.op('Mul', [largest, wide(each)]);
+}
+
 /**
  * The kernel's indices count over the whole tensor. MaxUnpool is twice as fast as scattering, but overwrites where
  * windows meet, so it serves windows that do not.
@@ -23,8 +50,9 @@ const maxPool: GradientRule = (asked) => {
   const { write, dY, node } = asked;
   if (intOf(node, 'storage_order', 0) !== 0) throw asked.refuse('column-major indices');
   const x = asked.input(0);
-  const indices = asked.demandOutput(1);
   const window = poolWindow(asked);
+  if (isHalving(window)) return [halved(asked)];
+  const indices = asked.demandOutput(1);
   if (isTiling(window)) {
     const { kernel, strides } = window;
     return [
