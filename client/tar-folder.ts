@@ -1,5 +1,5 @@
 // A folder of pictures as one tar file (ustar), the same bytes for the same files: names in order, no times, no owners. `massif train
-// FOLDER` uploads it; services/trainer/data/tar.ts is the other side.
+// FOLDER` uploads it; services/onnx/data/tar.ts is the other side.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../contracts/errors.js';

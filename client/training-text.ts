@@ -27,7 +27,7 @@ export function progressLine({ id, state, progress, error, attempts }: JobRecord
     ...(loss === undefined ? [] : [`loss ${loss.toPrecision(3)}`]),
     ...(validationAccuracy === undefined ? [] : [`validation ${percent(validationAccuracy)}`]),
     ...(validationR2 === undefined ? [] : [`validation R2 ${validationR2.toFixed(3)}`]),
-    ...(msLeft === undefined || state !== 'training' ? [] : [`${Math.ceil(msLeft / 1_000)} s left`]),
+    ...(msLeft === undefined || state !== 'working' ? [] : [`${Math.ceil(msLeft / 1_000)} s left`]),
   ];
   return `${id} ${state}${again}: ${parts.join(', ')}`;
 }

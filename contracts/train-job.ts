@@ -187,3 +187,9 @@ export const TrainJob = z.object({
   aliases: z.array(Label).max(16).default([]),
 });
 export type TrainJob = z.infer<typeof TrainJob>;
+
+/** What has to be uploaded before the job. */
+export function filesOf({ data }: { readonly data: DataSpec }): DataFile[] {
+  if (data.format === 'idx') return [data.images, data.labels];
+  return data.format === 'package' || data.format === 'folder' ? [] : [data.file];
+}

@@ -1,21 +1,9 @@
 // The conversation with the trainer, and the record it keeps of each job in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
+import { JobBase } from './job.js';
 import { Digest, Label, ModelName } from './names.js';
 import { DataFile, TrainJob } from './train-job.js';
 import { Quality, TrainReport } from './train-report.js';
-
-export const JobId = z.string().regex(/^[a-z0-9-]{8,40}$/);
-
-export const JobState = z.enum([
-  'queued',
-  'preparing',
-  'training',
-  'publishing',
-  'done',
-  'failed',
-  'cancelled',
-]);
-export type JobState = z.infer<typeof JobState>;
 
 export const JobProgress = z.object({
   epoch: z.int(),
@@ -30,19 +18,9 @@ export const JobProgress = z.object({
 });
 export type JobProgress = z.infer<typeof JobProgress>;
 
-export const JobRecord = z.object({
-  id: JobId,
+export const JobRecord = JobBase.extend({
   job: TrainJob,
-  state: JobState,
-  /** How often somebody began or went on with it; grows when a trainer was lost. */
-  attempts: z.int(),
-  /** The process that works on it. */
-  worker: z.string().optional(),
-  cancelAsked: z.boolean(),
   progress: JobProgress.optional(),
-  /** Steps that are safe: a new attempt goes on from here. */
-  checkpointStep: z.int().optional(),
-  error: z.object({ code: z.string(), message: z.string() }).optional(),
   result: z
     .object({
       ...Quality.shape,
@@ -50,8 +28,6 @@ export const JobRecord = z.object({
       version: z.object({ model: ModelName, label: Label, digest: Digest }).optional(),
     })
     .optional(),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
 });
 export type JobRecord = z.infer<typeof JobRecord>;
 
@@ -72,9 +48,6 @@ export type SubmitRequest = z.infer<typeof SubmitRequest>;
 export const JobReply = z.object({ record: JobRecord });
 export type JobReply = z.infer<typeof JobReply>;
 
-export const JobQuery = z.object({ id: JobId });
-export type JobQuery = z.infer<typeof JobQuery>;
-
 export const JobsReply = z.object({
   jobs: z.array(JobRecord),
   recipes: z.array(z.object({ name: z.string(), summary: z.string() })),
@@ -92,5 +65,3 @@ export const DatasetsQuery = z.object({ digest: z.string().max(64).optional() })
 export type DatasetsQuery = z.infer<typeof DatasetsQuery>;
 export const DatasetsReply = z.object({ datasets: z.array(Dataset) });
 export type DatasetsReply = z.infer<typeof DatasetsReply>;
-
-export const QueuedJob = z.object({ id: JobId });

@@ -9,7 +9,7 @@ import { seeded } from '../../services/onnx/seeded.js';
 import { openSession, type Tensors } from '../../services/onnx/session.js';
 import { float32, floatValues, int64 } from '../../services/onnx/tensor.js';
 import type { Batches } from '../../services/onnx/training/tune.js';
-import { digitImages } from '../../services/trainer/data/package-source.js';
+import { digitImages } from '../../services/onnx/data/package-source.js';
 
 const PIXELS = 784;
 const BATCH = 64;

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { failure } from '../../contracts/errors.js';
+import { isOpen } from '../../contracts/job.js';
 import { shortDigest } from '../../contracts/names.js';
 import { Network, TrainJob } from '../../contracts/train-job.js';
 import type { JobRecord } from '../../contracts/trainer.js';
@@ -227,7 +228,7 @@ async function follow(
 ): Promise<JobRecord> {
   let record = first;
   out.note(`${record.id}: Ctrl-C leaves it running, massif jobs cancel ${record.id} ends it`);
-  for (let said = ''; ['queued', 'preparing', 'training', 'publishing'].includes(record.state);) {
+  for (let said = ''; isOpen(record);) {
     const line = progressLine(record);
     if (line !== said) out.note(line);
     said = line;

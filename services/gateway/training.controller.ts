@@ -4,11 +4,11 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, UseFilters 
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
+import { JobId } from '../../contracts/job.js';
 import { type DataFile, TrainJob } from '../../contracts/train-job.js';
 import type { TrainReport } from '../../contracts/train-report.js';
 import {
   DatasetsReply,
-  JobId,
   type JobRecord,
   JobReply,
   JobsReply,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { JobRecord } from '../../contracts/trainer.js';
 import { TrainJob } from '../../contracts/train-job.js';
-import { advance, isOver, type JobEvent } from './job-state.js';
+import { advance, isOver, type JobEvent } from '../mesh/jobs/job-state.js';
 import { recipeJob, RECIPES } from './recipes.js';
 
 const at = '2026-01-01T00:00:00.000Z';
@@ -14,17 +14,18 @@ const queued = JobRecord.parse({
   createdAt: at,
   updatedAt: at,
 });
-const after = (...events: JobEvent[]) => events.reduce((record, event) => advance(record, event, 0), queued);
+const after = (...events: JobEvent<JobRecord>[]) =>
+  events.reduce((record, event) => advance(record, event, 0), queued);
 const BEGUN: JobEvent = { kind: 'begun', worker: 'trainer-1' };
-const DONE: JobEvent = { kind: 'done', result: { accuracy: 1, measuredOn: 'test' } };
+const DONE: JobEvent<JobRecord> = { kind: 'done', result: { accuracy: 1, measuredOn: 'test' } };
 
 test('a job goes its way, and every new beginning counts', () => {
-  expect(after(BEGUN, { kind: 'training' }, { kind: 'checkpoint', step: 7 }, BEGUN)).toMatchObject({
+  expect(after(BEGUN, { kind: 'working' }, { kind: 'checkpoint', step: 7 }, BEGUN)).toMatchObject({
     state: 'preparing',
     attempts: 2,
     checkpointStep: 7,
   });
-  expect(after(BEGUN, { kind: 'training' }, { kind: 'publishing' }, DONE)).toMatchObject({
+  expect(after(BEGUN, { kind: 'working' }, { kind: 'publishing' }, DONE)).toMatchObject({
     state: 'done',
     result: { accuracy: 1 },
   });
@@ -40,7 +41,7 @@ test('what is over stays over', () => {
   expect(isOver(done)).toBe(true);
   for (const event of [
     BEGUN,
-    { kind: 'training' },
+    { kind: 'working' },
     { kind: 'cancel asked' },
     { kind: 'cancelled' },
   ] as JobEvent[])

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import type { Keep } from './leftovers.js';
+import type { Keep } from '../mesh/jobs/leftovers.js';
 import { type Environment, readEnv } from '../mesh/service-config.js';
 
 export interface TrainerConfig {

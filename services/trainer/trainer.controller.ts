@@ -1,29 +1,31 @@
 // The trainer's subjects, one call each. Any trainer answers; the work itself comes from the queue.
-import { Controller } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
+import { JobQuery } from '../../contracts/job.js';
 import { queues, subjects } from '../../contracts/subjects.js';
 import {
   DatasetsQuery,
   type DatasetsReply,
-  JobQuery,
   type JobReply,
   type JobsReply,
   type ReportReply,
   SubmitRequest,
 } from '../../contracts/trainer.js';
 import type { BusExtras } from '../mesh/bus-transport.js';
-import { JobStore } from './job-store.js';
+import type { JobRecord } from '../../contracts/trainer.js';
+import type { JobStore } from '../mesh/jobs/job-store.js';
 import { Trainer } from './trainer.js';
-import { TrainingStore } from './training-store.js';
+import { TRAINER_OBJECTS, TRAINER_STORE } from './trainer.tokens.js';
+import type { TrainingObjects } from './training.js';
 
 const shared: BusExtras = { queue: queues.trainer };
 
 @Controller()
 export class TrainerController {
   constructor(
-    private readonly trainer: Trainer,
-    private readonly store: JobStore,
-    private readonly training: TrainingStore,
+    @Inject(Trainer) private readonly trainer: Trainer,
+    @Inject(TRAINER_STORE) private readonly store: JobStore<JobRecord>,
+    @Inject(TRAINER_OBJECTS) private readonly training: TrainingObjects,
   ) {}
 
   @MessagePattern(subjects.trainer('submit'), shared)

@@ -123,7 +123,7 @@ test(
 test('a job that is cancelled ends, at work or still waiting', async () => {
   const first = await region.submit({ job: longJob('cancelled') });
   const waiting = await region.submit({ job: longJob('never') });
-  await region.until(first.id, 'training');
+  await region.until(first.id, 'working');
   const { record } = await region.ask('cancel', JobReply, { id: waiting.id });
   expect(record.cancelAsked).toBe(true);
   await region.ask('cancel', JobReply, { id: first.id });

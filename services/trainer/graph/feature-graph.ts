@@ -4,7 +4,7 @@
 import { GraphBuilder } from '../../onnx/builder.js';
 import { Graph } from '../../onnx/graph.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
-import type { Features, Prepared } from '../data/prepared.js';
+import type { Features, Prepared } from '../../onnx/data/prepared.js';
 
 /** The name of every trained model's input. */
 export const INPUT = 'x';

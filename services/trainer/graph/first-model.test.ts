@@ -5,11 +5,11 @@ import { afterAll, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { Network, Training } from '../../../contracts/train-job.js';
 import { systemClock } from '../../mesh/clock.js';
-import { listImages } from '../data/image-source.js';
-import { prepareImages } from '../data/prepare-images.js';
-import { prepareRunningText, prepareText } from '../data/prepare-text.js';
-import type { Prepared } from '../data/prepared.js';
-import { listTable } from '../data/table-source.js';
+import { listImages } from '../../onnx/data/image-source.js';
+import { prepareImages } from '../../onnx/data/prepare-images.js';
+import { prepareRunningText, prepareText } from '../../onnx/data/prepare-text.js';
+import type { Prepared } from '../../onnx/data/prepared.js';
+import { listTable } from '../../onnx/data/table-source.js';
 import { TrainingRun } from '../training/training-run.js';
 import { firstModel } from './first-model.js';
 

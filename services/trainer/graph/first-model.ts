@@ -13,8 +13,8 @@ import { sequenceClassifier } from '../../onnx/models/recurrent.js';
 import { tokenScores } from '../../onnx/models/text-ends.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
 import { float32 } from '../../onnx/tensor.js';
-import { dataRefusal } from '../data/data-refusal.js';
-import type { NumberTarget, Prepared } from '../data/prepared.js';
+import { dataRefusal } from '../../onnx/data/data-refusal.js';
+import type { NumberTarget, Prepared } from '../../onnx/data/prepared.js';
 import { FEATURES, featureGraph } from './feature-graph.js';
 
 /** What a trained model gives: one probability a class; [batch, length, classes] where a text is continued. */

@@ -1,7 +1,7 @@
 // The plots of a report: how the loss went; of classes what is mistaken for what, and whether a confidence means what it says; of a
 // number what was said for what was given. Pure.
 import type { ClassValidation, NumberValidation, TrainReport } from '../../../contracts/train-report.js';
-import { box, label, line, picture, type Point } from './svg.js';
+import { box, label, line, picture, type Point } from '../../mesh/svg.js';
 
 const [WIDTH, HEIGHT, MARGIN] = [420, 260, 36];
 const [BLUE, ORANGE, GREY] = ['#2563eb', '#ea580c', '#9ca3af'];

@@ -6,13 +6,13 @@ import { openSession, type Session, type Tensors } from '../../onnx/session.js';
 import { floatValues } from '../../onnx/tensor.js';
 import type { StateSlot } from '../../onnx/training/training-graph.js';
 import { valueInfo } from '../../onnx/value-info.js';
-import type { ExampleFile } from '../data/example-file.js';
-import type { Prepared } from '../data/prepared.js';
+import type { ExampleFile } from '../../onnx/data/example-file.js';
+import type { Prepared } from '../../onnx/data/prepared.js';
 import { INPUT } from '../graph/feature-graph.js';
 import { outputOf } from '../graph/first-model.js';
-import { inputTensor } from './feed.js';
-import { Measured } from './measure.js';
-import { MeasuredNumbers, type NumberLoss } from './measure-numbers.js';
+import { inputTensor } from '../../onnx/data/feed.js';
+import { Measured } from '../../onnx/data/measure.js';
+import { MeasuredNumbers, type NumberLoss } from '../../onnx/data/measure-numbers.js';
 
 const BATCH = 256;
 

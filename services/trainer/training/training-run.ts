@@ -11,14 +11,14 @@ import type { Optimiser } from '../../onnx/training/optimiser.js';
 import { rateAt, type Schedule } from '../../onnx/training/schedule.js';
 import { trainingGraph } from '../../onnx/training/training-graph.js';
 import { openTraining, type TrainingSession } from '../../onnx/training/training-session.js';
-import { ExampleFile } from '../data/example-file.js';
-import { partFile, type Prepared } from '../data/prepared.js';
-import { permutation, seedOf } from '../data/split.js';
+import { ExampleFile } from '../../onnx/data/example-file.js';
+import { partFile, type Prepared } from '../../onnx/data/prepared.js';
+import { permutation, seedOf } from '../../onnx/data/split.js';
 import { INPUT } from '../graph/feature-graph.js';
 import { SCORES } from '../graph/first-model.js';
 import { augmented } from './augment.js';
 import { Evaluation } from './evaluation.js';
-import { inputTensor, targetTensor } from './feed.js';
+import { inputTensor, targetTensor } from '../../onnx/data/feed.js';
 import type { RunPosition } from './saved-run.js';
 import { float32 } from '../../onnx/tensor.js';
 

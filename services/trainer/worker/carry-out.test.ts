@@ -13,7 +13,8 @@ import { float32, floatValues } from '../../onnx/tensor.js';
 import { mlp } from '../../onnx/testing/mlp.js';
 import { recipeJob } from '../recipes.js';
 import { carryOut } from './carry-out.js';
-import type { WorkerMessage, WorkOrder } from './messages.js';
+import type { WorkerMessage } from '../../mesh/jobs/work-messages.js';
+import type { WorkOrder } from './work-order.js';
 
 const base = mkdtempSync(join(tmpdir(), 'massif-work-'));
 afterAll(() => rmSync(base, { recursive: true }));

@@ -8,32 +8,34 @@ import { env } from 'onnxruntime-node';
 import { type Failure, failure } from '../../../contracts/errors.js';
 import type { TrainReport, Trial } from '../../../contracts/train-report.js';
 import type { TrainJob } from '../../../contracts/train-job.js';
-import type { Clock } from '../../mesh/clock.js';
 import { VERSION } from '../../mesh/version.js';
 import { Graph } from '../../onnx/graph.js';
 import { openSession } from '../../onnx/session.js';
-import { ExampleFile } from '../data/example-file.js';
-import { partFile, type Prepared, readPrepared } from '../data/prepared.js';
-import { prepare } from '../data/prepare.js';
+import { ExampleFile } from '../../onnx/data/example-file.js';
+import { partFile, type Prepared, readPrepared } from '../../onnx/data/prepared.js';
+import { prepare } from '../../onnx/data/prepare.js';
 import { firstModel } from '../graph/first-model.js';
 import { plotsOf } from '../report/plots.js';
 import { measure } from '../training/evaluation.js';
 import { readRun, type RunPosition, saveRun } from '../training/saved-run.js';
 import { type Candidate, candidatesOf, type Found, nameOf, searchBest } from '../training/search.js';
 import { TrainingRun } from '../training/training-run.js';
-import { type WorkerMessage, type WorkOrder, WORK_FILES } from './messages.js';
-import { checkFits, describeData, frozenIn, type ParentModel, readParent } from './parent-model.js';
+import { WORK_FILES } from '../../mesh/jobs/work-messages.js';
+import type { WorkPlace } from '../../mesh/jobs/worker-program.js';
+import type { WorkOrder } from './work-order.js';
+import {
+  checkFits,
+  describeData,
+  frozenIn,
+  type ParentModel,
+  readParent,
+} from '../../onnx/data/described-model.js';
 
-export interface WorkPlace {
-  readonly folder: string;
-  readonly order: WorkOrder;
-  readonly clock: Clock;
-  readonly tell: (message: WorkerMessage) => void;
-}
+type Place = WorkPlace<WorkOrder>;
 
 const PROGRESS_MS = 250;
 
-export async function carryOut(place: WorkPlace): Promise<TrainReport> {
+export async function carryOut(place: Place): Promise<TrainReport> {
   const { folder, order } = place;
   const { job } = order;
   const parent = order.parent === undefined ? undefined : readParent(readFileSync(order.parent));
@@ -42,7 +44,7 @@ export async function carryOut(place: WorkPlace): Promise<TrainReport> {
     readPrepared(folder) ?? (await prepare(job, { folder, files, datasetsDir, like: parent?.features }));
   refuseEmptyParts(prepared);
   if (parent !== undefined) checkFits(parent, prepared);
-  place.tell({ kind: 'training' });
+  place.tell({ kind: 'working' });
 
   const target = parent?.target ?? prepared.target;
   const work = new Work(place, { ...prepared, ...(target === undefined ? {} : { target }) }, parent);
@@ -73,7 +75,7 @@ interface RunSummary {
 
 class Work {
   constructor(
-    private readonly place: WorkPlace,
+    private readonly place: Place,
     private readonly prepared: Prepared,
     private readonly parent: ParentModel | undefined,
   ) {}

@@ -1,7 +1,7 @@
-// A worker process as the trainer sees it: forked for one job, heard, killed. It reports what happened and decides nothing.
+// A worker process as its actor sees it: forked for one job, heard, killed. It reports what happened and decides nothing.
 import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
-import type { WorkerMessage } from './worker/messages.js';
+import type { WorkerMessage } from './work-messages.js';
 
 export interface WorkerEvents {
   readonly said: (message: WorkerMessage) => void;
@@ -13,7 +13,7 @@ export class WorkerHandle {
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
 
-  /** `entry` is the compiled worker/worker.js. */
+  /** `entry` is the compiled program. */
   constructor(entry: string, folder: string, niceness: number, events: WorkerEvents) {
     this.child = fork(entry, [folder], { cwd: folder, execArgv: [], serialization: 'json' });
     this.pid = this.child.pid ?? 0;

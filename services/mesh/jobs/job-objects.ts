@@ -1,16 +1,16 @@
-// The object store of training: data sets by digest, checkpoints and reports by job. Files come and go as streams; what is named by
-// its digest is checked on the way in. The job's actor uses it.
+// What jobs keep as objects: checkpoints and reports of one kind of job in a bucket of its own; data sets, by digest, are those of
+// training for all kinds. Files come and go as streams; what is named by its digest is checked on the way in. The job's actor uses it.
 import type { ObjectStore } from '@nats-io/obj';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { buckets, keys } from '../../contracts/buckets.js';
-import { failure } from '../../contracts/errors.js';
-import { TrainReport } from '../../contracts/train-report.js';
-import type { Dataset } from '../../contracts/trainer.js';
-import type { Bus } from '../mesh/bus.js';
+import type { z } from 'zod';
+import { buckets, keys } from '../../../contracts/buckets.js';
+import { failure } from '../../../contracts/errors.js';
+import type { Dataset } from '../../../contracts/trainer.js';
+import type { Bus } from '../bus.js';
 
 /** An object of the store as those need to know it who decide what stays. */
 export interface StoredObject {
@@ -23,20 +23,30 @@ export interface StoredObject {
 
 const DATASETS_SHOWN_MAX = 200;
 
-export class TrainingStore {
+export class JobObjects<Report> {
   private constructor(
     private readonly store: ObjectStore,
+    private readonly data: ObjectStore,
     private readonly artifacts: ObjectStore,
+    private readonly schema: z.ZodType<Report>,
   ) {}
 
-  static async open(bus: Bus, region: string): Promise<TrainingStore> {
-    const store = await bus.object(buckets.training(region), { create: {} });
-    return new TrainingStore(store, await bus.object(buckets.artifacts(region), { create: {} }));
+  /** `bucket`: of this kind of jobs. */
+  static async open<Report>(
+    bus: Bus,
+    region: string,
+    bucket: string,
+    schema: z.ZodType<Report>,
+  ): Promise<JobObjects<Report>> {
+    const open = (name: string) => bus.object(name, { create: {} });
+    const data = await open(buckets.training(region));
+    const store = bucket === buckets.training(region) ? data : await open(bucket);
+    return new JobObjects(store, data, await open(buckets.artifacts(region)), schema);
   }
 
   /** Newest first, a page of them. */
   async datasets(beginning = ''): Promise<Dataset[]> {
-    const kept = (await this.list()).filter(({ name }) => name.startsWith(keys.dataset(beginning)));
+    const kept = (await listed(this.data)).filter(({ name }) => name.startsWith(keys.dataset(beginning)));
     return kept
       .toSorted((a, b) => b.atMs - a.atMs)
       .slice(0, DATASETS_SHOWN_MAX)
@@ -48,16 +58,9 @@ export class TrainingStore {
       }));
   }
 
-  /** Everything that lies here: data sets, checkpoints, reports. */
-  async list(): Promise<StoredObject[]> {
-    return (await this.store.list())
-      .filter(({ deleted }) => !deleted)
-      .map(({ name, description, size, mtime }) => ({
-        name,
-        title: description === undefined || description === '' ? name : description,
-        bytes: size,
-        atMs: Date.parse(mtime),
-      }));
+  /** Everything that lies in the bucket of these jobs. */
+  list(): Promise<StoredObject[]> {
+    return listed(this.store);
   }
 
   async drop(name: string): Promise<void> {
@@ -65,12 +68,12 @@ export class TrainingStore {
   }
 
   async hasDataset(digest: string): Promise<boolean> {
-    return (await this.store.info(keys.dataset(digest))) !== null;
+    return (await this.data.info(keys.dataset(digest))) !== null;
   }
 
   /** To the path, unless it is there. Throws DATA_REFUSED when it is nowhere, or not what its name says. */
   async fetchDataset(digest: string, path: string): Promise<void> {
-    if (!existsSync(path) && !(await fetchTo(this.store, keys.dataset(digest), path, digest)))
+    if (!existsSync(path) && !(await fetchTo(this.data, keys.dataset(digest), path, digest)))
       throw failure('DATA_REFUSED', `The data set ${digest.slice(0, 12)} was never uploaded.`, { digest });
   }
 
@@ -92,15 +95,26 @@ export class TrainingStore {
     return this.drop(keys.checkpoint(job));
   }
 
-  async saveReport(job: string, report: TrainReport): Promise<void> {
+  async saveReport(job: string, report: Report): Promise<void> {
     await this.store.putBlob({ name: keys.report(job) }, new TextEncoder().encode(JSON.stringify(report)));
   }
 
-  async report(job: string): Promise<TrainReport> {
+  async report(job: string): Promise<Report> {
     const bytes = await this.store.getBlob(keys.report(job));
     if (bytes === null) throw failure('NOT_FOUND', `The job ${job} has no report yet.`, { job });
-    return TrainReport.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    return this.schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
   }
+}
+
+async function listed(store: ObjectStore): Promise<StoredObject[]> {
+  return (await store.list())
+    .filter(({ deleted }) => !deleted)
+    .map(({ name, description, size, mtime }) => ({
+      name,
+      title: description === undefined || description === '' ? name : description,
+      bytes: size,
+      atMs: Date.parse(mtime),
+    }));
 }
 
 /** False when there is no such object. */

@@ -1,11 +1,11 @@
-// What of ended jobs goes, and what stays: by age, by number, by size, oldest first. Pure; the trainer asks every ten minutes and
+// What of ended jobs goes, and what stays: by age, by number, by size, oldest first. Pure; the runner asks every ten minutes and
 // deletes. What an open job needs stays, whatever its age; so does a data set that a job which is still listed learned from, until
 // the room is needed.
-import { keys } from '../../contracts/buckets.js';
-import type { JobRecord } from '../../contracts/trainer.js';
-import { filesOf } from './job-actor.js';
+import { keys } from '../../../contracts/buckets.js';
+import type { Digest } from '../../../contracts/names.js';
+import type { AnyJob } from '../../../contracts/job.js';
 import { isOver } from './job-state.js';
-import type { StoredObject } from './training-store.js';
+import type { StoredObject } from './job-objects.js';
 
 export interface Keep {
   readonly ageMs: number;
@@ -18,13 +18,19 @@ export interface Keep {
 /** A data set comes before the job that names it; it has so long to come. */
 const FRESH_MS = 3_600_000;
 
-/** `jobs`: ids; `objects`: names in the object store. */
-export function leftovers(
-  records: readonly JobRecord[],
+/** `jobs`: ids; `objects`: names in the object store. `dataOf`: the data sets that a job learns from, where they lie there too. */
+export function leftovers<R extends AnyJob>(
+  records: readonly R[],
   objects: readonly StoredObject[],
   keep: Keep,
   nowMs: number,
+  dataOf: (record: R) => readonly Digest[] = () => [],
 ): { jobs: string[]; objects: string[] } {
+  const namesOf = (record: R): string[] => [
+    keys.checkpoint(record.id),
+    keys.report(record.id),
+    ...dataOf(record).map((digest) => keys.dataset(digest)),
+  ];
   const newestFirst = records
     .filter(isOver)
     .toSorted((a, b) => Date.parse(b.updatedAt) - Date.parse(a.updatedAt));
@@ -53,9 +59,3 @@ export function leftovers(
 
 const DATASETS = keys.dataset('');
 const CHECKPOINTS = keys.checkpoint('');
-
-const namesOf = ({ id, job }: JobRecord): string[] => [
-  keys.checkpoint(id),
-  keys.report(id),
-  ...filesOf(job).map(({ digest }) => keys.dataset(digest)),
-];

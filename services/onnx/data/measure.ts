@@ -1,7 +1,7 @@
 // Figures of a model that tells classes on examples it did not learn: loss, accuracy, precision and recall by class, confusion, calibration. Adds up
 // batch by batch; nothing is kept of the examples. The training loop and the report ask.
 import type { ClassValidation, Quality } from '../../../contracts/train-report.js';
-import type { ExampleTarget } from '../data/example-file.js';
+import type { ExampleTarget } from './example-file.js';
 
 const BINS = 10;
 /** A larger table is unreadable, and grows with its square. */

@@ -1,56 +1,54 @@
 // One job at work: fetches what it needs, runs a worker process, saves checkpoints, publishes, and writes down what happens. It may
-// begin a job anew or go on with one that another trainer lost. trainer.ts makes one for every job that the queue hands out.
+// begin a job anew or go on with one that another process lost. job-runner.ts makes one for every job that the queue hands out; what
+// kind of job it is, its Craft says.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure, failure, toFailure } from '../../contracts/errors.js';
-import { RESOURCES } from '../../contracts/manifest.js';
-import { ShowReply } from '../../contracts/registry.js';
-import { subjects } from '../../contracts/subjects.js';
-import { qualityOf, TrainReport } from '../../contracts/train-report.js';
-import type { DataFile, TrainJob } from '../../contracts/train-job.js';
-import type { JobRecord } from '../../contracts/trainer.js';
-import type { Bus } from '../mesh/bus.js';
-import { errorFields, type Log } from '../mesh/log.js';
+import { Failure, failure, toFailure } from '../../../contracts/errors.js';
+import type { AnyJob } from '../../../contracts/job.js';
+import { errorFields, type Log } from '../log.js';
+import type { JobObjects } from './job-objects.js';
 import type { JobEvent } from './job-state.js';
 import type { JobStore } from './job-store.js';
-import { publish } from './publish.js';
-import type { TrainingStore } from './training-store.js';
 import { WorkerHandle } from './worker-handle.js';
-import { type WorkerMessage, type WorkOrder, WORK_FILES } from './worker/messages.js';
+import { type WorkerMessage, WORK_FILES } from './work-messages.js';
 
-export interface ActorParts {
-  readonly bus: Bus;
-  readonly store: JobStore;
-  readonly training: TrainingStore;
+/** What sets one kind of job apart from another. */
+export interface Craft<R extends AnyJob> {
+  /** Fetches what the worker needs into the folder; what it returns is the worker's order. */
+  readonly order: (record: R, folder: string) => Promise<object>;
+  /** Of what lies in the folder when the worker is done: keeps the report, publishes, and says what came of the job. */
+  readonly deliver: (record: R, folder: string) => Promise<NonNullable<R['result']>>;
+}
+
+export interface ActorParts<R extends AnyJob> {
+  readonly store: JobStore<R>;
+  readonly objects: JobObjects<unknown>;
+  readonly craft: Craft<R>;
   readonly instance: string;
-  readonly keysDir: string;
   /** Each job has a folder below it, data included. */
   readonly workDir: string;
-  readonly datasetsDir: string | undefined;
   readonly workerEntry: string;
-  readonly threads: number;
   readonly niceness: number;
   readonly log: Log;
 }
 
-/** A job that takes its trainer or its worker down again and again would do so for ever. */
+/** A job that takes its process or its worker down again and again would do so for ever. */
 const ATTEMPTS_MAX = 20;
-const REGISTRY_TIMEOUT_MS = 10_000;
 
-export class JobActor {
+export class JobActor<R extends AnyJob> {
   private worker: WorkerHandle | undefined;
   private attempt = 0;
   private ending: 'cancelled' | 'left' | undefined;
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly parts: ActorParts,
+    private readonly parts: ActorParts<R>,
     readonly id: string,
   ) {}
 
   /** Returns when the job is over; throws when somebody else should go on with it. */
-  async run(): Promise<JobRecord> {
+  async run(): Promise<R> {
     const { store, instance, log } = this.parts;
     const begun = await store.change(this.id, { kind: 'begun', worker: instance });
     this.attempt = begun.attempts;
@@ -76,7 +74,7 @@ export class JobActor {
     else if (record.cancelAsked) this.end('cancelled');
   }
 
-  /** The process is leaving: another trainer goes on from the last checkpoint. */
+  /** The process is leaving: another process goes on from the last checkpoint. */
   leave(): void {
     this.end('left');
   }
@@ -90,70 +88,18 @@ export class JobActor {
     this.worker?.kill();
   }
 
-  private async work(record: JobRecord): Promise<JobRecord> {
-    const { job } = record;
+  private async work(record: R): Promise<R> {
     const { folder } = this;
+    const { craft, objects } = this.parts;
     await mkdir(folder, { recursive: true });
-    const parent = job.parent === undefined ? undefined : await this.parentOf(job.parent);
-    const order = await this.order(job, parent?.path);
-    await writeFile(join(folder, WORK_FILES.order), JSON.stringify(order));
+    await writeFile(join(folder, WORK_FILES.order), JSON.stringify(await craft.order(record, folder)));
     if (record.checkpointStep !== undefined)
-      await this.parts.training.fetchCheckpoint(this.id, join(folder, WORK_FILES.checkpoint));
+      await objects.fetchCheckpoint(this.id, join(folder, WORK_FILES.checkpoint));
     await this.runWorker(folder);
     await this.write({ kind: 'publishing' });
-    const report = TrainReport.parse(JSON.parse(await readFile(join(folder, WORK_FILES.report), 'utf8')));
-    await this.parts.training.saveReport(this.id, report);
-    const model = await readFile(join(folder, WORK_FILES.model));
-    const { bus, keysDir } = this.parts;
-    const version = job.publish
-      ? await publish(bus, keysDir, { id: this.id, job, report, model, parent: parent?.digest })
-      : undefined;
-    const done = await this.finish({
-      kind: 'done',
-      result: {
-        ...qualityOf(report.validation),
-        measuredOn: report.measuredOn,
-        ...(version === undefined
-          ? {}
-          : { version: { model: version.model, label: version.label, digest: version.digest } }),
-      },
-    });
-    await this.parts.training.dropCheckpoint(this.id);
+    const done = await this.finish({ kind: 'done', result: await craft.deliver(record, folder) });
+    await objects.dropCheckpoint(this.id);
     return done;
-  }
-
-  private async order(job: TrainJob, parent: string | undefined): Promise<WorkOrder> {
-    const { datasetsDir, threads, training } = this.parts;
-    const files: Record<string, string> = {};
-    for (const { digest } of filesOf(job)) {
-      files[digest] = join(this.folder, digest);
-      await training.fetchDataset(digest, files[digest]);
-    }
-    return {
-      job,
-      files,
-      threads,
-      ...(datasetsDir === undefined ? {} : { datasetsDir }),
-      ...(parent === undefined ? {} : { parent }),
-    };
-  }
-
-  private async parentOf({
-    model,
-    version,
-  }: NonNullable<TrainJob['parent']>): Promise<{ digest: string; path: string }> {
-    const { bus, training } = this.parts;
-    const found = await bus.request(
-      subjects.registry('show'),
-      ShowReply,
-      { model, ...(version === undefined ? {} : { version }) },
-      { timeoutMs: REGISTRY_TIMEOUT_MS },
-    );
-    const resource = found.version.resources.find(({ name }) => name === RESOURCES.model);
-    if (resource === undefined) throw failure('MODEL_REFUSED', `The version of ${model} holds no model.`);
-    const path = join(this.folder, resource.digest);
-    await training.fetchArtifact(resource.digest, path);
-    return { digest: found.version.digest, path };
   }
 
   /** Resolves when model and report lie in the folder. */
@@ -163,7 +109,7 @@ export class JobActor {
     let saving = false;
     let saved: Promise<void> = Promise.resolve();
     const save = async (step: number): Promise<void> => {
-      await this.parts.training.saveCheckpoint(this.id, join(folder, WORK_FILES.checkpoint));
+      await this.parts.objects.saveCheckpoint(this.id, join(folder, WORK_FILES.checkpoint));
       await this.write({ kind: 'checkpoint', step });
     };
     const said = (message: WorkerMessage): void => {
@@ -175,7 +121,7 @@ export class JobActor {
         saved = save(message.step)
           .catch((error: unknown) => this.lost(error))
           .finally(() => (saving = false));
-      } else this.write(message).catch((error: unknown) => this.lost(error));
+      } else this.write(message as JobEvent<R>).catch((error: unknown) => this.lost(error));
     };
     const { workerEntry, niceness } = this.parts;
     this.worker = new WorkerHandle(workerEntry, folder, niceness, { said });
@@ -187,7 +133,7 @@ export class JobActor {
       throw failure('ENGINE_FAILED', `The worker of the job ended without a result: ${how}.`);
   }
 
-  private write(event: JobEvent): Promise<void> {
+  private write(event: JobEvent<R>): Promise<void> {
     const { store } = this.parts;
     const next = this.writing.then(async () => void (await store.change(this.id, event, this.attempt)));
     // One write that failed must not stop those after it.
@@ -201,16 +147,11 @@ export class JobActor {
     else this.parts.log.warn('job.write.failed', { job: this.id, ...errorFields(known) });
   }
 
-  private async finish(event: JobEvent): Promise<JobRecord> {
+  private async finish(event: JobEvent<R>): Promise<R> {
     await this.writing;
     const record = await this.parts.store.change(this.id, event, this.attempt);
     this.parts.log.info(`job.${record.state}`, { job: this.id, result: record.result });
     await rm(this.folder, { recursive: true, force: true });
     return record;
   }
-}
-
-export function filesOf({ data }: TrainJob): DataFile[] {
-  if (data.format === 'idx') return [data.images, data.labels];
-  return data.format === 'package' || data.format === 'folder' ? [] : [data.file];
 }

@@ -1,5 +1,5 @@
-// The work queue: a JetStream stream of job ids that forgets what was acknowledged. A job that its trainer does not report on in
-// time is handed to another, so a lost process costs a moment and no job. The trainer's loop and submitting use it.
+// The work queue: a JetStream stream of job ids that forgets what was acknowledged. A job that its process does not report on in
+// time is handed to another, so a lost process costs a moment and no job. The runner uses it.
 import {
   AckPolicy,
   type Consumer,
@@ -10,22 +10,22 @@ import {
   RetentionPolicy,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { streams } from '../../contracts/buckets.js';
-import { subjects } from '../../contracts/subjects.js';
-import { QueuedJob } from '../../contracts/trainer.js';
-import type { Bus } from '../mesh/bus.js';
+import { streams } from '../../../contracts/buckets.js';
+import { subjects } from '../../../contracts/subjects.js';
+import { QueuedJob } from '../../../contracts/job.js';
+import type { Bus } from '../bus.js';
 
-const KIND = 'train';
 const WAIT_MS = 1_000;
 
 export class JobQueue {
   private constructor(
     private readonly js: JetStreamClient,
     private readonly consumer: Consumer,
+    private readonly kind: string,
   ) {}
 
   /** Makes stream and consumer when they are missing. */
-  static async open(bus: Bus, region: string, ackWaitMs: number): Promise<JobQueue> {
+  static async open(bus: Bus, region: string, kind: string, ackWaitMs: number): Promise<JobQueue> {
     const manager = await jetstreamManager(bus.nc);
     const stream = streams.jobs(region);
     await manager.streams.add({
@@ -38,17 +38,17 @@ export class JobQueue {
       discard: DiscardPolicy.New,
     });
     await manager.consumers.add(stream, {
-      durable_name: KIND,
-      filter_subject: subjects.jobs(KIND),
+      durable_name: kind,
+      filter_subject: subjects.jobs(kind),
       ack_policy: AckPolicy.Explicit,
       ack_wait: nanos(ackWaitMs),
     });
-    return new JobQueue(bus.js, await bus.js.consumers.get(stream, KIND));
+    return new JobQueue(bus.js, await bus.js.consumers.get(stream, kind), kind);
   }
 
   /** Twice is once: the server knows the id for two minutes. */
   async add(id: string): Promise<void> {
-    await this.js.publish(subjects.jobs(KIND), JSON.stringify({ id }), { msgID: id });
+    await this.js.publish(subjects.jobs(this.kind), JSON.stringify({ id }), { msgID: id });
   }
 
   /** Undefined when there is none for a second. */

@@ -2,8 +2,8 @@
 // to look at. Adds up batch by batch. The training loop and the report ask.
 import type { NumberValidation, Quality } from '../../../contracts/train-report.js';
 import type { Training } from '../../../contracts/train-job.js';
-import type { ExampleTarget } from '../data/example-file.js';
-import type { NumberTarget } from '../data/prepared.js';
+import type { ExampleTarget } from './example-file.js';
+import type { NumberTarget } from './prepared.js';
 
 export type NumberLoss = Training['loss'];
 

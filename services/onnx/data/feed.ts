@@ -1,8 +1,8 @@
 // A batch of examples as the tensors that a model takes: bytes and tokens get the types of the graph's inputs.
-import { float32, type Tensor } from '../../onnx/tensor.js';
-import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
-import type { Batch, ExampleLayout } from '../data/example-file.js';
-import type { Prepared } from '../data/prepared.js';
+import { float32, type Tensor } from '../tensor.js';
+import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
+import type { Batch, ExampleLayout } from './example-file.js';
+import type { Prepared } from './prepared.js';
 
 export function inputTensor({ input, size }: Batch, { element, shape }: ExampleLayout): Tensor {
   const dims = [size, ...shape];

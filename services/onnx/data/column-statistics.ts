@@ -1,6 +1,6 @@
 // Mean, deviation and quartiles of numbers that stream by: Welford's recurrence and a reservoir of a thousand. What the graph
 // normalises with comes from here, learned on training rows alone. Preparation of tables and images asks.
-import { seeded } from '../../onnx/seeded.js';
+import { seeded } from '../seeded.js';
 
 const RESERVOIR = 1_024;
 /** Tukey's "far out": beyond three times the spread of the middle half. */

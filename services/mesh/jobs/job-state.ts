@@ -1,23 +1,23 @@
 // The life of a job as a state machine: what may happen in which state, and what the record says afterwards. Pure: the record in KV is
-// the snapshot, and a state that is not one of these is refused when it is read (contracts/trainer.ts). The store applies it, the
-// actor and the controller say what happened.
+// the snapshot, and a state that is not one of these is refused when it is read (contracts/job.ts). The store applies it, the actor and
+// the runner say what happened.
 import { assign, setup, transition } from 'xstate';
-import { failure } from '../../contracts/errors.js';
-import type { JobProgress, JobRecord } from '../../contracts/trainer.js';
+import { failure } from '../../../contracts/errors.js';
+import type { AnyJob, JobState } from '../../../contracts/job.js';
 
-export type JobEvent =
+export type JobEvent<R extends AnyJob = AnyJob> =
   | { readonly kind: 'begun'; readonly worker: string }
-  | { readonly kind: 'training' }
-  | { readonly kind: 'progress'; readonly progress: JobProgress }
+  | { readonly kind: 'working' }
+  | { readonly kind: 'progress'; readonly progress: NonNullable<R['progress']> }
   | { readonly kind: 'checkpoint'; readonly step: number }
   | { readonly kind: 'publishing' }
-  | { readonly kind: 'done'; readonly result: NonNullable<JobRecord['result']> }
-  | { readonly kind: 'failed'; readonly error: NonNullable<JobRecord['error']> }
+  | { readonly kind: 'done'; readonly result: NonNullable<R['result']> }
+  | { readonly kind: 'failed'; readonly error: NonNullable<AnyJob['error']> }
   | { readonly kind: 'cancel asked' }
   | { readonly kind: 'cancelled' };
 
 type Facts = Pick<
-  JobRecord,
+  AnyJob,
   'attempts' | 'worker' | 'cancelAsked' | 'progress' | 'checkpointStep' | 'result' | 'error'
 >;
 type Told<E extends JobEvent = JobEvent> = E extends JobEvent ? E & { readonly type: E['kind'] } : never;
@@ -48,9 +48,9 @@ const machine = setup({
     // Nobody works on it yet, so nobody has to be asked.
     queued: { on: { begun: BEGUN, ...ENDS, 'cancel asked': { target: 'cancelled', actions: 'ask' } } },
     preparing: {
-      on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, training: 'training', publishing: 'publishing' },
+      on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, working: 'working', publishing: 'publishing' },
     },
-    training: { on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, training: {}, publishing: 'publishing' } },
+    working: { on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, working: {}, publishing: 'publishing' } },
     publishing: {
       on: {
         begun: BEGUN,
@@ -66,31 +66,27 @@ const machine = setup({
   },
 });
 
-export const isOver = ({ state }: Pick<JobRecord, 'state'>): boolean =>
-  machine.states[state]?.type === 'final';
+export const isOver = ({ state }: Pick<AnyJob, 'state'>): boolean => machine.states[state]?.type === 'final';
 
 /** Throws CONFLICT where the event cannot come in this state. */
-export function advance(record: JobRecord, event: JobEvent, nowMs: number): JobRecord {
+export function advance<R extends AnyJob>(record: R, event: JobEvent<R>, nowMs: number): R {
   const told = { ...event, type: event.kind } as Told;
   const before = machine.resolveState({ value: record.state, context: factsOf(record) });
-  // Not `can`: an event that changes nothing (training, told once more) is one that may come.
+  // Not `can`: an event that changes nothing (working, told once more) is one that may come.
   if (machine.states[record.state]?.ownEvents.includes(told.type) !== true)
     throw failure('CONFLICT', `The job ${record.id} is ${record.state}: "${event.kind}" cannot come now.`, {
       job: record.id,
     });
   const [after] = transition(machine, before, told);
-  return { ...record, ...after.context, state: after.value, updatedAt: new Date(nowMs).toISOString() };
+  return {
+    ...record,
+    ...after.context,
+    state: after.value as JobState,
+    updatedAt: new Date(nowMs).toISOString(),
+  };
 }
 
-function factsOf({
-  attempts,
-  worker,
-  cancelAsked,
-  progress,
-  checkpointStep,
-  result,
-  error,
-}: JobRecord): Facts {
+function factsOf({ attempts, worker, cancelAsked, progress, checkpointStep, result, error }: AnyJob): Facts {
   return {
     attempts,
     cancelAsked,

@@ -1,12 +1,12 @@
 // Fine-tuning: the model of an earlier version as the first model of this run. Its features come with it, written in the model
 // itself, and have to fit the new data; which of its weights stay as they are is told by the beginnings of their names.
 import { create } from '@bufbuild/protobuf';
-import { dataRefusal } from '../data/data-refusal.js';
-import { Features, NumberTarget, type Prepared } from '../data/prepared.js';
+import { dataRefusal } from './data-refusal.js';
+import { Features, NumberTarget, type Prepared } from './prepared.js';
 import { failure } from '../../../contracts/errors.js';
-import { Graph } from '../../onnx/graph.js';
-import { findParameters } from '../../onnx/training/parameters.js';
-import { StringStringEntryProtoSchema } from '../../onnx/proto/onnx_pb.js';
+import { Graph } from '../graph.js';
+import { findParameters } from '../training/parameters.js';
+import { StringStringEntryProtoSchema } from '../proto/onnx_pb.js';
 
 const KEY = { features: 'massif.features', classes: 'massif.classes', target: 'massif.target' } as const;
 

@@ -1,6 +1,6 @@
 // Which part an example goes to: training, validation or test. By seed within each class (stratified, exact shares), as one fold
 // of several, or by group, where all rows of a group stay together. Pure but for its counters; preparation asks row by row.
-import { seeded } from '../../onnx/seeded.js';
+import { seeded } from '../seeded.js';
 import { fingerprint } from './fingerprints.js';
 
 export const PARTS = ['train', 'validation', 'test'] as const;
