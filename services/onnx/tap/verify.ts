@@ -1,0 +1,81 @@
+// Proves that a tapped graph answers as the one it was made of, and measures what the taps cost. Publishing refuses to sign what does not.
+import type { Graph } from '../graph.js';
+import { refusal } from '../refusal.js';
+import { openSession, type Tensors } from '../session.js';
+import { floatValues, type Tensor } from '../tensor.js';
+import type { Tapped } from './tap.js';
+
+/** Optimisation may order sums in another way once a value is looked at. */
+export const TAP_DIFFERENCE_MAX = 1e-5;
+
+export interface TapProof {
+  readonly samples: number;
+  /** Largest change of any number that callers get. */
+  readonly outputs: number;
+  /** Largest difference of a tap from the same value without any optimisation, relative where it is above 1. */
+  readonly taps: number;
+}
+
+/** Throws MODEL_REFUSED where an answer or a tap is further off than `most`. */
+export async function verifyTaps(
+  original: Graph,
+  tapped: Tapped,
+  samples: readonly Tensors[],
+  most = TAP_DIFFERENCE_MAX,
+): Promise<TapProof> {
+  const { external } = original;
+  await using before = await openSession(original.write(), { external });
+  await using after = await openSession(tapped.graph.write(), { external });
+  await using plain = await openSession(tapped.graph.write(), { external, optimisation: 'disabled' });
+  const proof = { samples: samples.length, outputs: 0, taps: 0 };
+  for (const feeds of samples) {
+    const [old, now, slow] = [await before.run(feeds), await after.run(feeds), await plain.run(feeds)];
+    for (const name of before.outputNames)
+      proof.outputs = Math.max(proof.outputs, differenceOf(old[name], now[name], false));
+    for (const name of tapped.outputs)
+      proof.taps = Math.max(proof.taps, differenceOf(slow[name], now[name], true));
+  }
+  if (!(proof.outputs <= most && proof.taps <= most))
+    throw refusal(
+      `With taps the model answers otherwise: outputs differ by ${proof.outputs}, taps by ${proof.taps}, at most ${most} is allowed. Tap another value.`,
+    );
+  return proof;
+}
+
+/** p50 of a run with taps over that without, interleaved; fetched as a shard would, all outputs. */
+export async function tapCost(
+  original: Graph,
+  tapped: Tapped,
+  feeds: Tensors,
+  rounds: number,
+): Promise<number> {
+  const { external } = original;
+  await using before = await openSession(original.write(), { external });
+  await using after = await openSession(tapped.graph.write(), { external });
+  const times: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds + WARM; round++)
+    for (const which of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
+      const from = performance.now();
+      await (which === 0 ? before : after).run(feeds);
+      if (round >= WARM) times[which].push(performance.now() - from);
+    }
+  const [without, withTaps] = times.map((list) => list.sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN);
+  return (withTaps ?? Number.NaN) / (without ?? Number.NaN);
+}
+const WARM = 5;
+
+/** Infinity where shapes differ or one is NaN and the other not. */
+function differenceOf(a: Tensor | undefined, b: Tensor | undefined, relative: boolean): number {
+  if (a === undefined || b === undefined || a.dataType !== b.dataType || a.dims.join() !== b.dims.join())
+    return Infinity;
+  const [x, y] = [floatValues(a), floatValues(b)];
+  let largest = 0;
+  for (let i = 0; i < x.length; i++) {
+    const [p, q] = [x[i] as number, y[i] as number];
+    if (Object.is(p, q)) continue;
+    const apart = Math.abs(p - q) / (relative ? Math.max(1, Math.abs(p)) : 1);
+    if (Number.isNaN(apart)) return Infinity;
+    largest = Math.max(largest, apart);
+  }
+  return largest;
+}
