@@ -11,7 +11,7 @@ import type { StateFile } from '../contracts/state-file.js';
 import { subjects, wildcards } from '../contracts/subjects.js';
 import { LocalMesh } from '../deploy/local/local-mesh.js';
 import { freeBlock } from '../deploy/local/ports.js';
-import { planMesh, type RegionPlan, type Topology } from '../deploy/local/topology.js';
+import { planMesh, type RegionPlan, type Topology, type TopologyOptions } from '../deploy/local/topology.js';
 import { waitUntil } from '../services/mesh/testing/wait-until.js';
 
 export interface MeshOptions {
@@ -19,6 +19,7 @@ export interface MeshOptions {
   readonly shardsPerRegion?: number;
   /** Every service a process of its own. */
   readonly apart?: boolean;
+  readonly pool?: NonNullable<TopologyOptions['pool']>;
 }
 
 export interface Target {
@@ -173,6 +174,14 @@ export class DrillMesh implements AsyncDisposable {
     );
   }
 
+  /** What every shard that is not silent said last, those of a pool included. */
+  heard(): Heartbeat[] {
+    const nowMs = performance.now();
+    return [...this.beats.values()]
+      .filter(({ atMs }) => nowMs - atMs <= HEARTBEAT_STALE_MS)
+      .map(({ beat }) => beat);
+  }
+
   /** Engines that serve something, of one shard or of all. */
   enginePids(shard?: string): number[] {
     return [...this.beats.values()]
@@ -234,7 +243,10 @@ export class DrillMesh implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.listeners.map((nc) => nc.close()));
     const pids = this.local.supervisor.list().flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
-    const engines = [...this.beats.values()].flatMap(({ beat }) => beat.engines.map((engine) => engine.pid));
+    const engines = [...this.beats.values()].flatMap(({ beat }) => [
+      beat.pid,
+      ...beat.engines.map((engine) => engine.pid),
+    ]);
     await this.local.stop();
     try {
       await waitUntil('no process of the mesh is left', () => ![...pids, ...engines].some(isAlive));

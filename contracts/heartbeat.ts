@@ -64,6 +64,8 @@ export const Heartbeat = z.object({
   pid: z.int(),
   seq: z.int(),
   state: z.enum(['starting', 'ready', 'draining']),
+  /** It serves on, and is to get nothing new: it will be drained when what it holds is ready elsewhere. */
+  cordoned: z.boolean().optional(),
   device: z.object({ kind: z.string(), cores: z.int(), memoryBytes: z.int() }),
   engines: z.array(EngineReport),
   replicas: z.array(ReplicaReport),

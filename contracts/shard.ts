@@ -12,3 +12,7 @@ export type RecycleReply = z.infer<typeof RecycleReply>;
 /** Takes all replicas down and takes no new ones until the process starts anew. */
 export const DrainReply = z.object({ replicas: z.int() });
 export type DrainReply = z.infer<typeof DrainReply>;
+
+/** Serves on, and gets nothing new placed: what it holds is placed elsewhere before it is drained. */
+export const CordonReply = z.object({ replicas: z.int() });
+export type CordonReply = z.infer<typeof CordonReply>;

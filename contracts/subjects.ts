@@ -31,7 +31,7 @@ export const subjects = {
   metadata: (endpoint: string) => `massif.metadata.${subjectToken(endpoint)}` as const,
   /** Shard -> everybody: what it serves and how loaded it is. */
   heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
-  /** Operators, gateways -> shard host: recycle, drain; inspect and statistics. */
+  /** Operators, gateways -> shard host: recycle, cordon, drain; inspect and statistics. */
   shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
   /** Command line, services -> registry. Queue group `registry`. */
   registry: (verb: RegistryVerb) => `massif.registry.${verb}` as const,
@@ -86,7 +86,7 @@ export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'da
 
 export type AuditorVerb = 'read' | 'checkpoints' | 'prove';
 
-export type ShardVerb = 'recycle' | 'drain' | 'inspect' | 'statistics';
+export type ShardVerb = 'recycle' | 'cordon' | 'drain' | 'inspect' | 'statistics';
 
 /** Subscriptions to whole families of subjects. */
 export const wildcards = {

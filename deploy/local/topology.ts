@@ -10,6 +10,8 @@ export interface TopologyOptions {
   /** Everything the mesh writes: data, logs, keys. */
   readonly dir: string;
   readonly shardsPerRegion?: number;
+  /** More shard hosts that the autoscaler may start in the home region, and how long it keeps those that nobody needs. */
+  readonly pool?: { readonly processes: number; readonly lingerMs: number };
   /** Every service as a process of its own instead of one control and one edge process. */
   readonly apart?: boolean;
 }
@@ -64,7 +66,15 @@ export function planMesh(options: TopologyOptions): Topology {
       kind === 'edge' || kind === 'gateway'
         ? { MASSIF_REST_PORT: String(rest), MASSIF_GRPC_PORT: String(grpc) }
         : {};
-    return { name, kind, entry, env: { ...env(region, name), ...doors } };
+    const scales = kind === 'control' || kind === 'autoscaler';
+    const pool: Record<string, string> =
+      options.pool && scales
+        ? {
+            MASSIF_POOL_PROCESSES: String(options.pool.processes),
+            MASSIF_POOL_LINGER_MS: String(options.pool.lingerMs),
+          }
+        : {};
+    return { name, kind, entry, env: { ...env(region, name), ...doors, ...pool } };
   };
   const control = (region: RegionPlan): ServicePlan[] =>
     options.apart

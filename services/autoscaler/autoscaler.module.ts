@@ -15,9 +15,20 @@ import type { ServiceDefinition } from '../mesh/start.js';
 import { BUS, CLOCK, CONSUL, LOG, MESH_CONFIG } from '../mesh/tokens.js';
 import { Autoscaler } from './autoscaler.js';
 import { AutoscalerController } from './autoscaler.controller.js';
+import { readAutoscalerConfig } from './autoscaler.config.js';
 import { EndpointsKnown } from './endpoints-known.js';
 import { MetricBook } from './metric-book.js';
+import type { ComputePool } from './pools/compute-pool.js';
+import { PoolKeeper } from './pools/pool-keeper.js';
+import { ProcessPool } from './pools/process-pool.js';
 import { WantedState } from './wanted-state.js';
+
+const POOLS = Symbol('Pools');
+
+interface Pools {
+  readonly pools: readonly ComputePool[];
+  readonly keepers: readonly PoolKeeper[];
+}
 
 @Module({
   controllers: [AutoscalerController],
@@ -61,9 +72,10 @@ import { WantedState } from './wanted-state.js';
         return autoscaler;
       },
     },
+    { provide: POOLS, inject: [MESH_CONFIG, BUS, CLOCK, LOG, Autoscaler], useFactory: openPools },
     {
       provide: Leadership,
-      inject: [MESH_CONFIG, BUS, CONSUL, CLOCK, LOG, Autoscaler],
+      inject: [MESH_CONFIG, BUS, CONSUL, CLOCK, LOG, Autoscaler, POOLS],
       useFactory: async (
         { instance, homeRegion }: MeshConfig,
         bus: Bus,
@@ -71,12 +83,16 @@ import { WantedState } from './wanted-state.js';
         clock: Clock,
         log: Log,
         autoscaler: Autoscaler,
+        { keepers }: Pools,
       ) => {
         const epochs = await bus.kv(buckets.leases(homeRegion));
         return new Leadership({
           leases: new Leases({ agent, epochs, instance, clock, log }),
           lease: 'autoscaler',
-          duties: (epoch, signal) => [autoscaler.lead(epoch, signal)],
+          duties: (epoch, signal) => [
+            autoscaler.lead(epoch, signal),
+            ...keepers.map((keeper) => keeper.run(epoch, signal)),
+          ],
           clock,
           log,
         });
@@ -89,6 +105,7 @@ export class AutoscalerModule implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(Leadership) private readonly leadership: Leadership,
     @Inject(Autoscaler) private readonly autoscaler: Autoscaler,
     @Inject(EndpointsKnown) private readonly endpoints: EndpointsKnown,
+    @Inject(POOLS) private readonly pools: Pools,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -99,6 +116,7 @@ export class AutoscalerModule implements OnApplicationBootstrap, OnModuleDestroy
   async onModuleDestroy(): Promise<void> {
     await this.leadership.end();
     await this.autoscaler.stop();
+    await Promise.all(this.pools.pools.map((pool) => pool.close()));
     this.endpoints.close();
   }
 }
@@ -108,3 +126,28 @@ export const autoscalerService: ServiceDefinition = {
   module: AutoscalerModule,
   description: 'Says how many replicas of each endpoint are wanted, and why.',
 };
+
+function openPools(mesh: MeshConfig, bus: Bus, clock: Clock, log: Log, autoscaler: Autoscaler): Pools {
+  const config = readAutoscalerConfig();
+  if (config.poolProcessesMax === 0) return { pools: [], keepers: [] };
+  const pool = new ProcessPool({
+    mesh,
+    entry: config.poolEntry,
+    nodesMax: config.poolProcessesMax,
+    threads: config.poolThreads,
+    engineMib: config.poolEngineMib,
+    niceness: config.poolNiceness,
+    clock,
+    log,
+  });
+  const keeper = new PoolKeeper({
+    pool,
+    bus,
+    shards: (region) => autoscaler.shards(region),
+    wanted: (region) => autoscaler.mostWanted(region),
+    lingerMs: config.poolLingerMs,
+    clock,
+    log,
+  });
+  return { pools: [pool], keepers: [keeper] };
+}

@@ -20,7 +20,7 @@ import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import { Wake } from '../mesh/wake.js';
 import { EndpointScaler, type Now } from './endpoint-scaler.js';
-import { LoadBook, type Sums } from './load-book.js';
+import { type Beat, LoadBook, type Sums } from './load-book.js';
 import type { MetricBook } from './metric-book.js';
 import type { WantedState } from './wanted-state.js';
 
@@ -41,7 +41,13 @@ const LEARN_EVERY_MS = 5_000;
 const ASK_MS = 1_000;
 
 /** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
-const Beat = Heartbeat.pick({ shard: true, region: true, pid: true, state: true }).extend({
+const BeatSchema = Heartbeat.pick({
+  shard: true,
+  region: true,
+  pid: true,
+  state: true,
+  cordoned: true,
+}).extend({
   replicas: z.array(
     ReplicaReport.pick({
       id: true,
@@ -119,6 +125,17 @@ export class Autoscaler {
           .flatMap((region) => this.scalers.get(`${name} ${region}`)?.explained ?? []),
       })),
     };
+  }
+
+  /** Shards of the region that were heard lately. */
+  shards(region: string): Beat[] {
+    return this.book.beats(region, this.parts.clock.monotonicMs());
+  }
+
+  /** Most replicas that any endpoint wants in the region; undefined where no shard was ever heard. */
+  mostWanted(region: string): number | undefined {
+    if (!this.book.regions().includes(region)) return undefined;
+    return this.parts.state.records().reduce((most, { regions }) => Math.max(most, regions[region] ?? 0), 0);
   }
 
   private scaled(): Scaled[] {
@@ -222,7 +239,7 @@ export class Autoscaler {
     const { bus, clock, log } = this.parts;
     const beats = bus.nc.subscribe(wildcards.heartbeats(), {
       callback: (error, message) => {
-        const beat = error ? undefined : read(Beat, message.string());
+        const beat = error ? undefined : read(BeatSchema, message.string());
         if (beat) this.book.heard(beat, clock.monotonicMs());
         else if (error) log.error('subscription.failed', errorFields(error));
       },

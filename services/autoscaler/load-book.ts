@@ -5,7 +5,7 @@ import { WAITING_STALE_MS, type WaitingNotice } from '../../contracts/scaling.js
 import type { ReplicaStatistics, StatisticsReply } from '../../contracts/statistics.js';
 
 /** What of a heartbeat matters here. */
-export type Beat = Pick<Heartbeat, 'shard' | 'region' | 'pid' | 'state'> & {
+export type Beat = Pick<Heartbeat, 'shard' | 'region' | 'pid' | 'state' | 'cordoned'> & {
   readonly replicas: readonly Pick<
     ReplicaReport,
     'id' | 'version' | 'state' | 'inFlight' | 'served' | 'failed' | 'itemMs' | 'latencyMs'
@@ -79,6 +79,13 @@ export class LoadBook {
     return [...new Set([...this.shards.values()].map(({ beat }) => beat.region))].sort();
   }
 
+  /** Those of a region that were heard lately. */
+  beats(region: string, nowMs: number): Beat[] {
+    return [...this.shards.values()]
+      .filter(({ beat, atMs }) => beat.region === region && nowMs - atMs <= SILENT_MS)
+      .map(({ beat }) => beat);
+  }
+
   /** Shards that hold one of the versions, for questions about their curves. */
   holders(versions: ReadonlySet<string>): string[] {
     return [...this.shards.values()]
@@ -95,7 +102,7 @@ export class LoadBook {
       regions.set(beat.region, region);
       region.heardMs = Math.max(region.heardMs, atMs);
       if (nowMs - atMs > SILENT_MS) continue;
-      if (beat.state !== 'draining') region.shards++;
+      if (beat.state !== 'draining' && !beat.cordoned) region.shards++;
       for (const replica of beat.replicas) {
         const key = `${replica.version} ${beat.region}`;
         replicas.set(key, withReplica(replicas.get(key) ?? NO_SHARE, replica));

@@ -12,7 +12,7 @@ export const GONE_WHATEVER_CONSUL_SAYS_MS = 15_000;
 const FORGET_MS = 10 * 60_000;
 
 /** What of a heartbeat matters here. */
-export type Sign = Pick<Heartbeat, 'shard' | 'region' | 'state' | 'device'> & {
+export type Sign = Pick<Heartbeat, 'shard' | 'region' | 'state' | 'cordoned' | 'device'> & {
   readonly replicas: readonly Pick<ReplicaReport, 'version' | 'state' | 'itemMs'>[];
 };
 
@@ -33,6 +33,7 @@ export class Census {
       before === undefined ||
       nowMs - before.heardMs > GONE_MS ||
       before.sign.state !== sign.state ||
+      before.sign.cordoned !== sign.cordoned ||
       before.sign.region !== sign.region ||
       before.sign.device.memoryBytes !== sign.device.memoryBytes
     );
@@ -76,11 +77,11 @@ export class Census {
   }
 }
 
-function viewOf({ shard, region, state, device, replicas }: Sign): ShardView {
+function viewOf({ shard, region, state, cordoned, device, replicas }: Sign): ShardView {
   return {
     id: shard,
     region,
-    state: state === 'draining' ? 'draining' : 'open',
+    state: state === 'draining' || cordoned ? 'draining' : 'open',
     device: device.kind,
     memoryBytes: device.memoryBytes,
     itemMs: new Map(replicas.flatMap(({ version, itemMs }) => (itemMs ? [[version, itemMs]] : []))),

@@ -54,7 +54,13 @@ const LOOK_EVERY_MS = 500;
 const LOOK_MS_MAX = 30_000;
 
 /** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
-const SignOfLife = Heartbeat.pick({ shard: true, region: true, state: true, device: true }).extend({
+const SignOfLife = Heartbeat.pick({
+  shard: true,
+  region: true,
+  state: true,
+  cordoned: true,
+  device: true,
+}).extend({
   replicas: z.array(ReplicaReport.pick({ version: true, state: true, itemMs: true })),
 });
 

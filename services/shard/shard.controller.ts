@@ -2,7 +2,12 @@
 import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import type { Heartbeat } from '../../contracts/heartbeat.js';
-import { type DrainReply, type RecycleReply, RecycleRequest } from '../../contracts/shard.js';
+import {
+  type CordonReply,
+  type DrainReply,
+  type RecycleReply,
+  RecycleRequest,
+} from '../../contracts/shard.js';
 import { StatisticsQuery, type StatisticsReply } from '../../contracts/statistics.js';
 import { subjects } from '../../contracts/subjects.js';
 import { Shard } from './shard.js';
@@ -24,6 +29,11 @@ export class ShardController {
   @MessagePattern(subjects.shardControl('{instance}', 'recycle'))
   recycle(@Payload({ schema: RecycleRequest }) { pid }: RecycleRequest): RecycleReply {
     return { engines: this.shard.recycle(pid) };
+  }
+
+  @MessagePattern(subjects.shardControl('{instance}', 'cordon'))
+  cordon(): CordonReply {
+    return { replicas: this.shard.cordon() };
   }
 
   @MessagePattern(subjects.shardControl('{instance}', 'drain'))

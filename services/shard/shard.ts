@@ -51,6 +51,7 @@ const LOOK_AT_TRUST_MS = 500;
 
 export class Shard {
   private state: Heartbeat['state'] = 'starting';
+  private cordoned = false;
   private readonly leaving = new AbortController();
   private readonly pool: EnginePool;
   private readonly residents: Residents;
@@ -163,6 +164,13 @@ export class Shard {
     return engines.map((engine) => engine.pid);
   }
 
+  /** Serves on, and asks for nothing new to be placed here. */
+  cordon(): number {
+    this.cordoned = true;
+    this.heartbeats.changed();
+    return this.residents.reports().length;
+  }
+
   /** Takes down all replicas and takes none in any more. */
   async drain(): Promise<number> {
     this.state = 'draining';
@@ -226,6 +234,7 @@ export class Shard {
       shard: mesh.instance,
       region: mesh.region,
       state: this.state,
+      ...(this.cordoned && { cordoned: true }),
       device: config.device,
       engines: this.pool.report(),
       replicas: this.residents.reports(),

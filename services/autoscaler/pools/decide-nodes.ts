@@ -1,0 +1,70 @@
+// How many nodes a pool should have, and which one goes: pure. The keeper asks several times a second.
+
+export interface NodeSeen {
+  readonly name: string;
+  /** A shard of this name was heard lately. */
+  readonly heard: boolean;
+  /** Since it was asked for. */
+  readonly ageMs: number;
+  /** What its shard has in flight, for the choice of the one that goes. */
+  readonly inFlight: number;
+  readonly replicas: number;
+  readonly leaving: boolean;
+}
+
+export interface PoolSeen {
+  /** Most replicas that any endpoint wants in the region: a version lies once on a shard. */
+  readonly wanted: number;
+  /** Shards of the region that are there without the pool. */
+  readonly fixedShards: number;
+  readonly nodes: readonly NodeSeen[];
+  readonly nodesMax: number;
+  /** Since when fewer nodes would do; undefined while they would not. */
+  readonly surplusMs: number | undefined;
+  /** How long a start failed lately and nothing is to be asked for. */
+  readonly pauseMs: number;
+}
+
+export interface NodeDecision {
+  readonly grow: number;
+  readonly release: readonly string[];
+  /** Nodes that were asked for and never heard. */
+  readonly lost: readonly string[];
+  readonly surplus: boolean;
+  readonly why: string;
+}
+
+/** A host process needs seconds, a cloud server minutes; what takes longer has failed. */
+export const START_MS_MAX = 120_000;
+/** A lull shorter than this keeps its nodes. */
+export const LINGER_MS = 30_000;
+
+export function decideNodes(seen: PoolSeen, lingerMs = LINGER_MS, startMsMax = START_MS_MAX): NodeDecision {
+  const { wanted, fixedShards, nodes, nodesMax, surplusMs, pauseMs } = seen;
+  const lost = nodes
+    .filter((node) => !node.heard && !node.leaving && node.ageMs > startMsMax)
+    .map(({ name }) => name);
+  const here = nodes.filter(({ name, leaving }) => !leaving && !lost.includes(name));
+  const needed = Math.min(nodesMax, Math.max(0, wanted - fixedShards));
+  const surplus = here.length > needed;
+  const nothing = { grow: 0, release: [], lost, surplus };
+  if (here.length < needed) {
+    if (pauseMs > 0) return { ...nothing, why: 'a start failed lately: waiting before the next' };
+    // What leaves still takes its place.
+    const room = nodesMax - nodes.length + lost.length;
+    return {
+      ...nothing,
+      grow: Math.max(0, Math.min(needed - here.length, room)),
+      why: `${needed} are needed`,
+    };
+  }
+  if (!surplus) return { ...nothing, why: `${needed} are needed, and there` };
+  if (surplusMs === undefined || surplusMs < lingerMs)
+    return { ...nothing, why: 'more than needed, for a short time so far' };
+  // One at a time: each moves what it holds before it goes.
+  if (nodes.some(({ leaving }) => leaving)) return { ...nothing, why: 'one is leaving' };
+  const [idlest] = here.toSorted(
+    (a, b) => a.replicas - b.replicas || a.inFlight - b.inFlight || a.ageMs - b.ageMs,
+  );
+  return { ...nothing, release: idlest ? [idlest.name] : [], why: 'more than needed' };
+}
