@@ -157,6 +157,20 @@ export class HostedShard implements AsyncDisposable {
     );
   }
 
+  /** Whichever way: it serves, or it is refused with a reason. */
+  decided(version: SignedVersion): Promise<unknown> {
+    return waitUntil(
+      `${version.record.model} is ready or refused`,
+      () => ['ready', 'failed'].includes(this.replica(version)?.state ?? '') || this.unavailable(version),
+      60_000,
+    );
+  }
+
+  /** Its bytes cannot be had: what lies under their name is something else. */
+  private unavailable(version: SignedVersion): boolean {
+    return this.replica(version)?.reason !== undefined;
+  }
+
   pidOf(version: SignedVersion): number {
     const id = replicaId(NAME, version.record.digest);
     return this.latest?.engines.find(({ replicas }) => replicas.includes(id))?.pid ?? 0;

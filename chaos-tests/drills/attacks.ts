@@ -1,0 +1,166 @@
+// Tries to get versions served that nobody may serve, by every way that the gate closes: a real shard host with real engines is told to
+// hold them. What none of them may do is become ready; and each class has a control that does, so that the refusal is the work of the one check.
+import { seededRandom } from '../../services/mesh/random.js';
+import { passGate } from '../../services/mesh/gate.js';
+import { checkResources, readBundle } from '../../services/mesh/manifest.js';
+import { openSession } from '../../services/onnx/session.js';
+import { HostedShard } from '../../services/shard/testing/hosted-shard.js';
+import type { SignedVersion } from '../../services/shard/testing/signed-version.js';
+import { type AttackClass, CLASSES, REVOKED } from '../attack-classes.js';
+import { approved, lenientPolicy, makeVersion, REGION, sha, strictPolicy, TWO } from '../attack-kit.js';
+import { type Drill, promise } from '../promises.js';
+
+const SIZES = {
+  ci: { attempts: 1, valid: 8, flips: 500 },
+  quick: { attempts: 5, valid: 40, flips: 3_000 },
+  full: { attempts: 12, valid: 100, flips: 10_000 },
+};
+/** A host is given so many at once, as a placer would. */
+const PLACED_AT_ONCE = 60;
+
+interface Attempt {
+  readonly of: AttackClass;
+  readonly version: SignedVersion;
+}
+
+export const drill: Drill = async ({ form, seed, log }) => {
+  const size = SIZES[form];
+  const attempts: Attempt[] = CLASSES.flatMap((of) =>
+    Array.from({ length: size.attempts }, (_, i) => ({ of, version: of.make(i) })),
+  );
+  const revoked = attempts
+    .filter(({ of }) => of.name === REVOKED())
+    .map(({ version }) => version.record.digest);
+  await using shard = await HostedShard.start();
+  shard.policy = strictPolicy(1, revoked);
+
+  const served = await ready(
+    shard,
+    attempts.map(({ version }) => version),
+  );
+  const through = attempts.filter(({ version }) => served.has(version.record.digest));
+  log(`${attempts.length} attempts of ${CLASSES.length} classes, ${through.length} served`);
+  const valid = Array.from({ length: size.valid }, (_, i) =>
+    i % 4 === 0
+      ? makeVersion({
+          model: `${TWO}-valid-${i}`,
+          approvals: (of) => [approved(of, 'bob'), approved(of, 'cid')],
+        })
+      : makeVersion(),
+  );
+  const held = await ready(shard, valid);
+  log(`${valid.length} valid versions, ${held.size} served`);
+  const controls = await controlled(shard, attempts);
+  for (const { name, held: holds } of controls)
+    if (!holds) log(`the control of "${name}" did not get through`);
+  const flips = flipped(size.flips, seed);
+  log(`${size.flips} bits of bundles and models flipped, ${flips} accepted`);
+
+  return {
+    requests: attempts.length + valid.length,
+    failed: through.length,
+    attempts: attempts.length,
+    promises: [
+      promise('attempts that were served', through.length, '==', 0, 'versions'),
+      promise('valid versions refused', valid.length - held.size, '==', 0, 'versions'),
+      promise('flipped bits accepted', flips, '==', 0, `of ${size.flips}`),
+      promise('classes', CLASSES.length, '>=', 40, 'classes'),
+      promise(
+        'controls that did not get through',
+        controls.filter((one) => !one.held).length,
+        '==',
+        0,
+        'classes',
+      ),
+    ],
+    results: {
+      attempts: attempts.length,
+      classes: CLASSES.map(({ name }) => name),
+      controls: controls.length,
+      withoutControl: CLASSES.filter(({ control }) => control === 'none').map(({ name }) => name),
+      served: through.map(({ of }) => of.name),
+    },
+  };
+};
+
+/** Digests of those that the host ever had ready, once it has said yes or no to each of them. */
+async function ready(shard: HostedShard, versions: readonly SignedVersion[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (let from = 0; from < versions.length; from += PLACED_AT_ONCE) {
+    const part = versions.slice(from, from + PLACED_AT_ONCE);
+    for (const version of part) await shard.publish(version);
+    await shard.place(...part);
+    for (const version of part) await shard.decided(version);
+    await shard.place();
+    for (const version of part) await shard.until(version, 'gone');
+    const asked = new Set(part.map(({ record }) => record.digest));
+    for (const { version, state } of shard.beats.flatMap(({ replicas }) => replicas))
+      if (state === 'ready' && asked.has(version)) found.add(version);
+  }
+  return found;
+}
+
+/** One of each class, with its check switched off. */
+async function controlled(
+  shard: HostedShard,
+  attempts: readonly Attempt[],
+): Promise<{ readonly name: string; readonly held: boolean }[]> {
+  const firsts = CLASSES.flatMap(
+    (of) => attempts.find((attempt) => attempt.of === of && of.control !== 'none') ?? [],
+  );
+  const results: { name: string; held: boolean }[] = [];
+  // A host remembers what it read of a version; its next life reads what lies there now.
+  await shard.stopHost();
+  await shard.startHost();
+  const twins = firsts.filter(({ of }) => of.control === 'twin');
+  const twinOf = ({ of, version }: Attempt) => of.twin?.(version) as SignedVersion;
+  const served = await ready(shard, twins.map(twinOf));
+  for (const one of twins) results.push({ name: one.of.name, held: served.has(twinOf(one).record.digest) });
+
+  const lenient = firsts.filter(({ of }) => of.control === 'lenient');
+  shard.policy = lenientPolicy(2);
+  const allowed = await ready(
+    shard,
+    lenient.map(({ version }) => version),
+  );
+  for (const { of, version } of lenient)
+    results.push({ name: of.name, held: allowed.has(version.record.digest) });
+
+  for (const { of, version } of firsts.filter((one) => one.of.control === 'runtime')) {
+    const [bytes] = version.resources.values();
+    const held = await openSession(bytes ?? new Uint8Array()).then(
+      (session) => session.close().then(() => true),
+      () => false,
+    );
+    results.push({ name: of.name, held });
+  }
+  return results;
+}
+
+/** One bit of the bundle's text or of the model, anywhere. */
+function flipped(count: number, seed: number): number {
+  const random = seededRandom(seed);
+  const policy = strictPolicy(1, []);
+  const { record, resources } = makeVersion();
+  const bundle = Buffer.from(JSON.stringify(record.bundle));
+  const [model = new Uint8Array()] = resources.values();
+  let accepted = 0;
+  for (let i = 0; i < count; i++) {
+    const bytes = i % 2 === 0 ? Buffer.from(bundle) : Buffer.from(model);
+    const at = Math.floor(random() * bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(random() * 8));
+    try {
+      const given = i % 2 === 0 ? readBundle(bytes) : record.bundle;
+      const { resources: signed } = passGate({ ...record, bundle: given }, policy, {
+        nowMs: Date.parse('2026-06-01T00:00:00Z'),
+        region: REGION,
+      });
+      const digest = sha(i % 2 === 0 ? model : bytes);
+      checkResources({ resources: signed }, [{ name: 'model.onnx', digest }]);
+      accepted++;
+    } catch {
+      // Refused, as it should be.
+    }
+  }
+  return accepted;
+}
