@@ -3,13 +3,14 @@
 import { Baseline, type Tap } from '../../../contracts/detection.js';
 import { failure } from '../../../contracts/errors.js';
 import { chooseScore } from './choose-score.js';
+import { FUSED } from './fused.js';
 import { fitClassDistances } from './class-distances.js';
 import { constantAfter } from './faults.js';
 import { classOf } from './logit-scores.js';
 import { bankOf } from './nearest.js';
 import { type FittedFeatures, packFeatures } from './packed.js';
 import { ranksOf } from './ranks.js';
-import { FEATURE_SCORES, type Row, scoresOf, SOURCE_OF } from './scores.js';
+import { FEATURE_SCORES, type Row, Scorer, scoresOf, SOURCE_OF } from './scores.js';
 import { OUTPUT_SCORES } from './logit-scores.js';
 
 export const REFERENCE_LEAST = 500;
@@ -36,13 +37,16 @@ export function calibrate({ fit, clean, families, output, ...about }: Reference)
       `A baseline takes ${REFERENCE_LEAST} clean reference requests, better 5,000: there are ${clean.length}.`,
     );
   const fitted = about.tap === undefined ? undefined : fitFeatures(fit);
-  const scores = clean.map((row) => scoresOf(row, fitted));
-  const names = Object.keys(SOURCE_OF).filter((name) => scores[0]?.[name] !== undefined);
+  const single = clean.map((row) => scoresOf(row, fitted));
+  const scorer = new Scorer(fitted, allRanks(single));
+  const scores = clean.map((row) => scorer.scores(row));
   const { chosen, choice } = chooseScore(
-    [...OUTPUT_SCORES, ...FEATURE_SCORES].filter((name) => names.includes(name)),
+    [...OUTPUT_SCORES, ...FEATURE_SCORES, ...Object.keys(FUSED)].filter(
+      (name) => scores[0]?.[name] !== undefined,
+    ),
     scores,
     Object.fromEntries(
-      Object.entries(families).map(([family, rows]) => [family, rows.map((row) => scoresOf(row, fitted))]),
+      Object.entries(families).map(([family, rows]) => [family, rows.map((row) => scorer.scores(row))]),
     ),
   );
   return Baseline.parse({
@@ -51,19 +55,25 @@ export function calibrate({ fit, clean, families, output, ...about }: Reference)
     ...about,
     output,
     ...(fitted === undefined ? {} : { features: packFeatures(fitted) }),
-    streams: names.map((name) =>
-      ranksOf(
-        name,
-        SOURCE_OF[name] ?? 'output',
-        scores.map((row) => row[name] ?? Number.NaN),
-      ),
-    ),
+    streams: allRanks(scores),
     chosen,
     choice,
     classShares: sharesOf(clean, output.classes),
     constantAfter: constantAfter(repeatsOf(clean), clean.length - 1),
   } satisfies Baseline);
 }
+
+/** Of every score that the requests have. */
+const allRanks = (scores: readonly Readonly<Record<string, number>>[]) =>
+  Object.keys(SOURCE_OF)
+    .filter((name) => scores[0]?.[name] !== undefined)
+    .map((name) =>
+      ranksOf(
+        name,
+        SOURCE_OF[name] ?? 'output',
+        scores.map((row) => row[name] ?? Number.NaN),
+      ),
+    );
 
 /** Throws DATA_REFUSED where a row has no feature. */
 export function fitFeatures(rows: readonly Row[]): FittedFeatures {

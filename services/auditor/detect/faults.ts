@@ -41,7 +41,7 @@ export function allFinite(values: ArrayLike<number | bigint>): boolean {
 }
 
 /** Chance at which equal answers in a row are taken for a constant. */
-const CHANCE = 1e-6;
+const CHANCE = 4e-6;
 
 /** From the share of neighbours among the reference that got equal answers to different inputs; 3 where there was none. */
 export function constantAfter(repeats: number, pairs: number): number {

@@ -31,9 +31,12 @@ export function ranksOf(name: string, source: StreamSource, scores: readonly num
 }
 
 /** Deviations of the reference by which a score lies above its middle; at most what its size can tell. NaN for NaN. */
-export function deviationOf({ samples, values, below }: Ranks, score: number): number {
+export const deviationOf = (ranks: Ranks, score: number): number => normalQuantile(shareOf(ranks, score));
+
+/** Share of the reference below a score, strictly between 0 and 1. NaN for NaN. */
+export function shareOf({ samples, values, below }: Ranks, score: number): number {
   if (Number.isNaN(score)) return Number.NaN;
-  return normalQuantile((belowOf(values, below, samples, score) + 0.5) / (samples + 1));
+  return (belowOf(values, below, samples, score) + 0.5) / (samples + 1);
 }
 
 function belowOf(

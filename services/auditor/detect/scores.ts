@@ -1,6 +1,7 @@
 // All scores of one request, of what came in, what went out and what lay between. Calibration ranks them, the watch follows them.
-import type { StreamSource } from '../../../contracts/detection.js';
+import type { Ranks, StreamSource } from '../../../contracts/detection.js';
 import { featureScores } from './class-distances.js';
+import { FUSED, fusedScores } from './fused.js';
 import { INPUT_STATISTICS, inputStatistics } from './input-statistics.js';
 import { classOf, OUTPUT_SCORES, outputScores } from './logit-scores.js';
 import { nearestScore } from './nearest.js';
@@ -21,10 +22,29 @@ export const FEATURE_SCORES = ['mds', 'rmds', 'knn', 'agreement'] as const;
 export const SOURCE_OF: Readonly<Record<string, StreamSource>> = {
   ...Object.fromEntries(INPUT_STATISTICS.map((name) => [name, 'input' as const])),
   ...Object.fromEntries(OUTPUT_SCORES.map((name) => [name, 'output' as const])),
-  ...Object.fromEntries(FEATURE_SCORES.map((name) => [name, 'intermediate' as const])),
+  ...Object.fromEntries(
+    [...FEATURE_SCORES, ...Object.keys(FUSED)].map((name) => [name, 'intermediate' as const]),
+  ),
 };
 
-/** By name. Without fitted features, or without a feature, the intermediate ones are absent. */
+/** Makes the scores of a version's requests; `ranks` of single scores are what fused ones are made of. */
+export class Scorer {
+  private readonly ranks: ReadonlyMap<string, Ranks>;
+
+  constructor(
+    private readonly fitted?: FittedFeatures,
+    ranks: readonly Ranks[] = [],
+  ) {
+    this.ranks = new Map(ranks.map((one) => [one.name, one]));
+  }
+
+  scores(row: Row): Record<string, number> {
+    const single = scoresOf(row, this.fitted);
+    return { ...single, ...fusedScores(this.ranks, single) };
+  }
+}
+
+/** By name, single ones. Without fitted features, or without a feature, the intermediate ones are absent. */
 export function scoresOf({ input, logits, feature }: Row, fitted?: FittedFeatures): Record<string, number> {
   const scores = { ...inputStatistics(input), ...outputScores(logits) };
   if (fitted === undefined || feature === undefined) return scores;

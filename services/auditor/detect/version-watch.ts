@@ -10,9 +10,9 @@ import {
 import { ClassMix } from './class-mix.js';
 import { ConstantOutput } from './faults.js';
 import { classOf } from './logit-scores.js';
-import { type FittedFeatures, unpackFeatures } from './packed.js';
+import { unpackFeatures } from './packed.js';
 import { deviationOf } from './ranks.js';
-import { type Row, scoresOf } from './scores.js';
+import { type Row, Scorer } from './scores.js';
 import { ShiftDetector, type WatchedStream } from './shift-detector.js';
 import { AS_EXPECTED, decideVerdict, TELL_AT } from './verdict.js';
 
@@ -29,7 +29,7 @@ export interface SeenRequest extends Row {
 }
 
 export class VersionWatch {
-  private readonly fitted: FittedFeatures | undefined;
+  private readonly scorer: Scorer;
   private readonly shift: ShiftDetector;
   private readonly mix: ClassMix;
   private readonly constant: ConstantOutput;
@@ -37,7 +37,7 @@ export class VersionWatch {
   /** Throws BAD_REQUEST for a baseline whose matrices do not fit. */
   constructor(private readonly baseline: Baseline) {
     const { features, streams, chosen, classShares, samples } = baseline;
-    this.fitted = features === undefined ? undefined : unpackFeatures(features);
+    this.scorer = new Scorer(features === undefined ? undefined : unpackFeatures(features), streams);
     this.shift = new ShiftDetector(streams.map((ranks) => watched(ranks, streams, chosen)));
     this.mix = new ClassMix(classShares, samples);
     this.constant = new ConstantOutput(baseline.constantAfter);
@@ -49,13 +49,17 @@ export class VersionWatch {
     if (this.constant.add(request.inputDigest, request.outputDigest)) faults.push('constant-output');
     // A broken answer has no scores worth following.
     if (faults.length > 0) return this.judge(faults, 0, 0, confirmed);
-    const scores = scoresOf(request, this.fitted);
-    return this.follow(this.deviations(scores), classOf(request.logits), confirmed);
+    return this.follow(this.deviations(this.scores(request)), classOf(request.logits), confirmed);
   }
 
   /** The same from scores that were made elsewhere: deviations in the order of the baseline's streams. */
   follow(deviations: ArrayLike<number>, label: number, confirmed?: boolean): Judgement {
     return this.judge([], this.shift.add(deviations), this.mix.add(label), confirmed);
+  }
+
+  /** Of one request, by name. */
+  scores(row: Row): Record<string, number> {
+    return this.scorer.scores(row);
   }
 
   deviations(scores: Readonly<Record<string, number>>): Float64Array {

@@ -1,0 +1,82 @@
+// Recognises a model by its weights whatever their names and order: a re-upload under another name, with channels permuted or the
+// smallest weights set to 0. The gate compares a new version with those it knows.
+import { copyModel } from '../../onnx/extract.js';
+import { Graph } from '../../onnx/graph.js';
+import { weightLayers } from '../../onnx/quantize/layers.js';
+import { elementCount, floatValues } from '../../onnx/tensor.js';
+import { constantsToInitialisers } from '../../onnx/training/modes.js';
+
+/**
+ * One row for each output channel: its largest |w|, as shares of the very largest, in falling order. Sorting forgets the order of inputs, the
+ * share the scale of the channel (Relu networks are the same when one layer grows and the next shrinks), and the small ones are not in it.
+ */
+export interface Fingerprint {
+  readonly rows: readonly Float32Array[];
+}
+
+const LARGEST = 16;
+/** Of short rows the smaller ones are left out: those that pruning takes. */
+const SHARE_OF_ROW = 0.7;
+/** Shorter rows say too little. */
+const ROW_LEAST = 6;
+const ROWS_MAX = 4_096;
+
+/** Of models without such layers it is empty. Throws MODEL_REFUSED for what is no model. */
+export function fingerprintOf(model: Uint8Array): Fingerprint {
+  const graph = copyModel(Graph.read(model));
+  constantsToInitialisers(graph);
+  const rows: Float32Array[] = [];
+  for (const { weight, axis } of weightLayers(graph).found) {
+    const tensor = graph.constant(weight);
+    if (tensor === undefined) continue;
+    rows.push(...rowsOf(floatValues(tensor), tensor.dims, axis));
+  }
+  // Those that fall fastest are the most telling, and a choice that order and scale do not change.
+  return { rows: rows.sort((a, b) => (a[1] as number) - (b[1] as number)).slice(0, ROWS_MAX) };
+}
+
+function rowsOf(values: Float32Array, dims: readonly number[], axis: number): Float32Array[] {
+  const channels = dims[axis] ?? 1;
+  const inner = elementCount(dims.slice(axis + 1));
+  const kept = Math.min(LARGEST, Math.floor((values.length / channels) * SHARE_OF_ROW));
+  if (kept < ROW_LEAST) return [];
+  const rows = Array.from({ length: channels }, () => [] as number[]);
+  values.forEach((value, i) => rows[Math.floor(i / inner) % channels]?.push(Math.abs(value)));
+  return rows.flatMap((row) => {
+    const largest = row.sort((a, b) => b - a).slice(0, kept);
+    const first = largest[0] ?? 0;
+    return (largest.at(-1) ?? 0) > 0 ? [Float32Array.from(largest, (value) => value / first)] : [];
+  });
+}
+
+/** Rounding to int8 moves a share by about 1/254 of the largest. */
+const TOLERANCE = 0.006;
+/** From here on two models are taken for the same; unrelated ones reach a few percent. */
+export const SAME_FROM = 0.5;
+
+/** Share of the smaller fingerprint's rows that the other one has too, 0..1. Symmetric. */
+export function likeness(a: Fingerprint, b: Fingerprint): number {
+  const [few, many] = a.rows.length <= b.rows.length ? [a.rows, b.rows] : [b.rows, a.rows];
+  if (few.length === 0) return 0;
+  return few.filter((row) => has(many, row)).length / few.length;
+}
+
+function has(rows: readonly Float32Array[], wanted: Float32Array): boolean {
+  const second = wanted[1] as number;
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (((rows[middle] as Float32Array)[1] as number) < second - TOLERANCE) low = middle + 1;
+    else high = middle;
+  }
+  for (let i = low; i < rows.length; i++) {
+    const row = rows[i] as Float32Array;
+    if ((row[1] as number) > second + TOLERANCE) return false;
+    if (
+      row.length === wanted.length &&
+      row.every((value, k) => Math.abs(value - (wanted[k] as number)) <= TOLERANCE)
+    )
+      return true;
+  }
+  return false;
+}
