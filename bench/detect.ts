@@ -21,6 +21,7 @@ import { FAMILIES } from './detect/abnormal.js';
 import { adversarial, hiddenShift, swappedLabels } from './detect/attacks.js';
 import { extractionFigures, likenesses, probeFigures, type Seen } from './detect/fraud-figures.js';
 import { detectImages, type DetectImages } from './detect/images.js';
+import { type LineFigures, lineFigures } from './detect/lines.js';
 import { InputGradient } from './detect/input-gradient.js';
 import { delayBySource, falseAlarms, meanDelay, scored } from './detect/stream-figures.js';
 import { type Aim, type Benchmark, round } from './report.js';
@@ -90,6 +91,14 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     `Tapped: ${baseline.tap?.value}; outputs differ by ${proof.outputs}, p50 x ${round(cost)}; chosen score: ${baseline.chosen}.`,
   );
 
+  console.table(
+    baseline.choice.map(({ score, auroc: found }) => ({
+      score,
+      ...Object.fromEntries(
+        Object.entries(found).map(([family, value]) => [family, Math.round(1_000 * value) / 1_000]),
+      ),
+    })),
+  );
   await using session = await openSession(onboarded.tapped);
   const rowsOf = (inputs: readonly Float32Array[]) => modelRows({ ...onboarded.source, session }, inputs);
   await using gradient = await InputGradient.of(model, 100);
@@ -117,11 +126,19 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     random,
     gradient,
   });
+  const lines =
+    form === 'ci' ? undefined : await lineFigures(images.letters, { reference: 500, abnormal: 60 }, random);
+  if (lines !== undefined) {
+    console.log(
+      `Lines of text: tapped ${lines.tap}, outputs differ by ${lines.outputsDiffer}, p50 x ${round(lines.cost)}; chosen score: ${lines.chosen}.`,
+    );
+    console.table(lines.told.map((row) => ({ ...row, msp: round(row.msp), chosen: round(row.chosen) })));
+  }
   return {
     results: {
       heldOut: images.heldOut,
-      ...{ layers, tap: baseline.tap?.value, cost, proof, chosen: baseline.chosen },
-      ...{ told, alarms, delays, faults, tamperings: tamperings.table, fraud },
+      ...{ layers, tap: baseline.tap?.value, cost, proof, chosen: baseline.chosen, choice: baseline.choice },
+      ...{ told, alarms, delays, faults, tamperings: tamperings.table, fraud, lines },
     },
     aims: aimsOf({
       told,
@@ -131,7 +148,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
       tamperings: tamperings.table,
       fraud,
       cost,
-      stream: clean.length,
+      lines,
     }),
   };
 };
@@ -410,10 +427,10 @@ interface Figures {
   readonly tamperings: readonly TamperingRow[];
   readonly fraud: Awaited<ReturnType<typeof fraudPart>>;
   readonly cost: number;
-  readonly stream: number;
+  readonly lines: LineFigures | undefined;
 }
 
-function aimsOf({ told, alarms, delays, faults, tamperings, fraud, cost }: Figures): Aim[] {
+function aimsOf({ told, alarms, delays, faults, tamperings, fraud, cost, lines }: Figures): Aim[] {
   const of = (kind: string) => told.filter((row) => row.kind === kind);
   const mean = (kind: string) =>
     meanOf(Object.fromEntries(of(kind).map(({ family, chosen }) => [family, chosen])));
@@ -428,7 +445,19 @@ function aimsOf({ told, alarms, delays, faults, tamperings, fraud, cost }: Figur
     [1, 30],
     [0.5, 100],
   ]);
+  const text = (kind: 'near' | 'far') => {
+    const found = lines?.told.filter((row) => row.kind === kind) ?? [];
+    return meanOf(Object.fromEntries(found.map(({ family, chosen }) => [family, chosen])));
+  };
+  const ofLines: Aim[] =
+    lines === undefined
+      ? []
+      : [
+          { name: 'lines of text, AUROC far', value: text('far'), unit: '', aim: 0.95, op: '>=' },
+          { name: 'lines of text, AUROC near', value: text('near'), unit: '', aim: 0.9, op: '>=' },
+        ];
   return [
+    ...ofLines,
     { name: 'AUROC far, chosen score', value: mean('far'), unit: '', aim: 0.95, op: '>=' },
     { name: 'AUROC near, chosen score', value: mean('near'), unit: '', aim: 0.9, op: '>=' },
     { name: 'chosen below max-softmax, worst family', value: behind, unit: '', aim: 0.01, op: '<=' },

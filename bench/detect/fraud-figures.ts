@@ -57,7 +57,7 @@ export function extractionFigures(
   const honest = queriesOf(stream, project);
   const known = queriesOf(reference, project);
   const watch = new ExtractionWatch(
-    extractionReference(Array.from({ length: 5 }, () => drawn(known, 600, random))),
+    extractionReference(Array.from({ length: 8 }, () => drawn(known, 1_000, random))),
   );
   let flagged = 0;
   let asked = 0;

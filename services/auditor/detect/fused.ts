@@ -5,6 +5,8 @@ import { shareOf } from './ranks.js';
 /** By name, what each is made of. */
 export const FUSED = {
   mspAndMds: ['msp', 'mds'],
+  energyAndMds: ['energy', 'mds'],
+  energyAndRmds: ['energy', 'rmds'],
   mspAndRmds: ['msp', 'rmds'],
   mspAndKnn: ['msp', 'knn'],
 } as const;

@@ -20,25 +20,35 @@ export interface RowSource {
 
 /** Inputs are flat, FP32. Throws DATA_REFUSED where the model does not give a row for each. */
 export async function modelRows(source: RowSource, inputs: readonly Float32Array[]): Promise<Row[]> {
-  const rows: Row[] = [];
+  const [rows = []] = await rowsByTap(source, source.tap === undefined ? [] : [source.tap], inputs);
+  return rows;
+}
+
+/** The same with several taps in one run of the model: rows for each, in the order of the taps; without any, rows without features. */
+export async function rowsByTap(
+  source: Omit<RowSource, 'tap'>,
+  taps: readonly string[],
+  inputs: readonly Float32Array[],
+): Promise<Row[][]> {
+  const all: Row[][] = Array.from({ length: Math.max(1, taps.length) }, () => []);
   for (let from = 0; from < inputs.length; from += source.batch) {
     const part = inputs.slice(from, from + source.batch);
-    const wanted = [source.output, ...(source.tap === undefined ? [] : [source.tap])];
-    const answers = await source.session.run({ [source.input]: stacked(part, source.shape) }, wanted);
+    const answers = await source.session.run({ [source.input]: stacked(part, source.shape) }, [
+      source.output,
+      ...taps,
+    ]);
     const scores = rowsOf(answers[source.output], part.length, source.output);
-    const features =
-      source.tap === undefined ? undefined : rowsOf(answers[source.tap], part.length, source.tap);
+    const features = taps.map((tap) => rowsOf(answers[tap], part.length, tap));
     part.forEach((input, i) => {
-      const feature = features?.[i];
       const said = scores[i] ?? new Float32Array(0);
-      rows.push({
-        input,
-        logits: source.kind === 'logits' ? said : fromProbabilities(said),
-        ...(feature === undefined ? {} : { feature }),
+      const logits = source.kind === 'logits' ? said : fromProbabilities(said);
+      all.forEach((rows, t) => {
+        const feature = features[t]?.[i];
+        rows.push({ input, logits, ...(feature === undefined ? {} : { feature }) });
       });
     });
   }
-  return rows;
+  return all;
 }
 
 function stacked(inputs: readonly Float32Array[], shape: readonly number[]) {

@@ -3,15 +3,15 @@
 import type { Baseline } from '../../../contracts/detection.js';
 import { failure } from '../../../contracts/errors.js';
 import { Graph } from '../../onnx/graph.js';
-import { openSession, type Session } from '../../onnx/session.js';
+import { openSession } from '../../onnx/session.js';
 import { float32 } from '../../onnx/tensor.js';
 import { logitsBehind, type TapCandidate, tapCandidates } from '../../onnx/tap/candidates.js';
 import { addTaps } from '../../onnx/tap/tap.js';
 import { tapCost, type TapProof, verifyTaps } from '../../onnx/tap/verify.js';
 import { calibrate, fitFeatures } from './calibrate.js';
 import { chooseScore, meanOf } from './choose-score.js';
-import { modelRows, type RowSource } from './model-rows.js';
-import { FEATURE_SCORES, scoresOf } from './scores.js';
+import { modelRows, rowsByTap, type RowSource } from './model-rows.js';
+import { FEATURE_SCORES, type Row, scoresOf } from './scores.js';
 
 export interface OnboardRequest {
   readonly version: string;
@@ -27,6 +27,12 @@ export interface OnboardRequest {
   readonly families: Readonly<Record<string, readonly Float32Array[]>>;
 }
 
+export interface Layer {
+  readonly value: string;
+  readonly width: number;
+  readonly auroc: number;
+}
+
 export interface Onboarded {
   readonly tapped: Uint8Array;
   readonly baseline: Baseline;
@@ -34,7 +40,7 @@ export interface Onboarded {
   /** p50 with taps over p50 without. */
   readonly cost: number;
   /** By layer: mean AUROC of its best score over the families. */
-  readonly layers: readonly { readonly value: string; readonly width: number; readonly auroc: number }[];
+  readonly layers: readonly Layer[];
   readonly source: Omit<RowSource, 'session'>;
 }
 
@@ -109,30 +115,35 @@ const aboutRows = ({
   batch,
 });
 
-/** Every candidate is tapped at once, and each measured with the scores that need a feature. */
-async function layersOf(graph: Graph, candidates: readonly TapCandidate[], request: OnboardRequest) {
-  const all = addTaps(
+/** The nearest to the answer: earlier ones told less wherever it was measured, and a tap sees what changes in all layers before it. */
+const LAYERS_MAX = 12;
+
+/** Candidates are tapped all at once, and each is measured with the scores that need a feature. */
+async function layersOf(
+  graph: Graph,
+  found: readonly TapCandidate[],
+  request: OnboardRequest,
+): Promise<Layer[]> {
+  const candidates = found.slice(-LAYERS_MAX);
+  const { graph: tapped, outputs } = addTaps(
     graph,
     candidates.map(({ value }) => value),
   );
-  await using session = await openSession(all.graph.write());
-  const layers: Onboarded['layers'][number][] = [];
-  for (const [i, { value, width }] of candidates.entries())
-    layers.push({ value, width, auroc: await tellsBy(session, all.outputs[i] ?? '', request) });
-  return layers;
-}
-
-async function tellsBy(session: Session, tap: string, request: OnboardRequest): Promise<number> {
-  const rows = (inputs: readonly Float32Array[]) => modelRows({ ...request, session, tap }, inputs);
-  const fitted = fitFeatures(await rows(request.fit.slice(0, CHOICE_FIT)));
-  const scored = async (inputs: readonly Float32Array[]) =>
-    (await rows(inputs)).map((row) => scoresOf(row, fitted));
-  const { choice } = chooseScore(
-    FEATURE_SCORES,
-    await scored(request.clean.slice(0, CHOICE_CLEAN)),
-    await eachFamily(request.families, scored),
-  );
-  return Math.max(...choice.map(({ auroc }) => meanOf(auroc)));
+  await using session = await openSession(tapped.write());
+  const rows = (inputs: readonly Float32Array[]) => rowsByTap({ ...request, session }, outputs, inputs);
+  const fit = await rows(request.fit.slice(0, CHOICE_FIT));
+  const clean = await rows(request.clean.slice(0, CHOICE_CLEAN));
+  const families = await eachFamily(request.families, rows);
+  return candidates.map(({ value, width }, i) => {
+    const fitted = fitFeatures(fit[i] ?? []);
+    const scored = (list: readonly Row[] | undefined) => (list ?? []).map((row) => scoresOf(row, fitted));
+    const { choice } = chooseScore(
+      FEATURE_SCORES,
+      scored(clean[i]),
+      Object.fromEntries(Object.entries(families).map(([family, all]) => [family, scored(all[i])])),
+    );
+    return { value, width, auroc: Math.max(...choice.map(({ auroc }) => meanOf(auroc))) };
+  });
 }
 
 async function eachFamily<T>(

@@ -14,17 +14,30 @@ export interface Query {
 }
 
 export interface ExtractionReference {
-  /** Distances of honest queries to the nearest earlier one of the same key and class. */
-  readonly nearness: Ranks;
+  /**
+   * By class: distances of honest queries to the nearest earlier one of the same key and class. Some classes are narrower than others: all ones look
+   * alike, and a key that asks for little else is no thief.
+   */
+  readonly nearness: ReadonlyMap<number, Ranks>;
 }
 
-/** From queries of honest keys, each in its order. Throws DATA_REFUSED where no class comes twice. */
+/** Fewer distances of a class than this say nothing about it. */
+const DISTANCES_LEAST = 30;
+
+/** From queries of honest keys, each in its order. */
 export function extractionReference(keys: readonly (readonly Query[])[]): ExtractionReference {
-  const distances = keys.flatMap((queries) => {
+  const distances = new Map<number, number[]>();
+  for (const queries of keys) {
     const near = new NearestEarlier();
-    return queries.flatMap((query) => near.add(query) ?? []);
-  });
-  return { nearness: ranksOf('nearness', 'input', distances) };
+    for (const query of queries) {
+      const distance = near.add(query);
+      const own = distances.get(query.label) ?? [];
+      if (distance !== undefined) own.push(distance);
+      distances.set(query.label, own);
+    }
+  }
+  const known = [...distances].filter(([, own]) => own.length >= DISTANCES_LEAST);
+  return { nearness: new Map(known.map(([label, own]) => [label, ranksOf('nearness', 'input', own)])) };
 }
 
 export interface ExtractionFinding {
@@ -79,7 +92,9 @@ class KeyState {
   see(query: Query): ExtractionFinding {
     this.queries++;
     const distance = this.near.add(query);
-    const nearness = distance === undefined ? Number.NaN : deviationOf(this.reference.nearness, distance);
+    const ranks = this.reference.nearness.get(query.label);
+    const nearness =
+      distance === undefined || ranks === undefined ? Number.NaN : deviationOf(ranks, distance);
     const evidence = this.test.add([query.novelty, query.margin, nearness]);
     return { flagged: evidence >= FLAG_AT, evidence, queries: this.queries };
   }

@@ -2,7 +2,7 @@
 // side only, and with room for habits: no two callers are alike, so a mean as much as HABIT lower is still nothing.
 
 /** Deviations by which the mean of an honest key may lie below that of all. */
-const HABIT = 0.5;
+const HABIT = 1;
 const SIZES = [0.5, 1, 2] as const;
 const MOST = 1e150;
 

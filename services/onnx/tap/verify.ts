@@ -8,6 +8,12 @@ import type { Tapped } from './tap.js';
 /** Optimisation may order sums in another way once a value is looked at. */
 export const TAP_DIFFERENCE_MAX = 1e-5;
 
+/**
+ * Without optimisation the sums of all layers before the tap are made in another order (2e-5 in a text recogniser); a value that was fused away
+ * and replaced by another is off by far more.
+ */
+export const TAP_ROUNDING_MAX = 1e-4;
+
 export interface TapProof {
   readonly samples: number;
   /** Largest change of any number that callers get. */
@@ -16,7 +22,7 @@ export interface TapProof {
   readonly taps: number;
 }
 
-/** Throws MODEL_REFUSED where an answer or a tap is further off than `most`. */
+/** Throws MODEL_REFUSED where an answer is further off than `most`, or a tap than TAP_ROUNDING_MAX. */
 export async function verifyTaps(
   original: Graph,
   tapped: Tapped,
@@ -35,9 +41,9 @@ export async function verifyTaps(
     for (const name of tapped.outputs)
       proof.taps = Math.max(proof.taps, differenceOf(slow[name], now[name], true));
   }
-  if (!(proof.outputs <= most && proof.taps <= most))
+  if (!(proof.outputs <= most && proof.taps <= TAP_ROUNDING_MAX))
     throw refusal(
-      `With taps the model answers otherwise: outputs differ by ${proof.outputs}, taps by ${proof.taps}, at most ${most} is allowed. Tap another value.`,
+      `With taps the model answers otherwise: outputs differ by ${proof.outputs}, taps by ${proof.taps}, at most ${most} and ${TAP_ROUNDING_MAX} are allowed. Tap another value.`,
     );
   return proof;
 }
