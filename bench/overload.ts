@@ -1,6 +1,7 @@
 // Three times what a replica can do, for a minute: how much of its peak is still served, how late, what is refused and how fast, what
 // the memory does, and how soon all is well again. PP-OCRv4's recogniser on one shard: its engine and not the caller is the limit.
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { type DrillMesh, startMesh, stateFileOf } from '../chaos-tests/harness.js';
 import { readRunbook, runBlock } from '../chaos-tests/runbook.js';
@@ -29,6 +30,8 @@ const FORMS = {
 const BUSY_CALLERS = 3;
 /** After the overload, of the peak. */
 const EASY = 0.5;
+/** Of the overload. */
+const SETTLED_AT = 0.25;
 const REFUSED_WITHIN = '0.005';
 
 export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
@@ -42,7 +45,10 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
     const alone = latencies(await caller.closed(1, seconds.alone * 1_000));
     const peakPerS = latencies(await caller.closed(BUSY_CALLERS, seconds.peak * 1_000)).length / seconds.peak;
     const before = await figures(mesh, nc);
+    // Buffers, compiled code and the collector's habits are there by then: what grows from there on is a leak.
+    const settled = sleep(seconds.over * SETTLED_AT * 1_000).then(() => memory(mesh));
     const over = await caller.open(OVER * peakPerS, seconds.over * 1_000);
+    const rss = await settled;
     const after = await figures(mesh, nc);
     const recovered = await recovery(caller, peakPerS, seconds.after, percentile(alone, 0.99));
     const served = latencies(over);
@@ -63,11 +69,11 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
       endedTooLate: after.runs - before.runs - served.length,
       runbook: form === 'ci' ? [] : await readAtNight(mesh),
       extraAttempts: after.extra - before.extra,
-      rssMiB: [before.rss, after.rss].map((bytes) => Math.round(bytes / 1_048_576)),
+      rssMiB: [before.rss, rss, after.rss].map((bytes) => Math.round(bytes / 1_048_576)),
       recoveredAfterS: recovered,
     };
     console.dir(results, { depth: 3 });
-    return { results, aims: aimsOf(results, before, after, over.length) };
+    return { results, aims: aimsOf(results, rss, after.rss, over.length) };
   } finally {
     await nc.close();
   }
@@ -118,17 +124,21 @@ interface Figures {
 async function figures(mesh: DrillMesh, nc: NatsConnection): Promise<Figures> {
   const of = { door: 'nats', code: '503' };
   const [replica] = await statistics(nc, shardsOf(mesh));
-  const edge = mesh.local.supervisor.list().filter(({ kind }) => kind === 'edge');
-  const pids = [...edge.flatMap(({ pid }) => pid ?? []), ...mesh.enginePids()];
   if (!replica) throw new Error('no shard serves the endpoint');
   return {
     refused: await metric(mesh, 'massif_request_seconds_count', of),
     refusedSoon: await metric(mesh, 'massif_request_seconds_bucket', { ...of, le: REFUSED_WITHIN }),
     extra: await metric(mesh, 'massif_extra_attempts_total'),
     runs: replica.statistics.inference_count,
-    rss: await residentBytes(pids),
+    rss: await memory(mesh),
     engine: replica.scheduling,
   };
+}
+
+/** Of router and engine. */
+function memory(mesh: DrillMesh): Promise<number> {
+  const edge = mesh.local.supervisor.list().filter(({ kind }) => kind === 'edge');
+  return residentBytes([...edge.flatMap(({ pid }) => pid ?? []), ...mesh.enginePids()]);
 }
 
 /** Seconds from the end of the overload to the first of them that is as it was: nobody refused, nobody later than twice. */
@@ -164,7 +174,7 @@ interface Results {
   readonly recoveredAfterS: number;
 }
 
-const aimsOf = (results: Results, before: Figures, after: Figures, asked: number): Aim[] => [
+const aimsOf = (results: Results, rss: number, rssAfter: number, asked: number): Aim[] => [
   {
     name: 'served at 3 x, of the peak',
     value: results.servedPerS / results.peakPerS,
@@ -188,7 +198,7 @@ const aimsOf = (results: Results, before: Figures, after: Figures, asked: number
   },
   { name: 'runs of what was late already', value: results.overdue, unit: '', aim: 0, op: '<=' },
   { name: 'extra attempts', value: results.extraAttempts / asked, unit: '', aim: 0.1, op: '<=' },
-  { name: 'memory of router and engine', value: after.rss / before.rss - 1, unit: '', aim: 0.05, op: '<=' },
+  { name: 'memory of router and engine', value: rssAfter / rss - 1, unit: '', aim: 0.05, op: '<=' },
   {
     name: 'runbook commands that failed',
     value: results.runbook.filter((code) => code !== 0).length,

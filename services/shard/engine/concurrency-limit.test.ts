@@ -87,6 +87,20 @@ test('a queue that was there before it was seen to grow, and goes on, closes the
   expect(runs).toBeLessThanOrEqual(6);
 });
 
+test('callers who wait for their answers and come back together are not refused', () => {
+  const limit = new ConcurrencyLimit(5_000);
+  const small = { requests: 32, ms: 2 };
+  for (let came = 0; came < 6; came++) limit.arrived(0);
+  limit.begun({ requests: 4, waitedMs: 30, waiting: 2 }, small, 0);
+  // All others at once, then as many as were answered.
+  for (let came = 0; came < 58; came++) limit.arrived(1);
+  for (let i = 1; i < 100; i++) {
+    limit.begun({ requests: 4, waitedMs: 30, waiting: 56 }, small, i * 8);
+    for (let came = 0; came < 4; came++) limit.arrived(i * 8 + 1);
+  }
+  expect(limit.requests).toBe(5_000);
+});
+
 test('a limit that is down to the least goes with the run that serves most', () => {
   const limit = new ConcurrencyLimit(CAPACITY);
   const eight = { requests: 8, ms: 90 };

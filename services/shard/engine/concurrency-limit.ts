@@ -17,10 +17,13 @@ export interface RunFacts {
   readonly ms: number;
 }
 
-/** So long, and so many runs at least, nobody waits less than a run: the queue stands. */
-const STANDS_MS = 25;
-const STANDS_RUNS = 3;
-/** And so many times what is served comes meanwhile: a burst that is over, or chance at half of the capacity, brings less. */
+/** A queue that stands is looked at after so long, and so many runs at least. */
+const LOOK_MS = 25;
+const LOOK_RUNS = 2;
+/** So many times in a row it must have grown: callers who wait for their answers come back together after a moment in which nothing
+    ran, once; a flood goes on. */
+const LOOKS = 2;
+/** It grew when so many times what is served came: a burst that is over, or chance at half of the capacity, brings less. */
 const GROWS = 1.75;
 /** Or it is that many runs long or stands for that long, and does not shrink much. */
 const GOES_ON = 0.8;
@@ -46,6 +49,7 @@ export class ConcurrencyLimit {
   private standsSinceMs: number | undefined;
   private came = 0;
   private begins = 0;
+  private looked = { atMs: 0, came: 0, begins: 0, grew: 0 };
   private movedMs = 0;
   private idleMs = 0;
   private idleSinceMs: number | undefined = 0;
@@ -91,15 +95,23 @@ export class ConcurrencyLimit {
       this.standsSinceMs = nowMs;
       this.came = 0;
       this.begins = 0;
+      this.looked = { atMs: nowMs, came: 0, begins: 0, grew: 0 };
     }
     this.begins += requests;
+    if (this.grows(facts, nowMs)) return true;
     const forMs = nowMs - this.standsSinceMs;
-    if (forMs < Math.max(STANDS_MS, STANDS_RUNS * facts.ms)) return false;
-    const coming = this.came / this.begins;
-    if (coming >= GROWS) return true;
+    if (forMs < LOOKS * Math.max(LOOK_MS, LOOK_RUNS * facts.ms)) return false;
     // Below the capacity it is the limit that lets in no more than is served: its idle time says whether it is right.
-    if (coming < GOES_ON || this.value < this.capacity) return false;
+    if (this.came / this.begins < GOES_ON || this.value < this.capacity) return false;
     return waiting >= LONG_QUEUE_RUNS * facts.requests || forMs >= Math.max(LONG_MS, LONG_RUNS * facts.ms);
+  }
+
+  private grows(facts: RunFacts, nowMs: number): boolean {
+    const { atMs, came, begins, grew } = this.looked;
+    if (nowMs - atMs < Math.max(LOOK_MS, LOOK_RUNS * facts.ms)) return false;
+    const grown = (this.came - came) / (this.begins - begins) >= GROWS ? grew + 1 : 0;
+    this.looked = { atMs: nowMs, came: this.came, begins: this.begins, grew: grown };
+    return grown >= LOOKS;
   }
 
   private move(facts: RunFacts, nowMs: number): void {

@@ -1,28 +1,26 @@
 // One version in one engine: takes the messages of its data subject, refuses what it must, and runs the rest in turn with the
 // engine's other replicas. Messages gather while a run blocks the process; scheduler.ts says which of them share the next run.
 import { failure, type Failure, toFailure } from '../../../contracts/errors.js';
-import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contracts/infer-body.js';
 import { isInbox } from '../../../contracts/subjects.js';
-import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { EngineStatistics, ReplicaCounters } from '../engine-messages.js';
-import { type Answers, returnAddress } from './answers.js';
+import type { Answers } from './answers.js';
+import { readArrival } from './arrival.js';
 import { BatchRun } from './batch-run.js';
 import { Counts } from './counts.js';
-import { inStepOf, readItinerary } from './itinerary.js';
+import { Decoding } from './decoding.js';
+import { inStepOf } from './itinerary.js';
 import type { KeptAnswers } from './kept-answers.js';
 import type { LatencyPoint } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
 import { peekBodyParameters } from '../../../contracts/body-parameters.js';
-import { levelOf, rankOf } from './rank.js';
-import type { Decoded, Ready, Waiting } from './request-queue.js';
+import type { Ready, Waiting } from './request-queue.js';
 import { Repetitions } from './repetitions.js';
-import { inOrder, type RowAxes, rowsOf, shareKey } from './rows.js';
-import { parseRunHeaders, type RunHeaders } from './run-headers.js';
+import type { RowAxes } from './rows.js';
 import type { RunLoop, Turn } from './run-loop.js';
 import { type LetGo, Scheduler } from './scheduler.js';
 import type { Sequences, StepRunner } from './sequences.js';
-import { type Onward, Stage } from './stage.js';
+import type { Onward } from './stage.js';
 import { timeLeft } from './time-left.js';
 import { WaitingRoom } from './waiting-room.js';
 
@@ -63,6 +61,7 @@ export class Replica implements Turn, StepRunner {
   private readonly waitingRoom: WaitingRoom;
   private readonly batchRun: BatchRun;
   private readonly repetitions: Repetitions;
+  private readonly decoding: Decoding;
   private batch: readonly Ready[] = [];
   private latencyMs: number;
   private open = true;
@@ -75,12 +74,13 @@ export class Replica implements Turn, StepRunner {
     const { session, loop, clock, aboutToRun, answers, sequences, kept } = parts;
     const { id, capacity, model, label, axes, points, rowItems, rowsMax } = traits;
     this.latencyMs = points[0]?.runMs ?? 0;
+    this.decoding = new Decoding({ declared: session.declared, labels: traits.labels, axes, sequences });
     this.scheduler = new Scheduler({
       id,
       points,
       rowItems,
       rowsMax: axes === undefined ? 1 : rowsMax,
-      decode: (request) => this.decode(request),
+      decode: (request) => this.decoding.decode(request),
       letGo: (request, why, error) => this.letGo(request, why, error),
     });
     this.waitingRoom = new WaitingRoom({
@@ -95,7 +95,7 @@ export class Replica implements Turn, StepRunner {
       replica: id,
       kept,
       clock,
-      decode: (request) => Object.assign(request, { decoded: request.decoded ?? this.decode(request) }),
+      decode: (request) => this.decoding.of(request),
     });
     this.batchRun = new BatchRun({
       session,
@@ -168,24 +168,13 @@ export class Replica implements Turn, StepRunner {
   /** A message of the data subject. Answers for itself and never throws. */
   accept(sender: string, headerText: string, body: Uint8Array): void {
     const { answers, clock, loop } = this.parts;
-    let headers: RunHeaders;
+    let request: Waiting;
     try {
-      headers = parseRunHeaders(headerText);
+      request = readArrival(sender, headerText, body, clock.monotonicMs(), loop);
     } catch (error) {
       return this.reject(sender, toFailure(error));
     }
-    const to = returnAddress(sender, headers);
-    // Nobody to answer, or somebody who wants our answer published where it does not belong.
-    if (to === undefined)
-      return this.reject(
-        sender,
-        failure('BAD_REQUEST', 'The reply subjects of a run message must be inboxes.'),
-      );
-    const { timeoutMs } = headers;
-    const readAtMs = clock.monotonicMs();
-    const level = levelOf(headers.priority);
-    const rank = rankOf(readAtMs, timeoutMs, level);
-    const request = { to, headers, body, readAtMs, unreadMsMax: loop.unreadMsMax, timeoutMs, level, rank };
+    const { to, headers } = request;
     try {
       if (this.isStep(request)) return this.parts.sequences?.accept(request);
     } catch (error) {
@@ -227,10 +216,7 @@ export class Replica implements Turn, StepRunner {
       const { cache } = request.to;
       if (cache !== undefined) this.counts.looked(cache, this.heldMs(request));
       if (met === 'new' || met === 'joined') return met === 'joined';
-      this.batchRun.say(
-        Object.assign(request, { decoded: request.decoded ?? this.decode(request) }),
-        met.outputs,
-      );
+      this.batchRun.say(this.decoding.of(request), met.outputs);
       this.settle();
     } catch (error) {
       this.refuse(request, toFailure(error));
@@ -265,7 +251,7 @@ export class Replica implements Turn, StepRunner {
         this.counts.queued(startedMs - one.readAtMs);
       }
       this.waitingRoom.begun(batch, startedMs);
-      this.parts.answers.beforeRun(this.scheduler.requestMs * batch.length);
+      this.parts.answers.beforeRun(this.scheduler.runMs(batch));
       if ((await this.batchRun.run(batch)) === 'alone') this.scheduler.keepApart(first);
       this.batch = [];
       // The first of a batch waited longest: the honest number for whoever compares replicas.
@@ -305,35 +291,6 @@ export class Replica implements Turn, StepRunner {
     if (why === 'expired') this.counts.expired++;
     else if (why === 'hopeless') this.counts.hopeless++;
     this.refuse(request, error);
-  }
-
-  private decode(waiting: Waiting): Decoded {
-    const { body, headers } = waiting;
-    const { inputs: specs, outputs } = this.parts.session.declared;
-    if (headers.plan !== '') return this.decodeStage(headers, body);
-    const { sequences } = this.parts;
-    const request = decodeInferRequest(body, headers.jsonLength, sequences?.sent(waiting, specs) ?? specs);
-    if (sequences) request.inputs = sequences.complete(waiting, request.inputs);
-    checkInputs(request, specs);
-    checkOutputs(request, outputs);
-    const inputs = inOrder(request.inputs, specs);
-    return { request, inputs, ...this.sharing(inputs) };
-  }
-
-  private decodeStage(headers: RunHeaders, bytes: Uint8Array): Decoded {
-    const { labels } = this.traits;
-    const body = { bytes, jsonLength: headers.jsonLength };
-    const stage = new Stage(readItinerary(headers), body, this.parts.session.declared.inputs, { labels });
-    const { request, runs } = stage;
-    const [inputs = []] = runs;
-    const sharing = this.sharing(inputs);
-    return { request, inputs, stage, ...sharing, rows: runs.length === 1 ? sharing.rows : 0 };
-  }
-
-  private sharing(inputs: readonly Tensor[]): Pick<Decoded, 'rows' | 'key'> {
-    const { axes } = this.traits;
-    const rowAxes = axes?.inputs ?? [];
-    return { rows: axes === undefined ? 0 : rowsOf(inputs, rowAxes), key: shareKey(inputs, rowAxes) };
   }
 
   /** To the replica of the next step, or home. */

@@ -58,6 +58,11 @@ export class Scheduler {
     return this.pace.requestMs;
   }
 
+  /** What a run of these takes, by what is known of the shape that ran last. */
+  runMs(batch: readonly Ready[]): number {
+    return this.curve.runMs(batch.reduce((sum, { decoded }) => sum + Math.max(decoded.rows, 1), 0));
+  }
+
   /** The size that serves most, of the shape that ran last. */
   get batchMax(): number {
     return Math.min(this.curve.bestRun, this.parts.rowsMax);

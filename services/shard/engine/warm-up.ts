@@ -39,9 +39,9 @@ export interface WarmUpReport {
 /** The first run allocates, the second settles the arena, the third is like those to come. */
 const WARM_RUNS = 3;
 const TIMED_RUNS = 5;
-/** Of one batch size; a slow model is timed once or twice and its larger sizes not at all. */
+/** Of one batch size; a slow model is timed once and its larger sizes not at all. */
 const TIMED_MS_MAX = 60;
-const PAIRS_MIN = 2;
+const MS_MIN = 1e-3;
 /** Rows of a joint run may round otherwise than single ones, but never by more. */
 const BATCH_TOLERANCE = 1e-4;
 /** Requests in the run that proves that they may share one. */
@@ -180,37 +180,13 @@ async function timeSizes(
     // Even if every row cost the full price, a size is tried only when it does not hold up the neighbours for long.
     if (inVain >= IN_VAIN_MAX || lastMs * 2 > TIMED_MS_MAX * 4 || rows * items > TRIED_ITEMS_MAX) return;
     const joined = gatherer.join(Array.from({ length: rows }, () => sample));
-    // Side by side, since the proportion decides and a shared machine is twice as fast in one moment as in the next.
-    lastMs =
-      runMs *
-      (await timesAsLong(
-        () => run(joined),
-        () => run(sample),
-        clock,
-      ));
+    // One beside the other, since the proportion decides and a shared machine is twice as fast in one moment as in the next.
+    const besideMs = await time(() => run(sample), clock);
+    lastMs = (runMs * (await time(() => run(joined), clock))) / Math.max(besideMs, MS_MIN);
     points.push({ rows, runMs: lastMs });
     inVain = lastMs / rows < best * (1 - GAIN_MIN) ? 0 : inVain + 1;
     best = Math.min(best, lastMs / rows);
   }
-}
-
-/** The median of a few, the upper one of two: that larger runs pay has to show. */
-async function timesAsLong(
-  run: () => Promise<unknown>,
-  beside: () => Promise<unknown>,
-  clock: Pick<Clock, 'monotonicMs'>,
-): Promise<number> {
-  const ratios: number[] = [];
-  for (let spent = 0; ratios.length < PAIRS_MIN || (ratios.length < TIMED_RUNS && spent < TIMED_MS_MAX);) {
-    const startedMs = clock.monotonicMs();
-    await beside();
-    const besideMs = clock.monotonicMs() - startedMs;
-    await run();
-    const bothMs = clock.monotonicMs() - startedMs;
-    ratios.push((bothMs - besideMs) / Math.max(besideMs, 1e-3));
-    spent += bothMs;
-  }
-  return ratios.toSorted((a, b) => a - b)[ratios.length >> 1] ?? 1;
 }
 
 /** The quickest of a few: what disturbs a run only ever makes it slower. */

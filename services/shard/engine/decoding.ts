@@ -1,0 +1,57 @@
+// Reads a body when its turn comes near: the tensors of the request, checked against what the model declares, with the state of its
+// sequence, or the row set of a pipeline's step; and by what it may share a run with others. replica.ts gives it to the scheduler.
+import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contracts/infer-body.js';
+import type { Tensor } from '../../../contracts/tensor.js';
+import { readItinerary } from './itinerary.js';
+import type { ModelSession } from './model-session.js';
+import type { Decoded, Waiting } from './request-queue.js';
+import { inOrder, type RowAxes, rowsOf, shareKey } from './rows.js';
+import type { Sequences } from './sequences.js';
+import { Stage } from './stage.js';
+
+export interface DecodingParts {
+  readonly declared: ModelSession['declared'];
+  readonly labels: readonly string[] | undefined;
+  /** Undefined when requests cannot share a run. */
+  readonly axes: RowAxes | undefined;
+  /** Of a stateful version. */
+  readonly sequences: Sequences | undefined;
+}
+
+export class Decoding {
+  constructor(private readonly parts: DecodingParts) {}
+
+  /** The request with its tensors, which it keeps. @throws Failure BAD_REQUEST with what is wrong in the body. */
+  of<R extends Waiting>(request: R): R & { decoded: Decoded } {
+    return Object.assign(request, { decoded: request.decoded ?? this.decode(request) });
+  }
+
+  decode(waiting: Waiting): Decoded {
+    const { body, headers } = waiting;
+    const { declared, sequences } = this.parts;
+    const { inputs: specs, outputs } = declared;
+    if (headers.plan !== '') return this.decodeStage(waiting);
+    const request = decodeInferRequest(body, headers.jsonLength, sequences?.sent(waiting, specs) ?? specs);
+    if (sequences) request.inputs = sequences.complete(waiting, request.inputs);
+    checkInputs(request, specs);
+    checkOutputs(request, outputs);
+    const inputs = inOrder(request.inputs, specs);
+    return { request, inputs, ...this.sharing(inputs) };
+  }
+
+  private decodeStage({ headers, body: bytes }: Waiting): Decoded {
+    const { declared, labels } = this.parts;
+    const body = { bytes, jsonLength: headers.jsonLength };
+    const stage = new Stage(readItinerary(headers), body, declared.inputs, { labels });
+    const { request, runs } = stage;
+    const [inputs = []] = runs;
+    const sharing = this.sharing(inputs);
+    return { request, inputs, stage, ...sharing, rows: runs.length === 1 ? sharing.rows : 0 };
+  }
+
+  private sharing(inputs: readonly Tensor[]): Pick<Decoded, 'rows' | 'key'> {
+    const { axes } = this.parts;
+    const rowAxes = axes?.inputs ?? [];
+    return { rows: axes === undefined ? 0 : rowsOf(inputs, rowAxes), key: shareKey(inputs, rowAxes) };
+  }
+}
