@@ -127,7 +127,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     gradient,
   });
   const lines =
-    form === 'ci' ? undefined : await lineFigures(images.letters, { reference: 500, abnormal: 60 }, random);
+    form === 'full' ? await lineFigures(images.letters, { reference: 500, abnormal: 60 }, random) : undefined;
   if (lines !== undefined) {
     console.log(
       `Lines of text: tapped ${lines.tap}, outputs differ by ${lines.outputsDiffer}, p50 x ${round(lines.cost)}; chosen score: ${lines.chosen}.`,

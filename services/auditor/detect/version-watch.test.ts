@@ -63,7 +63,7 @@ test('a baseline goes through its contract as text, and the chosen score is neve
 });
 
 test('clean requests stay normal', () => {
-  expect(run(new VersionWatch(baseline), () => answer(draw()), 20_000)).toBeUndefined();
+  expect(run(new VersionWatch(baseline), () => answer(draw()), 10_000)).toBeUndefined();
 });
 
 test('other inputs are suspicious, never abnormal, and the strongest stream is one of the inputs', () => {
