@@ -1,9 +1,9 @@
 // Placement: how far the intelligent policy and its greedy answer are from the proven bound of a long solve, whether a checker that
 // shares no code with the planner finds anything, what the event loop feels of it, and how long a plan for 10,000 shards takes.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { PlacementProblem } from '../contracts/placement.js';
-import { placeGreedily } from '../services/mesh/placement/greedy.js';
-import { planNow, planWell } from '../services/mesh/placement/plan.js';
+import type { PlacementPlan, PlacementProblem } from '../contracts/placement.js';
+import { planNow } from '../services/mesh/placement/plan.js';
+import { PlannerThread } from '../services/mesh/placement/planner.js';
 import { settingOf } from '../services/mesh/placement/setting.js';
 import { solve } from '../services/mesh/placement/solver.js';
 import { seededRandom } from '../services/mesh/random.js';
@@ -13,30 +13,36 @@ import { afterwards, randomInstance } from './peers/placement-instances.js';
 import { type Benchmark, type BenchOptions, percentile } from './report.js';
 
 const FORMS = {
-  ci: { instances: 3, boundS: 3, scale: { regions: 10, shards: 500, endpoints: 250 } },
-  quick: { instances: 12, boundS: 6, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
+  ci: { instances: 1, boundS: 1, scale: { regions: 10, shards: 500, endpoints: 250 } },
+  quick: { instances: 6, boundS: 8, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
   full: { instances: 100, boundS: 60, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
 } as const;
-const LIMITS = { seconds: 3, gap: 0.002 };
 
 export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
   const { instances, boundS, scale } = FORMS[form];
   const random = seededRandom(seed);
+  const planner = new PlannerThread();
+  // The thread of a registry has planned before: what is measured is the planner, not its compilation.
+  const warming = { regions: 4, shards: 12, endpoints: 60, fill: 0.8, heat: 0.6 };
+  for (let i = 0; i < 3; i++) await planner.plan(randomInstance(random, warming), 'intelligent');
   const rows: Row[] = [];
   for (let i = 0; i < instances; i++) {
     const size = {
       regions: 4 + Math.floor(random() * 2),
-      shards: 10 + Math.floor(random() * 5),
-      endpoints: 30 + Math.floor(random() * 20),
-      fill: i % 3 === 0 ? 0.95 + 0.02 * random() : 0.4 + 0.4 * random(),
+      shards: 12 + Math.floor(random() * 9),
+      endpoints: 60 + Math.floor(random() * 60),
+      // What nobody can do without. What pays besides, nearness above all, fills the rest: see `filled`.
+      fill: i % 3 === 0 ? 0.88 + 0.02 * random() : 0.4 + 0.4 * random(),
+      heat: 0.4 + 0.4 * random(),
     };
     const fresh = randomInstance(random, size);
     const problem = i % 2 === 0 ? fresh : afterwards(fresh, planNow(fresh, 'intelligent'), random);
-    rows.push(await measure(problem, size.fill, boundS));
+    rows.push(await measure(problem, planner, boundS));
   }
-  const large = planLarge(randomInstance(random, { ...scale, fill: 0.5 }));
+  const large = await planLarge(planner, randomInstance(random, { ...scale, fill: 0.5, heat: 0.5 }));
+  await planner.close();
   const bounded = rows.filter(({ gap }) => Number.isFinite(gap));
-  const full = rows.filter(({ fill }) => fill >= 0.95);
+  const full = rows.filter(({ filled }) => filled >= 0.95);
   return {
     results: { rows, large },
     aims: [
@@ -65,6 +71,13 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
         unit: '',
         aim: 0,
         op: '<=',
+      },
+      {
+        name: 'instances whose memory is 95 % full',
+        value: full.length,
+        unit: '',
+        aim: Math.ceil(rows.length / 3),
+        op: '>=',
       },
       {
         name: 'endpoints left out, memory 95 % full',
@@ -128,7 +141,10 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
 
 interface Row {
   readonly variables: number;
-  readonly fill: number;
+  /** Of the memory that may be filled, what the plan fills. */
+  readonly filled: number;
+  /** What is not proven yet of the bound: how far it is below the best that the long solve found. */
+  readonly unproven: number;
   readonly gap: number;
   readonly greedyGap: number;
   readonly greedyMs: number;
@@ -141,46 +157,50 @@ interface Row {
   readonly violations: readonly string[];
 }
 
-async function measure(problem: PlacementProblem, fill: number, boundS: number): Promise<Row> {
-  const setting = settingOf(problem);
-  const programme = boundProgramme(setting);
-  const greedyFrom = performance.now();
-  const greedy = placeGreedily(setting);
-  const greedyMs = performance.now() - greedyFrom;
-  const greedyPlan = planNow(problem, 'intelligent');
-  const { plan, seconds, stallMs } = await planWatched(problem);
+async function measure(problem: PlacementProblem, planner: PlannerThread, boundS: number): Promise<Row> {
+  const programme = boundProgramme(settingOf(problem));
+  const greedy = await planWatched(problem, planner, 'intelligent');
+  const solved = await planWatched(problem, planner, 'solved');
   // Once more with much time and no gap, and without packing: nothing can be better than its bound.
-  const bound = (await solve(programme, { seconds: boundS, gap: 1e-4 }))?.bound;
-  const above = (objective: number, unplaced: number): number =>
-    bound === undefined ? Number.NaN : unplaced > 0 ? Number.POSITIVE_INFINITY : objective / bound - 1;
+  const long = await solve(programme, { seconds: boundS, gap: 1e-4 });
+  const above = (objective: number): number => (long ? objective / long.bound - 1 : Number.NaN);
+  const room = sum(problem.shards.map(({ memoryBytes }) => memoryBytes)) * 0.9;
+  const bytes = new Map(problem.endpoints.map(({ name, memoryBytes }) => [name, memoryBytes]));
+  const held = sum(solved.plan.endpoints.map(({ name, shards }) => shards.length * (bytes.get(name) ?? 0)));
   return {
-    ...{ variables: programme.variables.length, fill },
-    ...{ greedyMs, seconds, stallMs, quality: plan.quality },
-    gap: above(plan.objective, plan.unplaced.length),
-    greedyGap: above(greedy.objective, greedy.unplaced.length),
-    unplaced: plan.unplaced.length,
-    greedyUnplaced: greedy.unplaced.length,
-    movedShare: plan.movedShare,
-    violations: [...violations(problem, plan), ...violations(problem, greedyPlan)],
+    ...{ variables: programme.variables.length, filled: held / room },
+    ...{ greedyMs: greedy.plan.tookMs, seconds: solved.plan.tookMs / 1_000, quality: solved.plan.quality },
+    stallMs: Math.max(greedy.stallMs, solved.stallMs),
+    unproven: above(long?.objective ?? Number.NaN),
+    gap: above(solved.plan.objective),
+    greedyGap: above(greedy.plan.objective),
+    unplaced: solved.plan.unplaced.length,
+    greedyUnplaced: greedy.plan.unplaced.length,
+    movedShare: Math.max(greedy.plan.movedShare, solved.plan.movedShare),
+    violations: [...violations(problem, solved.plan), ...violations(problem, greedy.plan)],
   };
 }
 
-async function planWatched(problem: PlacementProblem) {
+/** With what the event loop of whoever asks feels of it. */
+async function planWatched(
+  problem: PlacementProblem,
+  planner: PlannerThread,
+  what: 'intelligent' | 'solved',
+) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
-  const from = performance.now();
-  const planning = planWell(problem, LIMITS);
-  // What runs before the first wait is the greedy answer, which has an aim of its own.
   delay.enable();
-  const plan = await planning;
+  const [plan] = await planner.plan(problem, what);
   delay.disable();
-  return { plan, seconds: (performance.now() - from) / 1_000, stallMs: delay.max / 1e6 };
+  return { plan: plan as PlacementPlan, stallMs: delay.max / 1e6 };
 }
 
-function planLarge(problem: PlacementProblem) {
-  const policies = (['intelligent', 'proportional', 'traffic', 'user'] as const).map((policy) => {
-    const { tookMs, unplaced, replicas } = planNow(problem, policy);
-    return { policy, seconds: tookMs / 1_000, unplaced: unplaced.length, replicas };
-  });
+async function planLarge(planner: PlannerThread, problem: PlacementProblem) {
+  const policies = [];
+  for (const policy of ['intelligent', 'proportional', 'traffic', 'user'] as const) {
+    const [plan] = await planner.plan(problem, policy);
+    const { tookMs, unplaced, replicas } = plan as PlacementPlan;
+    policies.push({ policy, seconds: tookMs / 1_000, unplaced: unplaced.length, replicas });
+  }
   return { greedyS: Math.max(...policies.map(({ seconds }) => seconds)), policies };
 }
 

@@ -119,6 +119,8 @@ export type PlacementConstraint = z.infer<typeof PlacementConstraint>;
 export const PlannedEndpoint = z.object({
   name: EndpointName,
   shards: z.array(InstanceName),
+  /** What each of them is given, in requests a second. */
+  ratesPerS: z.record(InstanceName, z.number()),
   /** Per user group, which share each region answers. */
   shares: z.record(z.string(), z.record(RegionName, z.number())),
   costPerHour: z.number(),
@@ -136,7 +138,7 @@ export const PlacementPlan = z.object({
   replicas: z.int(),
   /** Devices by the share of them that is used, and links by what crosses them. */
   costPerHour: z.number(),
-  /** What the intelligent policy makes small: the cost, travel time and moves, in prices per hour. */
+  /** What the intelligent policy makes small: the cost, travel time, moves and what is left out, in prices per hour. */
   objective: z.number(),
   /** What 99 of 100 requests stay below, estimated. */
   p99Ms: z.number(),

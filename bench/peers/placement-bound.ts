@@ -1,8 +1,9 @@
 // The placement problem as a mixed-integer programme over shares and replicas, without packing: another form than the planner's own,
 // which knows choices only, and a larger space. What a long solve proves of it no plan can beat. x: share of a group in a centre; y:
-// replicas; b: an endpoint lies in a domain; u: share of a group that leaves a region.
+// replicas; b: an endpoint lies in a domain; u: share of a group that leaves a region; o: an endpoint is left out.
 import type { Programme } from '../../services/mesh/placement/programme.js';
 import {
+  leftOutCost,
   MOVE_PRICE,
   MOVED_SHARE_MAX,
   placedRate,
@@ -41,11 +42,13 @@ interface Shared {
   readonly moved: Sum;
 }
 
+const o = (e: number): string => `o${e}`;
 const x = (e: number, g: number, c: number): string => `x${e}_${g}_${c}`;
 const y = (e: number, c: number): string => `y${e}_${c}`;
 
 function writeEndpoint(setting: EndpointSetting, writer: Writer, shared: Shared): void {
   const { index: e, endpoint, options } = setting;
+  writer.binary(o(e), leftOutCost(setting));
   for (const [c, option] of options) {
     writer.integer(y(e, c), option.replicaCost, option.shards);
     addTo(shared.memory, c, [endpoint.memoryBytes / MIB, y(e, c)]);
@@ -71,16 +74,12 @@ function writeEndpoint(setting: EndpointSetting, writer: Writer, shared: Shared)
   }
   setting.groups.forEach((group, g) => {
     const centres = [...group.options.keys()];
-    writer.row(
-      centres.map((c) => [1, x(e, g, c)]),
-      '=',
-      1,
-    );
+    writer.row([[1, o(e)], ...centres.map((c) => [1, x(e, g, c)] as const)], '=', 1);
     [...group.now].forEach(([region, was], i) => {
       const u = `u${e}_${g}_${i}`;
       const there = centres.filter((c) => options.get(c)?.centre.region === region);
       writer.share(u, group.group.ratePerS * MOVE_PRICE);
-      writer.row([[1, u], ...there.map((c) => [1, x(e, g, c)] as const)], '>=', was);
+      writer.row([[1, u], [was, o(e)], ...there.map((c) => [1, x(e, g, c)] as const)], '>=', was);
       shared.moved.push([group.group.ratePerS, u]);
     });
   });
@@ -99,17 +98,20 @@ function writeSpread(setting: EndpointSetting, writer: Writer): void {
     const presences: Sum = [];
     [...domains.values()].forEach((members, d) => {
       const b = `b${e}_${d}`;
-      writer.binary(b);
+      writer.binary(b, 0);
       writer.row([[1, b], ...members.map(({ centre }) => [-1, y(e, centre.index)] as const)], '<=', 0);
       presences.push([1, b]);
     });
-    writer.row(presences, '>=', spread.domains);
+    writer.row([[spread.domains, o(e)], ...presences], '>=', spread.domains);
   }
   if (spread.survives * ratePerS <= 0) return;
   for (const lost of domains.keys()) {
     const others: Option[] = [...domains].flatMap(([domain, members]) => (domain === lost ? [] : members));
     writer.row(
-      others.map(({ centre, rateMaxPerS }) => [rateMaxPerS, y(e, centre.index)]),
+      [
+        [spread.survives * ratePerS, o(e)],
+        ...others.map(({ centre, rateMaxPerS }) => [rateMaxPerS, y(e, centre.index)] as const),
+      ],
       '>=',
       spread.survives * ratePerS,
     );
@@ -147,8 +149,8 @@ class Writer {
     this.integers.push(name);
   }
 
-  binary(name: string): void {
-    this.variable(name, 0);
+  binary(name: string, cost: number): void {
+    this.variable(name, cost);
     this.binaries.push(name);
   }
 

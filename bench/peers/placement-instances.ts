@@ -15,6 +15,8 @@ export interface InstanceSize {
   readonly endpoints: number;
   /** Needed memory, of what there is. */
   readonly fill: number;
+  /** Needed device time, of what devices may be busy. */
+  readonly heat: number;
 }
 
 const GIB = 2 ** 30;
@@ -25,7 +27,7 @@ export function randomInstance(random: () => number, size: InstanceSize): Placem
   const prices = regions.map(() => between(0.6, 1.6));
   const shards: InventoryShard[] = Array.from({ length: size.shards }, (_, i) => {
     const region = i % size.regions;
-    const gpu = Math.floor(i / size.regions) % 4 === 3;
+    const gpu = Math.floor(i / size.regions) % 3 === 2;
     return {
       ...{
         id: `shard-${i}`,
@@ -47,7 +49,7 @@ export function randomInstance(random: () => number, size: InstanceSize): Placem
   const endpoints = Array.from({ length: size.endpoints }, (_, i) =>
     randomEndpoint(i, regions, random, between),
   );
-  return scaled({ shards, links, endpoints }, size.fill);
+  return scaled(heated({ shards, links, endpoints }, size.heat), size.fill);
 }
 
 function randomEndpoint(
@@ -67,7 +69,8 @@ function randomEndpoint(
     };
   });
   const serviceMs = between(8, 40);
-  const spread = random() < 0.3 && regions.length > 2 ? 2 : 1;
+  // Whoever must stay in one region cannot be spread over two.
+  const spread = random() < 0.3 && groups.every((group) => group.regions === undefined) ? 2 : 1;
   return {
     ...{
       name: `endpoint-${i}`,
@@ -84,13 +87,47 @@ function randomEndpoint(
   };
 }
 
+/** Fewer or more requests, until processors or GPUs are as busy as this when everything that can runs on GPUs. */
+function heated(problem: PlacementProblem, heat: number): PlacementProblem {
+  const room = { cpu: 0, cuda: 0 };
+  for (const { device } of problem.shards) room[device === 'cpu' ? 'cpu' : 'cuda'] += 0.7;
+  const needed = { cpu: 0, cuda: 0 };
+  for (const { groups, runs } of problem.endpoints) {
+    const rate = groups.reduce((sum, { ratePerS }) => sum + ratePerS, 0);
+    if (runs.cuda && room.cuda > 0) needed.cuda += rate / runs.cuda.ratePerS;
+    else needed.cpu += rate / (runs.cpu?.ratePerS ?? 1);
+  }
+  const times = (['cpu', 'cuda'] as const).filter((kind) => needed[kind] > 0);
+  const factor = heat * Math.min(...times.map((kind) => room[kind] / needed[kind]));
+  return {
+    ...problem,
+    endpoints: problem.endpoints.map((endpoint) => ({
+      ...endpoint,
+      groups: endpoint.groups.map((group) => ({ ...group, ratePerS: group.ratePerS * factor })),
+    })),
+  };
+}
+
+/** The fewest regions that may answer all groups. */
+function regionsNeeded(groups: readonly UserGroup[]): number {
+  const bound = groups.flatMap(({ regions }) => (regions ? [regions] : []));
+  const all = [...new Set(bound.flat())];
+  let fewest = Math.max(1, all.length);
+  for (let mask = 1; mask < 1 << all.length; mask++) {
+    const chosen = all.filter((_, i) => mask & (1 << i));
+    if (bound.every((regions) => regions.some((region) => chosen.includes(region))))
+      fewest = Math.min(fewest, chosen.length);
+  }
+  return fewest;
+}
+
 /** Shrinks or grows the devices until the memory that is needed fills them so far. */
 function scaled(problem: PlacementProblem, fill: number): PlacementProblem {
   const room = problem.shards.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) * 0.9;
   const needed = problem.endpoints.reduce((sum, { memoryBytes, groups, runs, spread }) => {
     const rate = groups.reduce((total, { ratePerS }) => total + ratePerS, 0);
     const best = 0.7 * Math.max(runs.cpu?.ratePerS ?? 0, runs.cuda?.ratePerS ?? 0);
-    return sum + memoryBytes * Math.max(spread.domains, Math.ceil(rate / best));
+    return sum + memoryBytes * Math.max(spread.domains, Math.ceil(rate / best), regionsNeeded(groups));
   }, 0);
   const factor = needed / (fill * room);
   const shards = problem.shards.map((one) => ({ ...one, memoryBytes: Math.round(one.memoryBytes * factor) }));

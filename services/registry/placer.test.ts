@@ -12,6 +12,7 @@ import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { silentLog } from '../mesh/log.js';
 import { seededRandom } from '../mesh/random.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
+import { planHere } from '../mesh/placement/planner.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { BucketLog } from '../mesh/bucket-log.js';
 import { GONE_MS, GONE_WHATEVER_CONSUL_SAYS_MS } from './census.js';
@@ -80,6 +81,7 @@ async function aPlacer(epoch: number) {
     clock,
     random: seededRandom(3),
     log: silentLog,
+    planning: planHere,
     unplaced: () => undefined,
   });
   const end = new AbortController();

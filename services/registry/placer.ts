@@ -13,6 +13,7 @@ import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Discovery } from '../mesh/discovery.js';
 import { errorFields, type Log } from '../mesh/log.js';
+import type { Plan } from '../mesh/placement/planner.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
@@ -41,6 +42,8 @@ export interface PlacerParts {
   readonly wanting: () => Promise<Wanting>;
   /** What the autoscaler wants. */
   readonly scaled?: Pick<Scaled, 'replicasOf' | 'revision'> | undefined;
+  /** By the placement policies. */
+  readonly planning: Plan;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -80,7 +83,8 @@ export class Placer {
 
   constructor(private readonly parts: PlacerParts) {
     this.wake = new Wake(parts.clock);
-    this.plans = new PolicyPlans({ log: parts.log, changed: () => this.wake.nudge() });
+    const { log, planning } = parts;
+    this.plans = new PolicyPlans({ log, planning, changed: () => this.wake.nudge() });
   }
 
   /** An endpoint changed: look now. */
@@ -147,7 +151,14 @@ export class Placer {
     const current = state.placements();
     if (byPolicy && this.plans.due(things, nowMs)) {
       const ratePerS = (name: string, region: string): number => this.demand.ratePerS(name, region, nowMs);
-      this.plans.plan({ endpoints: all, shards, current, sizeOf, ratePerS }, things, nowMs, signal);
+      const planned = this.plans.plan(
+        { endpoints: all, shards, current, sizeOf, ratePerS },
+        things,
+        nowMs,
+        signal,
+      );
+      // An endpoint that no plan speaks of yet would be placed everywhere, only to be moved. All others stay where they are meanwhile.
+      if (all.some(({ name, placement: by }) => by && !this.plans.knows(name))) await planned;
     }
     // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
     const ready = byPolicy ? shards.map((shard) => [...shard.ready].sort().join()).join(' ') : '';

@@ -6,17 +6,20 @@ import { PlacementProblem, type PlansReply } from '../../contracts/placement.js'
 import { queues, subjects } from '../../contracts/subjects.js';
 import { BusContext } from '../mesh/bus-context.js';
 import type { BusExtras } from '../mesh/bus-transport.js';
-import { comparePlans } from '../mesh/placement/plan.js';
+import { PlannerThread } from '../mesh/placement/planner.js';
 import { Answered } from './answered.js';
 
-// One after the other, and no larger than this: the rules run in the process that renews the registry's lease.
+// One after the other, and no larger than this: a larger problem is no message, and the running placer waits for the same thread.
 const shared: BusExtras = { queue: queues.registry, capacity: 1 };
 const SHARDS_MAX = 1_000;
 const ENDPOINTS_MAX = 200;
 
 @Controller()
 export class PlansController {
-  constructor(private readonly answered: Answered) {}
+  constructor(
+    private readonly answered: Answered,
+    private readonly planner: PlannerThread,
+  ) {}
 
   @MessagePattern(subjects.registry('plan'), shared)
   plan(
@@ -32,7 +35,7 @@ export class PlansController {
           `The registry plans for ${SHARDS_MAX} shards and ${ENDPOINTS_MAX} endpoints: plan larger ones with massif place --inventory FILE.`,
           size,
         );
-      return { plans: await comparePlans(problem, undefined, context.signal) };
+      return { plans: [...(await this.planner.plan(problem, 'all', context.signal))] };
     });
   }
 }

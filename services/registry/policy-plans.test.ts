@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { silentLog } from '../mesh/log.js';
+import { planHere } from '../mesh/placement/planner.js';
 import type { ShardView } from './holding.js';
 import { place, type Placements } from './place.js';
 import { PolicyPlans } from './policy-plans.js';
@@ -21,20 +22,20 @@ const holders = (placements: Placements): string[] =>
   [...placements].filter(([, held]) => held.length > 0).map(([id]) => id);
 
 /** Places again and again: what was placed is ready at the next look. */
-function settle(
+async function settle(
   record: EndpointRecord,
   rates: Record<string, number>,
   before: Placements = new Map(),
   looks = 3,
-): Placements[] {
-  const plans = new PolicyPlans({ log: silentLog, changed: () => undefined });
+): Promise<Placements[]> {
+  const plans = new PolicyPlans({ log: silentLog, planning: planHere, changed: () => undefined });
   const seen: Placements[] = [];
   let current = before;
   for (let look = 0; look < looks; look++) {
     const views = shards.map((id) => shard(id, (current.get(id) ?? []).length > 0));
     const ratePerS = (_: string, region: string): number => rates[region] ?? 0;
     const inputs = { endpoints: [record], shards: views, current, sizeOf: () => 1_000, ratePerS };
-    plans.plan(inputs, String(look), look, new AbortController().signal);
+    await plans.plan(inputs, String(look), look, new AbortController().signal);
     current = place(
       [record],
       views,
@@ -47,20 +48,20 @@ function settle(
   return seen;
 }
 
-test('traffic placement puts replicas where callers are: two in the busy region', () => {
-  const last = settle(endpoint({ policy: 'traffic' }), { east: 90, west: 5, north: 5 }).at(-1);
+test('traffic placement puts replicas where callers are: two in the busy region', async () => {
+  const last = (await settle(endpoint({ policy: 'traffic' }), { east: 90, west: 5, north: 5 })).at(-1);
   const regions = holders(last as Placements).map((id) => id.split('-')[0]);
   expect(regions.toSorted()).toEqual(['east', 'east', 'north', 'west']);
 });
 
-test('an endpoint that is to stay in one region leaves the others, once it is ready there', () => {
+test('an endpoint that is to stay in one region leaves the others, once it is ready there', async () => {
   const record = endpoint({ policy: 'user', regions: ['north'] });
   const everywhere = place(
     [anEndpoint('ocr', { v1: 10_000 })],
     shards.map((id) => shard(id, false)),
     new Map(),
   );
-  const seen = settle(
+  const seen = await settle(
     record,
     { east: 1 },
     new Map([...everywhere.placements].map(([id, held]) => [id, id.startsWith('north') ? [] : held])),
@@ -70,12 +71,14 @@ test('an endpoint that is to stay in one region leaves the others, once it is re
   expect(holders(seen.at(-1) as Placements)).toEqual(['north-1']);
 });
 
-test('without a policy every region keeps its number', () => {
-  const last = settle(endpoint(undefined), { east: 90 }).at(-1) as Placements;
+test('without a policy every region keeps its number', async () => {
+  const last = (await settle(endpoint(undefined), { east: 90 })).at(-1) as Placements;
   expect(holders(last)).toHaveLength(3);
 });
 
-test('what the policy cannot place is placed as before', () => {
-  const last = settle(endpoint({ policy: 'traffic', regions: ['mars'] }), { east: 1 }).at(-1) as Placements;
+test('what the policy cannot place is placed as before', async () => {
+  const last = (await settle(endpoint({ policy: 'traffic', regions: ['mars'] }), { east: 1 })).at(
+    -1,
+  ) as Placements;
   expect(holders(last)).toHaveLength(3);
 });

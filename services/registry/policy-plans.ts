@@ -2,7 +2,7 @@
 import type { PlacementPlan, PlacementProblem } from '../../contracts/placement.js';
 import { PlacementPolicy } from '../../contracts/placement.js';
 import { errorFields, type Log } from '../mesh/log.js';
-import { planNow, planWell } from '../mesh/placement/plan.js';
+import type { Plan } from '../mesh/placement/planner.js';
 import { type PolicyInputs, problemFor, regionReplicas, replicasNow } from './by-policy.js';
 import type { ReplicasOf } from './place.js';
 
@@ -11,6 +11,7 @@ const PLAN_EVERY_MS = 30_000;
 
 export interface PolicyPlansParts {
   readonly log: Log;
+  readonly planning: Plan;
   /** A better plan is there: look again. */
   readonly changed: () => void;
 }
@@ -29,22 +30,53 @@ export class PolicyPlans {
     return about !== this.plannedAbout || nowMs - this.plannedMs >= PLAN_EVERY_MS;
   }
 
-  plan(inputs: Omit<PolicyInputs, 'shares'>, about: string, nowMs: number, signal: AbortSignal): void {
+  /** Resolves when every policy has its plan; the solver's may come later. What is in force meanwhile stays. */
+  async plan(
+    inputs: Omit<PolicyInputs, 'shares'>,
+    about: string,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     this.plannedMs = nowMs;
     this.plannedAbout = about;
-    this.revision++;
-    for (const policy of PlacementPolicy.options) {
-      const problem = problemFor(policy, { ...inputs, shares: (name) => this.sharesOf(name) });
-      if (!problem) {
-        this.plans.delete(policy);
-        continue;
-      }
-      const plan = planNow(problem, policy);
+    const problems = PlacementPolicy.options.map((policy) => ({
+      policy,
+      problem: problemFor(policy, { ...inputs, shares: (name) => this.sharesOf(name) }),
+    }));
+    await Promise.all(problems.map(({ policy, problem }) => this.planOne(policy, problem, about, signal)));
+  }
+
+  private async planOne(
+    policy: PlacementPolicy,
+    problem: PlacementProblem | undefined,
+    about: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!problem) {
+      if (this.plans.delete(policy)) this.revision++;
+      return;
+    }
+    try {
+      const [plan] = await this.parts.planning(problem, policy, signal);
+      // Shards or endpoints have changed since: another plan is on its way.
+      if (signal.aborted || !plan || this.plannedAbout !== about) return;
       this.plans.set(policy, plan);
+      this.revision++;
       for (const { name, constraint, reason } of plan.unplaced)
         this.parts.log.warn('placement.refused', { endpoint: name, policy, constraint, reason });
+      this.parts.changed();
       if (policy === 'intelligent') void this.improve(problem, plan, signal);
+    } catch (error) {
+      if (!signal.aborted) this.parts.log.warn('placement.unplanned', { policy, ...errorFields(error) });
     }
+  }
+
+  /** Some plan has placed it, or left it out. */
+  knows(name: string): boolean {
+    return [...this.plans.values()].some(
+      ({ endpoints, unplaced }) =>
+        endpoints.some((one) => one.name === name) || unplaced.some((one) => one.name === name),
+    );
   }
 
   /** Undefined for endpoints without a policy, and for those that their policy could not place: they are placed as before. */
@@ -65,8 +97,8 @@ export class PolicyPlans {
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      const plan = await planWell(problem, undefined, signal);
-      if (signal.aborted || this.plans.get('intelligent') !== greedy) return;
+      const [plan] = await this.parts.planning(problem, 'solved', signal);
+      if (signal.aborted || !plan || this.plans.get('intelligent') !== greedy) return;
       if (plan.unplaced.length > greedy.unplaced.length || plan.objective >= greedy.objective - 1e-9) return;
       this.plans.set('intelligent', plan);
       this.revision++;

@@ -23,6 +23,7 @@ import { ObjectBucket } from './object-bucket.js';
 import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
 import { Placer } from './placer.js';
+import { PlannerThread } from '../mesh/placement/planner.js';
 import { Pusher } from './push.js';
 import { readRegistryConfig } from './registry.config.js';
 import { openReleases } from './release/release.parts.js';
@@ -40,6 +41,7 @@ export interface RegistryParts {
   readonly releases: Releases;
   readonly lifecycles: Lifecycles;
   readonly pusher: Pusher;
+  readonly planner: PlannerThread;
   readonly trust: TrustFiles;
   readonly leadership: Leadership;
   readonly duties: Duties;
@@ -85,8 +87,9 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const following = new AbortController();
   const scaled = new Scaled();
   await scaled.follow(bus, config.homeRegion, following.signal, { clock, log });
+  const planner = new PlannerThread();
   const duties = new Duties({
-    placer: openPlacers(mesh, catalog, placement, placementState, scaled),
+    placer: openPlacers(mesh, { catalog, placement, planner }, placementState, scaled),
     conductor: opened.conductor,
     keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log, told }),
     replicator: openReplicator(mesh, admission, artifacts),
@@ -122,6 +125,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     releases,
     lifecycles,
     pusher,
+    planner,
     trust,
     leadership,
     duties,
@@ -131,8 +135,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
 
 function openPlacers(
   mesh: RegistryMesh,
-  catalog: Catalog,
-  placement: BucketLog,
+  { catalog, placement, planner }: { catalog: Catalog; placement: BucketLog; planner: PlannerThread },
   state: PlacementState,
   scaled: Scaled,
 ): () => Placer {
@@ -142,6 +145,7 @@ function openPlacers(
   });
   return () =>
     new Placer({
+      planning: planner.plan,
       bus,
       discovery,
       regions: config.regions,

@@ -2,7 +2,9 @@
 // earlier ones left. Proportional, traffic-based and user-based placement are rules of a few lines each.
 import type { PlacementPolicy } from '../../../contracts/placement.js';
 import { type Allocation, loadsOf, replicasFor, type Shares, type Shortfall } from './allocation.js';
-import { isTight, type Packed, Packing } from './packing.js';
+import { leftOutCost, objectiveOf } from './objective.js';
+import { isTight, Packing } from './packing.js';
+import type { Batch } from './shelf.js';
 import type { EndpointSetting, GroupSetting, Refused, Setting } from './setting.js';
 
 export interface Rule {
@@ -18,11 +20,26 @@ export interface Rule {
 /** Of a centre, between 0 and 1. */
 export type BusyLeft = (centre: number) => number;
 
+/** A replica, and the requests a second that it is given. */
+export interface Load {
+  readonly shard: string;
+  readonly ratePerS: number;
+}
+
 export interface Placed {
   readonly setting: EndpointSetting;
   readonly allocation: Allocation;
-  readonly shards: readonly string[];
+  readonly replicas: readonly Load[];
 }
+
+/** In prices per hour, with what it costs to leave the others out. */
+export function objectiveOfAll(endpoints: readonly EndpointSetting[], placed: readonly Placed[]): number {
+  const there = new Set(placed.map(({ setting }) => setting));
+  const out = endpoints.reduce((sum, one) => sum + (there.has(one) ? 0 : leftOutCost(one)), 0);
+  return placed.reduce((sum, { setting, allocation }) => sum + objectiveOf(setting, allocation), out);
+}
+
+type Packed = Omit<Placed, 'replicas'> & { readonly batches: readonly Batch[] };
 
 export interface PlacedAll {
   readonly placed: readonly Placed[];
@@ -34,14 +51,17 @@ const TRIES_MAX = 12;
 
 export function placeByRule(setting: Setting, rule: Rule): PlacedAll {
   const packing = new Packing(setting.centres, isTight(setting.centres, setting.endpoints));
-  const placed: Placed[] = [];
+  const placed: Packed[] = [];
   const unplaced: Refused[] = [...setting.refused];
   for (const endpoint of largestFirst(setting.endpoints)) {
     const found = placeOne(endpoint, rule, packing);
     if ('constraint' in found) unplaced.push({ name: endpoint.endpoint.name, ...found });
     else placed.push(found);
   }
-  return { placed, unplaced };
+  return {
+    placed: placed.map(({ batches, ...one }) => ({ ...one, replicas: loadsIn(batches) })),
+    unplaced,
+  };
 }
 
 export const largestFirst = (endpoints: readonly EndpointSetting[]): EndpointSetting[] =>
@@ -49,7 +69,7 @@ export const largestFirst = (endpoints: readonly EndpointSetting[]): EndpointSet
     (a, b) => b.endpoint.memoryBytes - a.endpoint.memoryBytes || b.ratePerS - a.ratePerS || a.index - b.index,
   );
 
-function placeOne(setting: EndpointSetting, rule: Rule, packing: Packing): Placed | Shortfall {
+function placeOne(setting: EndpointSetting, rule: Rule, packing: Packing): Packed | Shortfall {
   const full = new Set<number>();
   const busy = new Map<number, number>();
   const left: BusyLeft = (centre) => {
@@ -71,7 +91,7 @@ function placeOne(setting: EndpointSetting, rule: Rule, packing: Packing): Place
     if ('constraint' in needed) return needed;
     const replicas = rule.replicas ? steadied(setting, needed, loads, rule) : needed;
     const packed = packAll(setting, replicas, loads, packing);
-    if ('shards' in packed) return { setting, allocation: { replicas, shares }, shards: packed.shards };
+    if (Array.isArray(packed)) return { setting, allocation: { replicas, shares }, batches: packed };
     full.add(packed.full);
     last = {
       constraint: packed.constraint,
@@ -111,17 +131,21 @@ export function packAll(
   replicas: ReadonlyMap<number, number>,
   loads: ReadonlyMap<number, number>,
   packing: Packing,
-): { readonly shards: readonly string[]; undo(): void } | Full {
-  const done: Packed[] = [];
-  const undo = (): void => done.forEach((packed) => packed.undo());
+): Batch[] | Full {
+  const { mark } = packing;
+  const done: Batch[] = [];
   for (const [centre, count] of replicas) {
-    const packed = packing.place(setting, centre, count, loads.get(centre) ?? 0);
-    if (!packed) {
-      undo();
+    const batch = packing.place(setting, centre, count, loads.get(centre) ?? 0);
+    if (!batch) {
+      packing.rollBack(mark);
       const constraint = packing.busyLeft(centre) < 0.05 ? 'capacity' : 'memory';
       return { full: centre, region: setting.options.get(centre)?.centre.region ?? '', count, constraint };
     }
-    done.push(packed);
+    done.push(batch);
   }
-  return { shards: done.flatMap(({ shards }) => shards), undo };
+  return done;
 }
+
+/** As they lie at this moment: placing others may still move them. */
+export const loadsIn = (batches: readonly Batch[]): Load[] =>
+  batches.flatMap(({ shelves, ratePerS }) => shelves.map(({ shard }) => ({ shard: shard.id, ratePerS })));

@@ -1,39 +1,70 @@
-// The ways in which one endpoint could be placed: small sets of centres, each group of users in the cheapest of the set. The greedy
-// answer takes one of them for every endpoint, and so does the solver: with whole choices as its variables the relaxed programme is
-// nearly whole already, which shares and replicas as variables are far from.
+// The ways in which one endpoint could be placed: small sets of centres, each group of users in the cheapest of the set, or nowhere at
+// all. The greedy answer takes one of them for every endpoint, and so does the solver: with whole choices as its variables the relaxed
+// programme is nearly whole already, which shares and replicas as variables are far from.
 import { type Allocation, loadsOf, replicasFor } from './allocation.js';
-import { MOVE_PRICE, movedRate, objectiveOf, rateCostOf } from './objective.js';
-import { domainOf, type EndpointSetting, type GroupSetting, type Option } from './setting.js';
+import { leftOutCost, MOVE_PRICE, movedRate, objectiveOf, rateCostOf } from './objective.js';
+import { domainOf, type EndpointSetting, type Option } from './setting.js';
 
 export interface Choice extends Allocation {
   readonly cost: number;
   readonly movedRate: number;
-  /** What it takes of each centre; `busy` in devices. */
+  /** What it takes of each centre; `busy` in devices. Nothing where the endpoint is left out. */
   readonly uses: readonly { readonly centre: number; readonly bytes: number; readonly busy: number }[];
 }
 
 export interface ChoiceLimits {
   /** Sets are made of these many centres, at least. */
   readonly centres: number;
-  readonly setSizeMax: number;
+  /** So many sets of each size are made larger by every centre. */
+  readonly beam: number;
   readonly kept: number;
 }
 
-/** Cheapest first. */
-export function choicesOf(setting: EndpointSetting, limits: ChoiceLimits): Choice[] {
-  const candidates = candidatesOf(setting, limits.centres);
-  const parts = partsOf(setting, candidates);
-  const sets: Sketch[] = [];
-  for (const set of subsets(candidates.length, limits.setSizeMax)) {
-    const sketch = sketchOf(setting, candidates, parts, set);
-    if (sketch) sets.push(sketch);
-  }
-  sets.sort((a, b) => a.cost - b.cost);
+/** What scarcity adds to the costs while choices are looked for. */
+export interface Scarcity {
+  /** Of a byte, of a device's time for an hour, of a request a second that moves. */
+  memory(centre: number): number;
+  busy(centre: number): number;
+  readonly moving: number;
+}
+
+const PLENTY: Scarcity = { memory: () => 0, busy: () => 0, moving: 0 };
+
+export const isLeftOut = ({ replicas }: Allocation): boolean => replicas.size === 0;
+
+/** Those that are cheapest with what scarcity adds, by their own costs, cheapest first; the last one leaves the endpoint out. */
+export function choicesOf(setting: EndpointSetting, limits: ChoiceLimits, scarcity = PLENTY): Choice[] {
+  const candidates = candidatesOf(setting, limits.centres, scarcity);
+  const parts = partsOf(setting, candidates, scarcity);
+  const sketches = sketchesOf(setting, candidates, parts, limits.beam);
   // Small sets take less memory: where that is short they are wanted although they cost more.
-  const kept = sets.filter(({ set }, rank) => rank < limits.kept || set.length === 1);
-  return kept
-    .flatMap((sketch) => finished(setting, candidates, parts, sketch) ?? [])
-    .sort((a, b) => a.cost - b.cost);
+  const kept = sketches.filter(({ set }, rank) => rank < limits.kept || set.length === 1);
+  return [
+    ...kept.flatMap((sketch) => finished(setting, candidates, parts, sketch) ?? []),
+    leftOut(setting),
+  ].sort((a, b) => a.cost - b.cost);
+}
+
+/** Both, without what is the same. */
+export function merged(a: readonly Choice[], b: readonly Choice[]): Choice[] {
+  const key = ({ cost, uses }: Choice): string =>
+    `${cost.toPrecision(9)} ${uses.map((use) => `${use.centre}:${use.bytes}`).join()}`;
+  const known = new Set(a.map(key));
+  return [...a, ...b.filter((choice) => !known.has(key(choice)))].sort((x, y) => x.cost - y.cost);
+}
+
+const leftOut = (setting: EndpointSetting): Choice => ({
+  replicas: new Map(),
+  shares: setting.groups.map(() => new Map<number, number>()),
+  cost: leftOutCost(setting),
+  movedRate: 0,
+  uses: [],
+});
+
+interface Candidate {
+  readonly option: Option;
+  /** With what scarcity adds. */
+  readonly replicaCost: number;
 }
 
 /** Of a group: what one region answers of it now, or what none does. */
@@ -45,125 +76,219 @@ interface Part {
   readonly costs: readonly number[];
 }
 
+/** One candidate of the set gives what would need one more replica to the others. */
+interface Cap {
+  readonly k: number;
+  readonly ratePerS: number;
+}
+
 interface Sketch {
   readonly set: readonly number[];
-  readonly seats: readonly number[];
+  readonly cap: Cap | undefined;
   readonly cost: number;
 }
 
-function candidatesOf(setting: EndpointSetting, count: number): Option[] {
-  const options = [...setting.options.values()];
-  const cheapestFor = (group: GroupSetting): Option[] => {
-    const priced = options.flatMap((option) => {
-      if (!group.options.has(option.centre.index)) return [];
-      const cost = group.group.ratePerS * rateCostIn(option, group) + option.replicaCost;
-      return [{ option, cost, tie: Math.abs(setting.index - option.centre.index) }];
-    });
-    return priced.sort((a, b) => a.cost - b.cost || a.tie - b.tie).map(({ option }) => option);
-  };
-  const ranked = setting.groups.map(cheapestFor);
-  const spare = ranked.flatMap((list) => list.slice(0, 2));
-  const chosen = new Set(spare);
+function candidatesOf(setting: EndpointSetting, count: number, scarcity: Scarcity): Candidate[] {
+  const options = [...setting.options.values()].map((option): Candidate => {
+    const { index } = option.centre;
+    return {
+      option,
+      replicaCost: option.replicaCost + setting.endpoint.memoryBytes * scarcity.memory(index),
+    };
+  });
+  if (options.length <= count) return options;
+  const ranked = setting.groups.map((group) =>
+    options
+      .filter(({ option }) => group.options.has(option.centre.index))
+      .map((candidate) => ({
+        candidate,
+        cost:
+          candidate.replicaCost +
+          group.group.ratePerS *
+            (rateCostOf(candidate.option, group) +
+              scarcity.busy(candidate.option.centre.index) / candidate.option.rateAlonePerS +
+              candidate.replicaCost / candidate.option.ratePerS +
+              (group.now.size === 0 ? 0 : 1 - (group.now.get(candidate.option.centre.region) ?? 0)) *
+                (MOVE_PRICE + scarcity.moving)),
+        tie: Math.abs(setting.index - candidate.option.centre.index),
+      }))
+      .sort((a, b) => a.cost - b.cost || a.tie - b.tie)
+      .map(({ candidate }) => candidate),
+  );
+  const chosen = new Set(ranked.flatMap((list) => list.slice(0, 2)));
   for (let rank = 2; chosen.size < count && ranked.some((list) => rank < list.length); rank++)
-    for (const option of ranked.flatMap((list) => list[rank] ?? []))
-      if (chosen.size < count) chosen.add(option);
+    for (const candidate of ranked.flatMap((list) => list[rank] ?? []))
+      if (chosen.size < count) chosen.add(candidate);
   addDomains(setting, options, chosen);
   return [...chosen];
 }
 
 /** Enough of them for the spread. */
-function addDomains({ endpoint }: EndpointSetting, options: Option[], chosen: Set<Option>): void {
-  const domains = new Set([...chosen].map(({ centre }) => domainOf(endpoint, centre)));
-  for (const option of options.sort((a, b) => a.replicaCost - b.replicaCost)) {
+function addDomains(
+  { endpoint }: EndpointSetting,
+  options: readonly Candidate[],
+  chosen: Set<Candidate>,
+): void {
+  const domains = new Set([...chosen].map(({ option }) => domainOf(endpoint, option.centre)));
+  if (domains.size >= endpoint.spread.domains) return;
+  for (const candidate of options.toSorted((a, b) => a.replicaCost - b.replicaCost)) {
     if (domains.size >= endpoint.spread.domains) return;
-    if (domains.has(domainOf(endpoint, option.centre))) continue;
-    domains.add(domainOf(endpoint, option.centre));
-    chosen.add(option);
+    const domain = domainOf(endpoint, candidate.option.centre);
+    if (domains.has(domain)) continue;
+    domains.add(domain);
+    chosen.add(candidate);
   }
 }
 
-/** With what it costs to move the group there. */
-function rateCostIn(option: Option, group: GroupSetting): number {
-  const moved = group.now.size === 0 ? 0 : 1 - (group.now.get(option.centre.region) ?? 0);
-  return rateCostOf(option, group) + option.replicaCost / option.ratePerS + moved * MOVE_PRICE;
-}
-
-function partsOf(setting: EndpointSetting, candidates: readonly Option[]): Part[] {
+function partsOf(setting: EndpointSetting, candidates: readonly Candidate[], scarcity: Scarcity): Part[] {
   return setting.groups.flatMap((group, g) => {
     const known = [...group.now.values()].reduce((sum, share) => sum + share, 0);
     const shares: (readonly [string | undefined, number])[] = [...group.now];
     if (known < 1 - 1e-9) shares.push([undefined, 1 - known]);
-    const rates = candidates.map((option) =>
+    const rates = candidates.map(({ option, replicaCost }) =>
       group.options.has(option.centre.index)
-        ? rateCostOf(option, group) + option.replicaCost / option.ratePerS
+        ? rateCostOf(option, group) +
+          replicaCost / option.ratePerS +
+          scarcity.busy(option.centre.index) / option.rateAlonePerS
         : Number.POSITIVE_INFINITY,
     );
+    const moving = MOVE_PRICE + scarcity.moving;
     return shares.map(([region, share]): Part => {
       const costs = candidates.map(
-        ({ centre }, k) =>
-          (rates[k] as number) + (region === undefined || region === centre.region ? 0 : MOVE_PRICE),
+        ({ option }, k) =>
+          (rates[k] as number) + (region === undefined || region === option.centre.region ? 0 : moving),
       );
       return { g, share, ratePerS: share * group.group.ratePerS, costs };
     });
   });
 }
 
-function* subsets(
-  count: number,
-  sizeMax: number,
-  from = 0,
-  chosen: readonly number[] = [],
-): Generator<number[]> {
-  if (chosen.length > 0) yield [...chosen];
-  if (chosen.length === sizeMax) return;
-  for (let i = from; i < count; i++) yield* subsets(count, sizeMax, i + 1, [...chosen, i]);
+// Of a request a second that has no seat: so large that a set with room for all comes first, small enough to rank the others.
+const NO_SEAT = 1e9;
+
+/** A search by beam: all single centres, the best of them with one more, and so on. Cheapest first. */
+function sketchesOf(
+  setting: EndpointSetting,
+  candidates: readonly Candidate[],
+  parts: readonly Part[],
+  beam: number,
+): Sketch[] {
+  const found: Sketch[] = [];
+  const loads = new Float64Array(candidates.length);
+  const sizeMax = Math.min(candidates.length, Math.max(parts.length, setting.endpoint.spread.domains));
+  let level: Sketch[] = [{ set: [], cap: undefined, cost: 0 }];
+  for (let size = 1; size <= sizeMax && level.length > 0; size++) {
+    const seen = new Set<number>();
+    const next: Sketch[] = [];
+    for (const { set } of level)
+      for (let k = 0; k < candidates.length; k++) {
+        const mask = set.reduce((bits, one) => bits | (1 << one), 1 << k);
+        if (set.includes(k) || seen.has(mask)) continue;
+        seen.add(mask);
+        const sketch: Sketch = { set: [...set, k], cap: undefined, cost: 0 };
+        const cost = costOfSet(setting, candidates, parts, sketch, loads);
+        if (cost === undefined) continue;
+        next.push({ ...sketch, cost });
+        if (cost < NO_SEAT)
+          found.push({ ...sketch, cost }, ...capped(setting, candidates, parts, sketch, loads));
+      }
+    level = next.sort((a, b) => a.cost - b.cost).slice(0, beam);
+  }
+  return found.sort((a, b) => a.cost - b.cost);
 }
 
-/** Every part in the cheapest of the set that has room; undefined where that is impossible, or a smaller set says the same. */
-function sketchOf(
-  { endpoint }: EndpointSetting,
-  candidates: readonly Option[],
+/** The same set with a replica less in one centre, where the others take what it cannot. */
+function capped(
+  setting: EndpointSetting,
+  candidates: readonly Candidate[],
   parts: readonly Part[],
-  set: readonly number[],
-): Sketch | undefined {
-  const loads = new Map<number, number>();
-  const seats: number[] = [];
-  let cost = 0;
-  for (const { costs, ratePerS } of parts) {
-    let best = -1;
-    for (const k of set) {
-      const { ratePerS: each, shards } = candidates[k] as Option;
-      if ((costs[k] as number) >= (best < 0 ? Number.POSITIVE_INFINITY : (costs[best] as number))) continue;
-      if ((loads.get(k) ?? 0) + ratePerS <= each * shards * (1 + 1e-9)) best = k;
-    }
-    if (best < 0) return undefined;
-    loads.set(best, (loads.get(best) ?? 0) + ratePerS);
-    cost += ratePerS * (costs[best] as number);
-    seats.push(best);
-  }
-  if (loads.size < set.length && endpoint.spread.domains === 1) return undefined;
-  for (const k of set) {
-    const { replicaCost, ratePerS } = candidates[k] as Option;
-    const load = (loads.get(k) ?? 0) / ratePerS;
+  { set }: Sketch,
+  loads: Float64Array,
+): Sketch[] {
+  if (set.length === 1) return [];
+  return set.flatMap((k) => {
+    const each = (candidates[k] as Candidate).option.ratePerS;
+    const replicas = (loads[k] as number) / each;
+    if (replicas <= 1 || replicas % 1 < 1e-6) return [];
+    const sketch = { set, cap: { k, ratePerS: Math.floor(replicas) * each } };
+    const cost = costOfSet(setting, candidates, parts, sketch, new Float64Array(candidates.length));
+    return cost !== undefined && cost < NO_SEAT ? [{ ...sketch, cost }] : [];
+  });
+}
+
+/** Loads are left as they come out. Undefined where a smaller set says the same. */
+function costOfSet(
+  { endpoint }: EndpointSetting,
+  candidates: readonly Candidate[],
+  parts: readonly Part[],
+  sketch: Pick<Sketch, 'set' | 'cap'>,
+  loads: Float64Array,
+): number | undefined {
+  loads.fill(0);
+  let cost = seat(candidates, parts, sketch, loads);
+  for (const k of sketch.set) {
+    const { replicaCost, option } = candidates[k] as Candidate;
+    const load = (loads[k] as number) / option.ratePerS;
+    if (load === 0 && sketch.set.length > 1 && endpoint.spread.domains === 1) return undefined;
     cost += (Math.max(1, Math.ceil(load - 1e-9)) - load) * replicaCost;
   }
-  return { set, seats, cost };
+  return cost;
+}
+
+/** Every part in the cheapest of the set that has room, divided where the room ends; loads grow in place. */
+function seat(
+  candidates: readonly Candidate[],
+  parts: readonly Part[],
+  { set, cap }: Pick<Sketch, 'set' | 'cap'>,
+  loads: Float64Array,
+  seated?: (part: Part, k: number, share: number) => void,
+): number {
+  let cost = 0;
+  const room = (k: number): number => {
+    const { ratePerS, shards } = (candidates[k] as Candidate).option;
+    return (k === cap?.k ? cap.ratePerS : shards * ratePerS) - (loads[k] as number);
+  };
+  for (const part of parts) {
+    let rest = part.ratePerS;
+    do {
+      let best = -1;
+      let bestCost = Number.POSITIVE_INFINITY;
+      for (const k of set) {
+        const its = part.costs[k] as number;
+        if (its < bestCost && (rest === 0 || room(k) > 1e-9)) {
+          best = k;
+          bestCost = its;
+        }
+      }
+      if (best < 0) {
+        cost += (rest + 1) * NO_SEAT;
+        break;
+      }
+      const taken = Math.min(rest, room(best));
+      // Nobody asks yet, and it is to lie there all the same.
+      loads[best] = (loads[best] as number) + Math.max(taken, 1e-12);
+      cost += taken * bestCost;
+      seated?.(part, best, part.ratePerS === 0 ? part.share : (part.share * taken) / part.ratePerS);
+      rest -= taken;
+    } while (rest > 1e-9);
+  }
+  return cost;
 }
 
 function finished(
   setting: EndpointSetting,
-  candidates: readonly Option[],
+  candidates: readonly Candidate[],
   parts: readonly Part[],
-  { set, seats }: Sketch,
+  { set, cap }: Sketch,
 ): Choice | undefined {
   const shares = setting.groups.map(() => new Map<number, number>());
-  parts.forEach(({ g, share }, p) => {
-    const centre = (candidates[seats[p] as number] as Option).centre.index;
-    shares[g]?.set(centre, (shares[g]?.get(centre) ?? 0) + share);
+  seat(candidates, parts, { set, cap }, new Float64Array(candidates.length), ({ g }, k, share) => {
+    const { index } = (candidates[k] as Candidate).option.centre;
+    shares[g]?.set(index, (shares[g]?.get(index) ?? 0) + share);
   });
   const loads = loadsOf(setting, shares);
   for (const k of set) {
-    const { index } = (candidates[k] as Option).centre;
+    const { index } = (candidates[k] as Candidate).option.centre;
     if (!loads.has(index)) loads.set(index, 0);
   }
   const replicas = replicasFor(setting, loads);

@@ -1,217 +1,120 @@
-// The intelligent policy's answer at once. Memory, busy time and movement get prices that rise while too much of them is asked for
-// (a Lagrangian relaxation by subgradients); with those every endpoint takes its cheapest choice, and what was left out comes first
-// at the next try.
-import type { Placed, PlacedAll } from './by-rule.js';
-import { type Choice, type ChoiceLimits, choicesOf } from './choices.js';
+// The intelligent policy's answer at once: prices of what is scarce, the choices that are cheapest with those, balanced by sums and
+// packed shard by shard. What the solver starts from, too.
+import { Balance } from './balance.js';
+import { type Choice, type ChoiceLimits, choicesOf, merged } from './choices.js';
+import { Construction, type Constructed } from './construction.js';
 import { MOVED_SHARE_MAX, placedRate } from './objective.js';
-import { isTight, Packing } from './packing.js';
-import { Seating, type Seat, sit } from './seating.js';
-import { BUSY_SHARE, type EndpointSetting, type Setting } from './setting.js';
+import { Offers } from './offers.js';
+import { Prices } from './prices.js';
+import { seededRandom } from '../random.js';
+import type { Setting } from './setting.js';
 
-export interface GreedyResult extends PlacedAll {
-  readonly objective: number;
-}
+export type GreedyResult = Constructed;
 
-interface Effort {
-  readonly limits: ChoiceLimits;
+export interface Effort {
+  /** Of the choices before prices are known, and of those that are added for them. */
+  readonly first: ChoiceLimits;
+  readonly priced: ChoiceLimits;
   readonly rounds: number;
-  /** Of the rounds, after how many it is packed. */
-  readonly packEvery: number;
-  readonly tries: number;
+  /** Of whoever is far from its best choice. */
+  readonly passes: number;
+  /** Of a search that starts where those end. */
+  readonly steps: number;
 }
 
-function effortFor({ endpoints }: Setting): Effort {
-  if (endpoints.length <= 60)
-    return { limits: { centres: 8, setSizeMax: 3, kept: 92 }, rounds: 120, packEvery: 30, tries: 4 };
-  if (endpoints.length <= 500)
-    return { limits: { centres: 7, setSizeMax: 3, kept: 40 }, rounds: 60, packEvery: 30, tries: 3 };
-  return { limits: { centres: 5, setSizeMax: 2, kept: 12 }, rounds: 12, packEvery: 12, tries: 1 };
+export function effortFor({ endpoints }: Setting): Effort {
+  const limits = (centres: number, beam: number, kept: number): Pick<Effort, 'first' | 'priced'> => ({
+    first: { centres, beam, kept },
+    priced: { centres, beam, kept },
+  });
+  if (endpoints.length <= 150) return { ...limits(8, 3, 10), rounds: 40, passes: 2, steps: 0 };
+  if (endpoints.length <= 600) return { ...limits(7, 2, 8), rounds: 30, passes: 2, steps: 0 };
+  return { ...limits(5, 2, 5), rounds: 12, passes: 0, steps: 0 };
 }
 
-export function placeGreedily(setting: Setting): GreedyResult {
-  return greedily(setting, choicesFor(setting));
+/** For each endpoint the ways to place it, what scarcity costs, and a choice for each that fits by sums. */
+export interface Market {
+  readonly choices: readonly (readonly Choice[])[];
+  readonly priced: readonly Float64Array[];
+  readonly movableRate: number;
+  /** No plan of these choices costs less. */
+  readonly bound: number;
+  readonly chosen: readonly Choice[];
+  /** More was asked for than there is, at no prices. */
+  readonly scarce: boolean;
 }
 
-/** For each endpoint, the ways to place it. */
-export function choicesFor(setting: Setting): Choice[][] {
-  const { limits } = effortFor(setting);
-  return setting.endpoints.map((endpoint) => choicesOf(endpoint, limits));
-}
-
-export function greedily(setting: Setting, choices: readonly (readonly Choice[])[]): GreedyResult {
-  const { rounds, packEvery, tries } = effortFor(setting);
-  const prices = new Prices(setting);
-  let best: GreedyResult | undefined;
-  for (let round = 0; round <= rounds; round++) {
-    const chosen = choices.flatMap((list) => cheapest(list, prices) ?? []);
-    const over = prices.learn(chosen, round);
-    if ((round > 0 && round % packEvery === 0) || (!over && round === 0)) {
-      const found = construct(setting, choices, prices, tries);
-      if (!best || better(found, best)) best = found;
-      if (!over && round === 0 && best.unplaced.length === setting.refused.length) break;
-    }
+export function marketOf(setting: Setting, { first, priced, rounds, passes, steps }: Effort): Market {
+  const movableRate = MOVED_SHARE_MAX * setting.endpoints.reduce((sum, one) => sum + placedRate(one), 0);
+  const prices = new Prices(setting, movableRate);
+  let choices = setting.endpoints.map((endpoint) => choicesOf(endpoint, first));
+  let offers = new Offers(setting, choices, movableRate);
+  const guess = (): number => prices.bound * 1.2;
+  const plenty = prices.learn(offers, rounds, guess);
+  if (!plenty) {
+    choices = setting.endpoints.map((one, e) => merged(choices[e] ?? [], choicesOf(one, priced, prices)));
+    offers = new Offers(setting, choices, movableRate);
+    const roughly = new Balance(offers, prices.priced(offers));
+    roughly.relieve();
+    const known = roughly.cost;
+    prices.learn(offers, rounds, () => Math.min(known, prices.bound * 1.2));
   }
-  return best as GreedyResult;
+  const balance = new Balance(offers, prices.priced(offers));
+  balance.relieve();
+  balance.improve(passes);
+  if (!plenty) balance.wander(steps, seededRandom(1));
+  const all = prices.priced(offers);
+  return {
+    ...{ choices, movableRate, bound: prices.bound, scarce: !plenty },
+    priced: choices.map((_, e) => all.subarray(offers.first[e], offers.first[e + 1])),
+    chosen: choices.map((list, e) => list[(balance.chosen[e] ?? 0) - (offers.first[e] ?? 0)] as Choice),
+  };
 }
 
-const better = (a: GreedyResult, b: GreedyResult): boolean =>
-  a.unplaced.length < b.unplaced.length ||
-  (a.unplaced.length === b.unplaced.length && a.objective < b.objective - 1e-9);
-
-function cheapest(choices: readonly Choice[], prices: Prices): Choice | undefined {
-  let best: Choice | undefined;
-  let bestCost = Number.POSITIVE_INFINITY;
-  for (const choice of choices) {
-    const cost = prices.of(choice);
-    if (cost >= bestCost) continue;
-    best = choice;
-    bestCost = cost;
-  }
-  return best;
+export function placeGreedily(setting: Setting, effort = effortFor(setting)): GreedyResult {
+  return packed(setting, marketOf(setting, effort), undefined, effort.passes > 0 ? 'quickly' : 'once').found;
 }
 
-class Prices {
-  private readonly memory: Float64Array;
-  private readonly busy: Float64Array;
-  private moving = 0;
-  private readonly movable: number;
-  private scale = 0;
+// What found no room is placed first at the next try.
+const ORDERS_MAX = 3;
+/** Steps of a search for room, where there is time. */
+const PATIENCE = 400;
 
-  constructor(private readonly setting: Setting) {
-    this.memory = new Float64Array(setting.centres.length);
-    this.busy = new Float64Array(setting.centres.length);
-    this.movable =
-      MOVED_SHARE_MAX * setting.endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
-  }
-
-  /** What may move in all, requests a second. */
-  get movableRate(): number {
-    return this.movable;
-  }
-
-  of({ cost, uses, movedRate }: Choice): number {
-    let priced = cost + this.moving * movedRate;
-    for (const { centre, bytes, busy } of uses)
-      priced += (this.memory[centre] as number) * bytes + (this.busy[centre] as number) * busy;
-    return priced;
-  }
-
-  /** True where more was asked for than there is. */
-  learn(chosen: readonly Choice[], round: number): boolean {
-    const { centres } = this.setting;
-    const bytes = new Float64Array(centres.length);
-    const busy = new Float64Array(centres.length);
-    let cost = 0;
-    let moved = 0;
-    for (const choice of chosen) {
-      cost += choice.cost;
-      moved += choice.movedRate;
-      for (const use of choice.uses) {
-        bytes[use.centre] = (bytes[use.centre] as number) + use.bytes;
-        busy[use.centre] = (busy[use.centre] as number) + use.busy;
-      }
-    }
-    this.scale ||= cost;
-    const step = 0.5 / (1 + round / 4);
-    let over = false;
-    for (const { index, memoryBytes, shards } of centres) {
-      const busyMax = shards.length * BUSY_SHARE;
-      const fill = (bytes[index] as number) / memoryBytes;
-      const heat = (busy[index] as number) / busyMax;
-      over ||= fill > 1 || heat > 1;
-      const share = this.scale / centres.length;
-      this.memory[index] = Math.max(
-        0,
-        (this.memory[index] as number) + (step * (fill - 1) * share) / memoryBytes,
-      );
-      this.busy[index] = Math.max(0, (this.busy[index] as number) + (step * (heat - 1) * share) / busyMax);
-    }
-    if (this.movable <= 0) return over;
-    const restless = moved / this.movable;
-    this.moving = Math.max(0, this.moving + (step * (restless - 1) * this.scale) / this.movable / 4);
-    return over || restless > 1;
-  }
-}
-
-/** Packs shard by shard; what found no room goes to the front and all is tried again. */
-function construct(
+/** The wanted choices shard by shard; whoever finds no room takes what is cheapest of what fits. `full`: centres that had none. */
+export function packed(
   setting: Setting,
-  choices: readonly (readonly Choice[])[],
-  prices: Prices,
-  tries: number,
-): GreedyResult {
-  const sorted = choices.map((list) =>
-    list.map((choice) => ({ choice, priced: prices.of(choice) })).sort((a, b) => a.priced - b.priced),
-  );
-  // First who has most to lose by coming late.
-  const lose = ({ index }: EndpointSetting): number =>
-    (sorted[index]?.[1]?.priced ?? 1e9) - (sorted[index]?.[0]?.priced ?? 0);
-  let order = [...setting.endpoints].sort((a, b) => lose(b) - lose(a));
+  market: Market,
+  wanted: readonly Choice[] = market.chosen,
+  care: 'once' | 'quickly' | 'thoroughly' = 'quickly',
+): { readonly found: GreedyResult; readonly full: ReadonlySet<number> } {
+  const { choices, priced, movableRate } = market;
+  const size = (e: number): number => Math.max(0, ...(wanted[e]?.uses.map(({ bytes }) => bytes) ?? []));
+  let order = setting.endpoints.map(({ index }) => index).sort((a, b) => size(b) - size(a));
   let best: GreedyResult | undefined;
-  const tight = isTight(setting.centres, setting.endpoints);
-  for (let attempt = 0; attempt < tries; attempt++) {
-    const packing = new Packing(setting.centres, tight || attempt > 0);
-    const seats = new Map<number, Seat>();
-    let movable = prices.movableRate;
-    const failed: EndpointSetting[] = [];
-    for (const endpoint of order) {
-      const seat = sit(
-        endpoint,
-        (sorted[endpoint.index] ?? []).map(({ choice }) => choice),
-        packing,
-        movable,
-      );
-      if (!seat) failed.push(endpoint);
-      else {
-        seats.set(endpoint.index, seat);
-        movable -= seat.choice.movedRate;
-      }
-    }
-    improve(setting, choices, seats, packing, movable);
-    const found = resultOf(setting, seats);
-    if (!best || better(found, best)) best = found;
-    if (failed.length === 0) break;
-    order = [...failed, ...order.filter((endpoint) => !failed.includes(endpoint))];
+  const full = new Set<number>();
+  const thorough = care === 'thoroughly';
+  for (let attempt = 0; attempt < (care === 'once' ? 1 : ORDERS_MAX); attempt++) {
+    const construction = new Construction(
+      setting,
+      choices,
+      movableRate,
+      market.scarce || attempt > 0,
+      thorough ? PATIENCE : undefined,
+    );
+    const failed = order.filter((e) => !construction.seat(e, [wanted[e] as Choice]));
+    for (const e of failed) construction.seat(e, sortedBy(choices[e] ?? [], priced[e]));
+    if (failed.length > 0 && care !== 'once')
+      construction.improve(thorough ? order : failed, thorough ? 3 : 2);
+    const found = construction.result();
+    if (!best || found.objective < best.objective) best = found;
+    if (failed.length === 0) return { found, full: new Set() };
+    for (const e of failed) for (const { centre } of wanted[e]?.uses ?? []) full.add(centre);
+    order = [...failed, ...order.filter((e) => !failed.includes(e))];
   }
-  return best as GreedyResult;
+  return { found: best as GreedyResult, full };
 }
 
-/** Whoever is far from its best choice takes a better one, where there is room or somebody makes room for less than is gained. */
-function improve(
-  setting: Setting,
-  choices: readonly (readonly Choice[])[],
-  seats: Map<number, Seat>,
-  packing: Packing,
-  movable: number,
-): void {
-  const plan = new Seating(setting, choices, seats, packing, movable);
-  const passes = setting.endpoints.length <= 500 ? 3 : 1;
-  for (let pass = 0; pass < passes; pass++) {
-    const regretting = [...seats]
-      .map(([index, seat]) => ({ index, regret: seat.choice.cost - (choices[index]?.[0]?.cost ?? 0) }))
-      .filter(({ regret }) => regret > 1e-9)
-      .sort((a, b) => b.regret - a.regret);
-    let changed = false;
-    for (const { index } of regretting) changed = plan.better(index) || changed;
-    if (!changed) return;
-  }
-}
-
-function resultOf(setting: Setting, seats: ReadonlyMap<number, Seat>): GreedyResult {
-  const placed: Placed[] = [];
-  const unplaced = [...setting.refused];
-  let objective = 0;
-  for (const endpoint of setting.endpoints) {
-    const seat = seats.get(endpoint.index);
-    if (seat) {
-      placed.push({ setting: endpoint, allocation: seat.choice, shards: seat.shards });
-      objective += seat.choice.cost;
-    } else
-      unplaced.push({
-        name: endpoint.endpoint.name,
-        constraint: 'memory',
-        reason: 'What its choices of centres have left is too small for its replicas.',
-      });
-  }
-  return { placed, unplaced, objective };
+function sortedBy(list: readonly Choice[], priced: Float64Array | undefined): Choice[] {
+  const ranks = list.map((choice, k) => ({ choice, cost: priced?.[k] ?? choice.cost }));
+  return ranks.sort((a, b) => a.cost - b.cost).map(({ choice }) => choice);
 }

@@ -7,7 +7,9 @@ import type { EndpointSetting, GroupSetting, Option } from './setting.js';
 export const LATENCY_PRICE = 0.002;
 /** What it costs to send one request a second to another region than now. */
 export const MOVE_PRICE = 0.01;
-/** Of the demand that is answered now, this share may move in one plan. */
+/** An endpoint that is left out costs so many times what it would cost at the dearest place. */
+export const LEFT_OUT_TIMES = 10;
+/** Of the demand that is answered now, where it may still be answered, this share may move in one plan. */
 export const MOVED_SHARE_MAX = 0.1;
 
 /** Of a request a second of this group in this centre, without what moving costs. */
@@ -33,9 +35,25 @@ export function movedRate(setting: EndpointSetting, { shares }: Pick<Allocation,
   }, 0);
 }
 
-/** Requests a second that are answered somewhere now and may stay there. */
+/** Requests a second that are answered now, where they may still be answered. */
 export const placedRate = ({ groups }: EndpointSetting): number =>
-  groups.reduce((sum, { group, now }) => sum + (now.size === 0 ? 0 : group.ratePerS), 0);
+  groups.reduce(
+    (sum, { group, now }) => sum + group.ratePerS * [...now.values()].reduce((total, was) => total + was, 0),
+    0,
+  );
+
+/** So much that whoever can be placed is placed, and that little is left out where not all can. */
+export function leftOutCost({ endpoint, groups, options }: EndpointSetting): number {
+  const replica = Math.max(...[...options.values()].map(({ replicaCost }) => replicaCost));
+  const dearest = groups.reduce((sum, group) => {
+    const costs = [...group.options.keys()].map((centre) => {
+      const option = options.get(centre) as Option;
+      return rateCostOf(option, group) + option.replicaCost / option.ratePerS;
+    });
+    return sum + group.group.ratePerS * (Math.max(...costs) + MOVE_PRICE);
+  }, 0);
+  return LEFT_OUT_TIMES * (dearest + replica * endpoint.spread.domains);
+}
 
 export interface Cost {
   /** Devices and links. */

@@ -158,3 +158,43 @@ test('a problem that contradicts itself is refused', () => {
   for (const bad of [0, Number.NaN])
     expect(() => problem([shard('a', 'east', { memoryBytes: bad })], [])).toThrow(/memoryBytes must be/);
 });
+
+test('a centre is busy to no more than its average, although one of its shards could take more', () => {
+  const shards = [shard('a', 'east'), shard('b', 'east')];
+  // Of two devices 1.4 may be busy: 60 % and 60 % fit, not a third time 60 %.
+  const endpoints = ['x', 'y', 'z'].map((name) => endpoint(name, [users('east', 60)]));
+  for (const policy of RULES) {
+    const { endpoints: planned, unplaced } = planNow(problem(shards, endpoints), policy);
+    expect([policy, planned.length, unplaced.length]).toEqual([policy, 2, 1]);
+    for (const { ratesPerS } of planned)
+      expect(Object.values(ratesPerS).reduce((sum, rate) => sum + rate, 0)).toBeCloseTo(60);
+  }
+});
+
+test('whoever is left out has a price, and it is those who are asked least', async () => {
+  const endpoints = [endpoint('few', [users('east', 1)]), endpoint('many', [users('east', 50)])];
+  const full = problem([shard('a', 'east', { memoryBytes: 1.5 * GIB })], endpoints);
+  const roomy = planNow(problem([shard('a', 'east')], endpoints), 'intelligent');
+  for (const plan of [planNow(full, 'intelligent'), await planWell(full)]) {
+    expect(plan.endpoints.map(({ name }) => name)).toEqual(['many']);
+    expect(plan.objective).toBeGreaterThan(2 * roomy.objective);
+  }
+});
+
+test('nearly full shards are packed by exchanges: what fits in all is placed', () => {
+  // 4 shards of 0.9 x 10 GiB; each endpoint alone is easy, best fit in any order leaves the last one out.
+  const sizes = [6, 5, 5, 4, 4, 4, 3, 3, 2].map((gib) => gib * 0.999);
+  const shards = ['a', 'b', 'c', 'd'].map((id) => shard(id, 'east', { memoryBytes: 10 * GIB }));
+  const endpoints = sizes.map((gib, i) => endpoint(`e${i}`, [users('east', 1)], { memoryBytes: gib * GIB }));
+  expect(planNow(problem(shards, endpoints), 'intelligent').unplaced).toEqual([]);
+});
+
+test('at most a tenth of what may stay moves, and what cannot stay does not count', () => {
+  const shards = [shard('a', 'east', { pricePerHour: 0.01 }), shard('b', 'west', { pricePerHour: 50 })];
+  const endpoints = Array.from({ length: 5 }, (_, i) =>
+    endpoint(`e${i}`, [users('east', 2, { now: { west: 0.5, mars: 0.5 } })]),
+  );
+  const plan = planNow(problem(shards, endpoints), 'intelligent');
+  expect(plan.unplaced).toEqual([]);
+  expect(plan.movedShare).toBeLessThanOrEqual(0.1);
+});

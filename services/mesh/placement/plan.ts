@@ -7,10 +7,10 @@ import type {
   PlannedEndpoint,
 } from '../../../contracts/placement.js';
 import { loadsOf } from './allocation.js';
-import { placeByRule, type Placed, type PlacedAll, type Rule } from './by-rule.js';
+import { objectiveOfAll, placeByRule, type Placed, type PlacedAll, type Rule } from './by-rule.js';
 import { placeGreedily } from './greedy.js';
 import { placeIntelligently } from './intelligent.js';
-import { costOf, movedRate, objectiveOf, placedRate } from './objective.js';
+import { costOf, movedRate, placedRate } from './objective.js';
 import { proportional, traffic, user } from './rules.js';
 import { type EndpointSetting, type Setting, settingOf } from './setting.js';
 import type { SolverLimits } from './solver.js';
@@ -64,9 +64,9 @@ function planOf(
   const planned = placed.map((one) => plannedEndpoint(one));
   return {
     ...{ policy, quality, endpoints: planned, unplaced: [...unplaced] },
-    replicas: placed.reduce((sum, { shards }) => sum + shards.length, 0),
+    replicas: placed.reduce((sum, { replicas }) => sum + replicas.length, 0),
     costPerHour: planned.reduce((sum, { costPerHour }) => sum + costPerHour, 0),
-    objective: placed.reduce((sum, one) => sum + objectiveOf(one.setting, one.allocation), 0),
+    objective: objectiveOfAll(endpoints, placed),
     p99Ms: quantileOf(tails),
     movedShare: held > 0 ? moved / held : 0,
     tookMs: performance.now() - began,
@@ -74,7 +74,7 @@ function planOf(
 }
 
 function plannedEndpoint(one: Placed): PlannedEndpoint {
-  const { setting, allocation, shards } = one;
+  const { setting, allocation, replicas } = one;
   const shares = setting.groups.map(({ group }, g) => {
     const regions: Record<string, number> = {};
     for (const [centre, share] of allocation.shares[g] ?? []) {
@@ -85,7 +85,8 @@ function plannedEndpoint(one: Placed): PlannedEndpoint {
   });
   return {
     name: setting.endpoint.name,
-    shards: [...shards],
+    shards: replicas.map(({ shard }) => shard),
+    ratesPerS: Object.fromEntries(replicas.map(({ shard, ratePerS }) => [shard, ratePerS])),
     shares: Object.fromEntries(shares),
     costPerHour: costOf(setting, allocation).money,
     p99Ms: quantileOf(tailsOf(one)),

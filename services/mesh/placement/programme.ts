@@ -1,7 +1,6 @@
-// The choices of all endpoints as an integer programme in LP text: one choice for each endpoint, no more memory and busy time than
-// a centre has, no more movement than allowed, at the least cost.
+// The choices of all endpoints as an integer programme in LP text: one choice for each endpoint (one of them leaves it out), no more memory
+// and busy time than a centre has, no more movement than allowed, at the least cost.
 import type { Choice } from './choices.js';
-import { MOVED_SHARE_MAX, placedRate } from './objective.js';
 import { BUSY_SHARE, type Setting } from './setting.js';
 
 export interface Programme {
@@ -16,6 +15,7 @@ const GIB = 2 ** 30;
 export function programmeOf(
   setting: Setting,
   choices: readonly (readonly Choice[])[],
+  movableRate: number,
   memoryShare: (centre: number) => number,
 ): Programme {
   const variables: string[] = [];
@@ -47,8 +47,7 @@ export function programmeOf(
     rows.push(row(memory[index] ?? [], '<=', (memoryBytes / GIB) * memoryShare(index)));
     rows.push(row(busy[index] ?? [], '<=', shards.length * BUSY_SHARE));
   }
-  const placed = setting.endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
-  rows.push(row(moved, '<=', placed * MOVED_SHARE_MAX));
+  rows.push(row(moved, '<=', movableRate));
   const numbered = rows.filter((text) => text !== '').map((text, i) => `r${i}: ${text}`);
   const text = [
     'Minimize',

@@ -25,6 +25,8 @@ export interface Centre {
   readonly shards: readonly InventoryShard[];
   /** What may be filled, of all shards together. */
   readonly memoryBytes: number;
+  /** The same of the smallest shard. */
+  readonly memoryLeast: number;
 }
 
 /** An endpoint in a centre. */
@@ -127,6 +129,7 @@ function centresOf(shards: readonly InventoryShard[]): Centre[] {
       },
       shards: members,
       memoryBytes,
+      memoryLeast: Math.min(...members.map((shard) => shard.memoryBytes)) * MEMORY_SHARE,
     };
   });
 }
@@ -170,9 +173,10 @@ function endpointSetting(
   const devices = Object.keys(runs).join(' or ');
   if (fitting.length === 0)
     return refuse('device', `It runs on ${devices || 'no device'}, and no shard has that.`);
+  const pins = endpoint.groups.flatMap(({ pin }) => pin ?? []);
   const options = new Map(
     fitting.flatMap((centre) => {
-      const option = optionIn(endpoint, centre);
+      const option = optionIn(endpoint, centre, pins);
       return option.shards === 0 ? [] : [[centre.index, option] as const];
     }),
   );
@@ -208,7 +212,12 @@ function endpointSetting(
 export const domainOf = ({ spread }: Pick<PlacementEndpoint, 'spread'>, centre: Centre): string =>
   spread.over === 'zone' ? centre.zone : centre.region;
 
-function optionIn({ memoryBytes, runs, groups }: PlacementEndpoint, centre: Centre): Option {
+const NOBODY: ReadonlySet<string> = new Set();
+
+const pinnedIn = ({ shards }: Centre, pins: readonly string[]): Set<string> =>
+  new Set(shards.map(({ id }) => id).filter((id) => pins.includes(id)));
+
+function optionIn({ memoryBytes, runs }: PlacementEndpoint, centre: Centre, pins: readonly string[]): Option {
   const run = runs[centre.device];
   const rate = (run?.ratePerS ?? 0) * centre.speed;
   const mean = centre.memoryBytes / centre.shards.length;
@@ -221,8 +230,11 @@ function optionIn({ memoryBytes, runs, groups }: PlacementEndpoint, centre: Cent
     // Half of a device's price goes to what fills its memory, half to what keeps it busy: a full one is paid for once.
     replicaCost: (centre.pricePerHour / 2) * (memoryBytes / mean),
     rateCost: centre.pricePerHour / 2 / rate,
-    shards: centre.shards.filter((shard) => shard.memoryBytes * MEMORY_SHARE >= memoryBytes).length,
-    pinned: new Set(centre.shards.map(({ id }) => id).filter((id) => groups.some(({ pin }) => pin === id))),
+    shards:
+      centre.memoryLeast >= memoryBytes
+        ? centre.shards.length
+        : centre.shards.filter((shard) => shard.memoryBytes * MEMORY_SHARE >= memoryBytes).length,
+    pinned: pins.length === 0 ? NOBODY : pinnedIn(centre, pins),
   };
 }
 
@@ -253,12 +265,19 @@ function groupSetting(
   if (capable.length === 0)
     return refuse('device', `no device where it may be runs the model, or has the memory for it.`);
   const found = new Map<number, { latencyMs: number; linkCost: number }>();
+  const ways = new Map<string, { latencyMs: number; linkCost: number }>();
   for (const centre of capable) {
-    const path = paths.between(group.home, centre.region);
-    const latencyMs = transferMs(path, bytesPerRequest);
+    let way = ways.get(centre.region);
+    if (!way) {
+      const path = paths.between(group.home, centre.region);
+      const linkCost = ((bytesPerRequest * 3_600) / 1e9) * path.pricePerGb;
+      way = { latencyMs: transferMs(path, bytesPerRequest), linkCost };
+      ways.set(centre.region, way);
+    }
+    const { latencyMs } = way;
     if (withinMs !== undefined && latencyMs + (options.get(centre.index)?.serviceMs ?? 0) > withinMs)
       continue;
-    found.set(centre.index, { latencyMs, linkCost: ((bytesPerRequest * 3_600) / 1e9) * path.pricePerGb });
+    found.set(centre.index, way);
   }
   if (found.size === 0)
     return refuse('latency', `round trip and run take longer than ${withinMs} ms wherever it may be.`);

@@ -1,0 +1,193 @@
+// One choice for every endpoint so that no centre is asked for more than it has, by sums alone: from the cheapest of all, whoever can
+// make room at the least cost does so; then whoever can have something better without others losing more gets it. Which shards they
+// get is somebody else's question.
+import type { Offers } from './offers.js';
+import type { Random } from '../random.js';
+import { cheapestOf } from './prices.js';
+
+const EPSILON = 1e-9;
+// Others that may have to move so that one gets what it wants.
+const CHAIN_MAX = 4;
+// Of the choices that would be better.
+const WISHES_MAX = 4;
+// Of what an endpoint costs on average.
+const TOLERANCE = 0.1;
+
+export class Balance {
+  /** Of each endpoint the choice, counted as in Offers. */
+  readonly chosen: Int32Array;
+  private readonly used: Float64Array;
+  private readonly users: readonly Set<number>[];
+
+  constructor(
+    private readonly offers: Offers,
+    private readonly priced: Float64Array,
+  ) {
+    this.chosen = cheapestOf(offers, priced);
+    this.used = offers.used(this.chosen);
+    this.users = Array.from({ length: offers.resources }, () => new Set<number>());
+    for (let e = 0; e < offers.endpoints; e++) this.enter(e);
+  }
+
+  get cost(): number {
+    return this.chosen.reduce((sum, choice) => sum + (this.offers.cost[choice] as number), 0);
+  }
+
+  /** Until nothing is asked for beyond what there is. */
+  relieve(): void {
+    for (;;) {
+      // One after the other: with fifty regions most of them are too full at first.
+      const worst = this.used.reduce((most, part, r) => (part > (this.used[most] as number) ? r : most), 0);
+      const step = this.reliefOf(undefined, Number.POSITIVE_INFINITY, worst, worst + 1);
+      if (!step) return;
+      this.move(step.e, step.choice);
+    }
+  }
+
+  improve(passes: number): void {
+    const { offers } = this;
+    for (let pass = 0; pass < passes; pass++) {
+      const regrets = Array.from({ length: offers.endpoints }, (_, e) => ({
+        e,
+        regret: this.costOf(e) - (offers.cost[offers.first[e] as number] as number),
+      }));
+      const regretting = regrets.filter(({ regret }) => regret > EPSILON).sort((a, b) => b.regret - a.regret);
+      let changed = false;
+      for (const { e } of regretting) changed = this.better(e) || changed;
+      if (!changed) return;
+    }
+  }
+
+  /**
+   * Takes steps that cost a little more too, ever less so (threshold accepting, Dueck and Scheuer 1990), and ends with the best that
+   * was met.
+   */
+  wander(steps: number, random: Random): void {
+    const { first, endpoints } = this.offers;
+    const tolerance = (TOLERANCE * this.cost) / Math.max(1, endpoints);
+    let best = this.chosen.slice();
+    let bestCost = this.cost;
+    let cost = bestCost;
+    for (let step = 0; step < steps; step++) {
+      const e = Math.floor(random() * endpoints);
+      const from = first[e] as number;
+      const count = (first[e + 1] as number) - from;
+      // Cheap ones more often: they are sorted.
+      const wish = from + Math.floor(random() ** 2 * count);
+      const now = this.chosen[e] as number;
+      if (wish === now) continue;
+      const more = this.take(e, wish, tolerance * (1 - step / steps));
+      if (more === undefined) continue;
+      cost += more;
+      if (cost >= bestCost - EPSILON) continue;
+      bestCost = cost;
+      best = this.chosen.slice();
+    }
+    best.forEach((choice, e) => this.move(e, choice));
+  }
+
+  /** With whoever has to make room for it; undefined, and nothing done, where all together cost more than this more. */
+  private take(e: number, wish: number, moreMax: number): number | undefined {
+    const { cost } = this.offers;
+    const moves: [number, number][] = [[e, this.chosen[e] as number]];
+    let more = (cost[wish] as number) - this.costOf(e);
+    this.move(e, wish);
+    let room = !this.isOver();
+    for (let chain = 0; chain <= CHAIN_MAX && !room; chain++) {
+      const step = this.reliefOf(e, moreMax - more);
+      if (!step) break;
+      moves.push([step.e, this.chosen[step.e] as number]);
+      more += (cost[step.choice] as number) - this.costOf(step.e);
+      this.move(step.e, step.choice);
+      room = !this.isOver();
+    }
+    if (room && more < moreMax) return more;
+    for (const [who, back] of moves.reverse()) this.move(who, back);
+    return undefined;
+  }
+
+  /** An endpoint's choices are sorted by their costs. */
+  private better(e: number): boolean {
+    const { offers } = this;
+    const { cost, first } = offers;
+    const now = this.chosen[e] as number;
+    const from = first[e] as number;
+    const leftOut = offers.firstUse[now] === offers.firstUse[now + 1];
+    const wishesMax = leftOut ? Number.POSITIVE_INFINITY : WISHES_MAX;
+    for (let wish = from; wish < from + wishesMax; wish++) {
+      if ((cost[wish] as number) >= (cost[now] as number) - EPSILON) return false;
+      if (this.take(e, wish, -EPSILON) !== undefined) return true;
+    }
+    return false;
+  }
+
+  private isOver(): boolean {
+    for (const part of this.used) if (part > 1 + EPSILON) return true;
+    return false;
+  }
+
+  /** The move that costs least for the excess it takes away. */
+  private reliefOf(except: number | undefined, costMax: number, from = 0, to = this.offers.resources) {
+    const { offers, priced } = this;
+    let found: { e: number; choice: number } | undefined;
+    let best = Number.POSITIVE_INFINITY;
+    for (let r = from; r < to; r++) {
+      if ((this.used[r] as number) <= 1 + EPSILON) continue;
+      for (const e of this.users[r] as Set<number>) {
+        if (e === except) continue;
+        const now = this.chosen[e] as number;
+        const costNow = offers.cost[now] as number;
+        const pricedNow = priced[now] as number;
+        offers.book(now, -1, this.used);
+        const before = this.excessBy(now);
+        for (let choice = offers.first[e] as number; choice < (offers.first[e + 1] as number); choice++) {
+          const more = (offers.cost[choice] as number) - costNow;
+          // Sorted by cost.
+          if (more >= costMax) break;
+          const lost = Math.max((priced[choice] as number) - pricedNow, 1e-6) + Math.max(more, 0) / 10;
+          if (lost >= best * before || choice === now) continue;
+          const relief = before - this.excessBy(choice);
+          if (relief <= EPSILON || lost >= best * relief) continue;
+          best = lost / relief;
+          found = { e, choice };
+        }
+        offers.book(now, 1, this.used);
+      }
+    }
+    return found;
+  }
+
+  /** What it adds to what is asked for beyond all there is. */
+  private excessBy(choice: number): number {
+    const { firstUse, resource, part } = this.offers;
+    let excess = 0;
+    for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++) {
+      const over = (this.used[resource[u] as number] as number) - 1;
+      const after = over + (part[u] as number);
+      if (after > 0) excess += over > 0 ? (part[u] as number) : after;
+    }
+    return excess;
+  }
+
+  private costOf(e: number): number {
+    return this.offers.cost[this.chosen[e] as number] as number;
+  }
+
+  private move(e: number, choice: number): void {
+    const { firstUse, resource } = this.offers;
+    const now = this.chosen[e] as number;
+    this.offers.book(now, -1, this.used);
+    for (let u = firstUse[now] as number; u < (firstUse[now + 1] as number); u++)
+      this.users[resource[u] as number]?.delete(e);
+    this.chosen[e] = choice;
+    this.offers.book(choice, 1, this.used);
+    this.enter(e);
+  }
+
+  private enter(e: number): void {
+    const { firstUse, resource } = this.offers;
+    const choice = this.chosen[e] as number;
+    for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++)
+      this.users[resource[u] as number]?.add(e);
+  }
+}

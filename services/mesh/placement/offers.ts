@@ -1,0 +1,66 @@
+// The choices of all endpoints in flat arrays, for those who look at all of them again and again. A resource is a centre's memory, a
+// centre's busy time, or what may move; what a choice takes of it is a part of all there is.
+import type { Choice } from './choices.js';
+import { BUSY_SHARE, type Setting } from './setting.js';
+
+export class Offers {
+  readonly resources: number;
+  /** Of each endpoint the first choice; one more at the end. */
+  readonly first: Int32Array;
+  readonly cost: Float64Array;
+  /** Of each choice the first entry in `resource` and `part`; one more at the end. */
+  readonly firstUse: Int32Array;
+  readonly resource: Int32Array;
+  readonly part: Float64Array;
+
+  constructor({ centres }: Setting, choices: readonly (readonly Choice[])[], movableRate: number) {
+    this.resources = 2 * centres.length + 1;
+    this.first = new Int32Array(choices.length + 1);
+    const cost: number[] = [];
+    const firstUse: number[] = [];
+    const resource: number[] = [];
+    const part: number[] = [];
+    const take = (of: number, share: number): void => {
+      if (share <= 0) return;
+      resource.push(of);
+      part.push(share);
+    };
+    choices.forEach((list, e) => {
+      this.first[e] = cost.length;
+      for (const choice of list) {
+        cost.push(choice.cost);
+        firstUse.push(resource.length);
+        for (const { centre, bytes, busy } of choice.uses) {
+          const { memoryBytes = 1, shards = [] } = centres[centre] ?? {};
+          take(centre, bytes / memoryBytes);
+          take(centres.length + centre, busy / (shards.length * BUSY_SHARE));
+        }
+        if (movableRate > 0) take(2 * centres.length, choice.movedRate / movableRate);
+      }
+    });
+    this.first[choices.length] = cost.length;
+    firstUse.push(resource.length);
+    this.cost = Float64Array.from(cost);
+    this.firstUse = Int32Array.from(firstUse);
+    this.resource = Int32Array.from(resource);
+    this.part = Float64Array.from(part);
+  }
+
+  get endpoints(): number {
+    return this.first.length - 1;
+  }
+
+  /** What of each resource is taken, all together. */
+  used(chosen: Int32Array): Float64Array {
+    const used = new Float64Array(this.resources);
+    for (const choice of chosen) this.book(choice, 1, used);
+    return used;
+  }
+
+  book(choice: number, sign: 1 | -1, used: Float64Array): void {
+    for (let u = this.firstUse[choice] as number; u < (this.firstUse[choice + 1] as number); u++) {
+      const r = this.resource[u] as number;
+      used[r] = (used[r] as number) + sign * (this.part[u] as number);
+    }
+  }
+}
