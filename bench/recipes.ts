@@ -17,7 +17,7 @@ import { partFile, readPrepared } from '../services/onnx/data/prepared.js';
 import { prepareImages } from '../services/onnx/data/prepare-images.js';
 import { fileBytes } from '../services/onnx/data/table-source.js';
 import { recipeJob } from '../services/trainer/recipes.js';
-import { measure } from '../services/trainer/training/evaluation.js';
+import { measure } from '../services/onnx/data/evaluate.js';
 import { carryOut } from '../services/trainer/worker/carry-out.js';
 import { WORK_FILES } from '../services/mesh/jobs/work-messages.js';
 import type { WorkOrder } from '../services/trainer/worker/work-order.js';

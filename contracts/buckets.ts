@@ -24,6 +24,10 @@ export const buckets = {
   journals: (region: string) => `massif_journals_${region.replaceAll('-', '_')}`,
   /** KV, home region: one record a job. */
   jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
+  /** KV, home region: one record a compression job. */
+  compressJobs: (region: string) => `massif_compress_jobs_${region.replaceAll('-', '_')}`,
+  /** Object store, home region: checkpoints and reports of compression, by job. */
+  compression: (region: string) => `massif_compression_${region.replaceAll('-', '_')}`,
   /** KV, every region its own copy: signed checkpoints of the audit log of the home region. */
   checkpoints: (region: string) => `massif_checkpoints_${region.replaceAll('-', '_')}`,
   /** Object store, home region: data sets by digest; checkpoints and reports by job. */

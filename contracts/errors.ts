@@ -130,6 +130,12 @@ export const ERRORS = {
     grpc: 9,
     fix: 'Correct the data where the message says, then submit the job again.',
   },
+  BUDGET_MISSED: {
+    retryable: false,
+    http: 422,
+    grpc: 9,
+    fix: 'Allow more where the message says, or choose another recipe: massif compress --recipes lists them.',
+  },
   PIPELINE_REFUSED: {
     retryable: false,
     http: 422,

@@ -1,5 +1,6 @@
 // The conversation with the registry, and the records it keeps in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
+import { CompressionRecipe } from './compression-recipe.js';
 import { CACHE_S_MAX } from './headers.js';
 import { MOVES_MAX, VersionMove, VersionState } from './lifecycle.js';
 import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
@@ -34,6 +35,21 @@ export const Card = z.object({
   state: z.array(StateTensor).min(1).max(64).optional(),
   /** A sequence without a step for so long is dropped; a minute when not given. */
   sequenceIdleMs: z.int().min(100).max(3_600_000).optional(),
+  /** Of a version that was made smaller: enough to make it again, and what came of it. `parent` is what it was made of. */
+  compression: z
+    .object({
+      job: z.string().max(64),
+      recipe: CompressionRecipe,
+      dataDigest: Digest,
+      seed: z.int(),
+      figure: z.string().max(32),
+      quality: z.number(),
+      parentQuality: z.number(),
+      /** Of the parent's. No times: a job that publishes once more after a kill has to make the very same version. */
+      size: z.number(),
+      environment: z.record(z.string().max(64), z.string().max(200)),
+    })
+    .optional(),
   /** Of a version that the trainer made: enough to make it again. */
   training: z
     .object({

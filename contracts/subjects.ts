@@ -53,7 +53,9 @@ export const subjects = {
   auditor: (verb: AuditorVerb) => `massif.auditor.${verb}` as const,
   /** Command line, gateway -> trainer. Queue group `trainer`. */
   trainer: (verb: TrainerVerb) => `massif.trainer.${verb}` as const,
-  /** Trainer -> the work queue of jobs: the id of one that waits. */
+  /** Command line, gateway -> compressor. Queue group `compressor`. */
+  compressor: (verb: CompressorVerb) => `massif.compressor.${verb}` as const,
+  /** Trainer, compressor -> the work queue of jobs: the id of one that waits. */
   jobs: (kind: string) => `massif.jobs.${kind}` as const,
   /** Gateway -> every process of a region: its metrics in Prometheus' text form. */
   metrics: (region: string) => `massif.metrics.${region}` as const,
@@ -84,6 +86,8 @@ export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'prom
 
 export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'datasets';
 
+export type CompressorVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
+
 export type AuditorVerb = 'read' | 'checkpoints' | 'prove';
 
 export type ShardVerb = 'recycle' | 'cordon' | 'drain' | 'inspect' | 'statistics';
@@ -107,6 +111,7 @@ export const queues = {
   registry: 'registry',
   autoscaler: 'autoscaler',
   trainer: 'trainer',
+  compressor: 'compressor',
   auditor: 'auditor',
   replica: 'replica',
 } as const;

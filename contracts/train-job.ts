@@ -67,12 +67,16 @@ export const TokenSpec = z.object({
   length: z.int().min(4).max(1_024).default(64),
 });
 
+export type TokenSpec = z.infer<typeof TokenSpec>;
+
 export const SplitSpec = z.object({
   seed: z.int().min(0).default(1),
   validation: z.number().min(0.01).max(0.5).default(0.1),
   test: z.number().min(0).max(0.5).default(0.2),
   fold: z.object({ of: z.int().min(2).max(20), index: z.int().min(0) }).optional(),
 });
+
+export type SplitSpec = z.infer<typeof SplitSpec>;
 
 const Width = z.int().min(1).max(4_096);
 const Dropout = z.number().min(0).max(0.9).default(0);

@@ -3,6 +3,7 @@ import { alias } from '../commands/alias.js';
 import { approve } from '../commands/approve.js';
 import { archive } from '../commands/archive.js';
 import { audit } from '../commands/audit.js';
+import { compress } from '../commands/compress.js';
 import { datasets } from '../commands/datasets.js';
 import { deploy } from '../commands/deploy.js';
 import { doctor } from '../commands/doctor.js';
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   audit,
   train,
   jobs,
+  compress,
   datasets,
   alias,
   archive,

@@ -1,6 +1,5 @@
 // `massif train FILE|--recipe NAME`: uploads data, submits a job, follows it, and with --deploy serves what came of it.
 import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { failure } from '../../contracts/errors.js';
 import { isOpen } from '../../contracts/job.js';
 import { shortDigest } from '../../contracts/names.js';
@@ -18,6 +17,7 @@ import {
 import type { ReleaseRecord } from '../../contracts/release.js';
 import { stateText } from '../release-text.js';
 import { followRelease, succeeded } from './follow-release.js';
+import { dataSpec } from '../data-spec.js';
 import { TrainerClient } from '../trainer.js';
 import { progressLine, resultText } from '../training-text.js';
 
@@ -129,31 +129,8 @@ async function submit(trainer: TrainerClient, { args, values }: Invocation): Pro
 }
 
 async function jobOf(trainer: TrainerClient, path: string, model: string, values: Values): Promise<TrainJob> {
-  const [target, column, group, labels] = ['target', 'text', 'group', 'labels'].map((name) =>
-    text(values, name),
-  );
-  // The name decides before a large file is sent for nothing.
-  const known = /^[0-9a-f]{8,64}$/.test(path) ? await trainer.dataset(path) : undefined;
-  const isTable = (name: string) => /\.(csv|jsonl)(\.gz)?$/.test(name);
-  if (isTable(known?.name ?? path) && target === undefined)
-    throw new UsageError('--target says which column is to be learned');
-  const pictures = pictureSize(values);
-  const file = known ?? (await trainer.upload(path));
-  const table = isTable(file.name);
-  const columns = {
-    target,
-    ...(values['regression'] === true ? { task: 'regression' } : {}),
-    ...(column === undefined ? {} : { text: column }),
-    ...(group === undefined ? {} : { group }),
-  };
-  const data =
-    labels !== undefined
-      ? { format: 'idx', images: file, labels: await trainer.upload(labels) }
-      : table
-        ? { format: extname(file.name.replace(/\.gz$/, '')).slice(1), file, ...columns }
-        : /\.(tar|tar\.gz|tgz)$/.test(file.name)
-          ? { format: 'pictures', file, ...pictures }
-          : { format: 'text', file };
+  const column = text(values, 'text');
+  const data = await dataSpec(trainer, path, values, 'target');
   const [network, parent, seconds] = [
     text(values, 'network'),
     text(values, 'parent'),
@@ -183,12 +160,6 @@ async function jobOf(trainer: TrainerClient, path: string, model: string, values
           },
         }),
   });
-}
-
-function pictureSize(values: Values): { width: number; height: number; channels: 1 | 3 } {
-  const size = /^(\d{1,4})x(\d{1,4})$/.exec(text(values, 'size') ?? '32x32');
-  if (size === null) throw new UsageError('--size is width x height, such as 32x32');
-  return { width: Number(size[1]), height: Number(size[2]), channels: values['gray'] === true ? 1 : 3 };
 }
 
 function usualNetwork(format: string, column: string | undefined): Network {

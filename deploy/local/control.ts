@@ -3,6 +3,9 @@ import { start } from '../../services/mesh/start.js';
 import { auditorService } from '../../services/auditor/auditor.module.js';
 import { registryService } from '../../services/registry/registry.module.js';
 import { autoscalerService } from '../../services/autoscaler/autoscaler.module.js';
+import { compressorService } from '../../services/compressor/compressor.module.js';
 import { trainerService } from '../../services/trainer/trainer.module.js';
 
-await start({ services: [auditorService, registryService, trainerService, autoscalerService] });
+await start({
+  services: [auditorService, registryService, trainerService, compressorService, autoscalerService],
+});

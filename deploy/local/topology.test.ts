@@ -18,6 +18,7 @@ test('taken apart, every service is a process of its own', () => {
   expect(services.map((service) => service.name)).toEqual([
     'registry',
     'trainer',
+    'compressor',
     'auditor',
     'autoscaler',
     'router-east',

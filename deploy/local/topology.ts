@@ -78,7 +78,7 @@ export function planMesh(options: TopologyOptions): Topology {
   };
   const control = (region: RegionPlan): ServicePlan[] =>
     options.apart
-      ? ['registry', 'trainer', 'auditor', 'autoscaler'].map((kind) =>
+      ? ['registry', 'trainer', 'compressor', 'auditor', 'autoscaler'].map((kind) =>
           service(kind, `dist/services/${kind}/main.js`, region, kind),
         )
       : [service('control', 'dist/deploy/local/control.js', region, 'control')];

@@ -38,6 +38,7 @@ import { ReleasesController } from './releases.controller.js';
 import { RepositoryController } from './repository.controller.js';
 import { restDoor } from './rest.js';
 import { ServerController } from './server.controller.js';
+import { CompressionController } from './compression.controller.js';
 import { TrainingController } from './training.controller.js';
 import { TrainingJobs } from './training-jobs.js';
 import { UnsupportedController } from './unsupported.controller.js';
@@ -56,6 +57,7 @@ import { VersionsController } from './versions.controller.js';
     ReleasesController,
     VersionsController,
     TrainingController,
+    CompressionController,
     UnsupportedController,
     OperationsController,
     FeedbackController,

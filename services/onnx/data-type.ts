@@ -73,3 +73,9 @@ export function dataTypeOfRuntime(runtime: string): number | undefined {
   const found = Object.entries(ELEMENT_TYPES).find(([, type]) => type.wire?.runtime === runtime);
   return found === undefined ? undefined : Number(found[0]);
 }
+
+/** Of the protocol's names; absent for BF16, which onnxruntime-node cannot carry. */
+export function dataTypeOfDatatype(datatype: Datatype): number | undefined {
+  const found = Object.entries(ELEMENT_TYPES).find(([, type]) => type.wire?.datatype === datatype);
+  return found === undefined ? undefined : Number(found[0]);
+}

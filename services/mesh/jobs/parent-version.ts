@@ -24,7 +24,7 @@ export async function fetchParent(
   return { version: found, path };
 }
 
-async function showVersion(bus: Bus, model: string, version?: string): Promise<VersionRecord> {
+export async function showVersion(bus: Bus, model: string, version?: string): Promise<VersionRecord> {
   const asked = { model, ...(version === undefined ? {} : { version }) };
   const reply = await bus.request(subjects.registry('show'), ShowReply, asked, {
     timeoutMs: REGISTRY_TIMEOUT_MS,

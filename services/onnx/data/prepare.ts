@@ -27,7 +27,12 @@ export interface DataPlace {
 const RUNNING_CHARS_MAX = 16_000_000;
 const PROSE_CHARS = 400_000;
 
-export async function prepare({ data, split: given, tokens }: TrainJob, place: DataPlace): Promise<Prepared> {
+export type DataOrder = Pick<TrainJob, 'data' | 'split' | 'tokens'>;
+
+export async function prepare(
+  { data, split: given, tokens }: DataOrder,
+  place: DataPlace,
+): Promise<Prepared> {
   const { folder, like } = place;
   const { fold, ...rest } = given;
   const split = fold === undefined ? rest : { ...rest, fold };

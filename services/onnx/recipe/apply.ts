@@ -49,24 +49,26 @@ const ROUNDING = new Set<CompressionStep['kind']>([
   'float16',
 ]);
 
-/** Throws BAD_REQUEST for an order that cannot work, else what the step throws, with its place in front. */
+/** `done`: steps that made `model` already, of a job that goes on. Throws BAD_REQUEST for an order that cannot work, else what the step throws, with its place in front. */
 export async function applyRecipe(
   model: Uint8Array,
   recipe: readonly CompressionStep[],
   data: RecipeData,
-  onStep: (report: StepReport) => void = () => undefined,
+  onStep: (report: StepReport, model: Uint8Array) => void = () => undefined,
+  done: readonly StepReport[] = [],
 ): Promise<Applied> {
   checkOrder(recipe);
-  const steps: StepReport[] = [];
+  const steps = [...done];
   let now = model;
   for (const [i, step] of recipe.entries()) {
+    if (i < done.length) continue;
     const name = `${i + 1}, ${step.kind}`;
     try {
       const made = await apply(now, step, data);
       now = made.model;
       const report = { step: name, bytes: now.length, detail: made.detail };
       steps.push(report);
-      onStep(report);
+      onStep(report, now);
     } catch (error) {
       throw inStep(toFailure(error), name);
     }

@@ -4,10 +4,8 @@
 import { GraphBuilder } from '../../onnx/builder.js';
 import { Graph } from '../../onnx/graph.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
+import { INPUT } from '../../onnx/data/trained-names.js';
 import type { Features, Prepared } from '../../onnx/data/prepared.js';
-
-/** The name of every trained model's input. */
-export const INPUT = 'x';
 
 /** Outputs of the feature graph: `features` of tables and pictures; `ids`, and 1 where there is one in `mask`, of texts. */
 export const FEATURES = { values: 'features', ids: 'ids', mask: 'mask' } as const;

@@ -15,17 +15,8 @@ import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
 import { float32 } from '../../onnx/tensor.js';
 import { dataRefusal } from '../../onnx/data/data-refusal.js';
 import type { NumberTarget, Prepared } from '../../onnx/data/prepared.js';
+import { NUMBER, outputOf, PROBABILITIES } from '../../onnx/data/trained-names.js';
 import { FEATURES, featureGraph } from './feature-graph.js';
-
-/** What a trained model gives: one probability a class; [batch, length, classes] where a text is continued. */
-const PROBABILITIES = 'probabilities';
-/** Where a number is learned: [batch, 1], in the target's own unit. */
-const NUMBER = 'value';
-/** What a loss on numbers is taken of: the same in deviations from the mean. */
-export const SCORES = 'scores';
-
-export const outputOf = ({ target }: Pick<Prepared, 'target'>): string =>
-  target === undefined ? PROBABILITIES : NUMBER;
 
 interface Sizes {
   readonly shape: readonly number[];

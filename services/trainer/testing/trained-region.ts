@@ -18,12 +18,14 @@ import { newKeyPair, privateKeyOf } from '../../mesh/signing-key.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { TRUST_FILES } from '../../mesh/trust-files.js';
 import { signPolicy } from '../../mesh/trust-policy.js';
-import { trainerProgram } from './worker-entry.js';
+import { serviceProgram } from './worker-entry.js';
 
 export interface TrainedRegion extends AsyncDisposable {
   readonly bus: Bus;
   readonly url: string;
   startTrainer(name: string): Promise<void>;
+  /** Its jobs need a trainer's versions. */
+  startCompressor(name: string): Promise<void>;
   /** SIGKILL, no goodbye. */
   kill(name: string): Promise<void>;
   ask<T>(verb: TrainerVerb, schema: z.ZodType<T>, body: unknown): Promise<T>;
@@ -55,6 +57,35 @@ export async function startTrainedRegion(registryService: ServiceDefinition): Pr
   const ask = <T>(verb: TrainerVerb, schema: z.ZodType<T>, body: unknown): Promise<T> =>
     bus.request(subjects.trainer(verb), schema, body, { timeoutMs: 10_000 });
   const show = async (id: string): Promise<JobRecord> => (await ask('show', JobReply, { id })).record;
+  const start = async (kind: 'trainer' | 'compressor', name: string): Promise<void> => {
+    const child = fork(serviceProgram(`${kind}/main.js`), [], {
+      execArgv: [],
+      silent: true,
+      env: {
+        // oxlint-disable-next-line node/no-process-env -- a child of a test sees what the test sees
+        ...process.env,
+        MASSIF_NAME: name,
+        MASSIF_REGION: 'east',
+        MASSIF_NATS_URL: nats.url,
+        MASSIF_CONSUL_URL: consul.url,
+        MASSIF_KEYS: join(dir, 'keys'),
+        // Each has a disk of its own: what another needs comes from the object store.
+        MASSIF_DATA: join(dir, name),
+        MASSIF_TRAINER_ACK_WAIT_MS: '1500',
+        MASSIF_TRAINER_THREADS: '1',
+        // Tests of other files run beside this one and must not starve it.
+        MASSIF_TRAINER_NICENESS: '0',
+        MASSIF_COMPRESSOR_ACK_WAIT_MS: '1500',
+        MASSIF_COMPRESSOR_THREADS: '1',
+        MASSIF_COMPRESSOR_NICENESS: '0',
+      },
+    });
+    children.set(name, child);
+    await new Promise<void>((resolve, reject) => {
+      child.once('message', () => resolve());
+      child.once('exit', (code) => reject(new Error(`the ${kind} ended with ${code}`)));
+    });
+  };
   return {
     bus,
     url: nats.url,
@@ -71,32 +102,8 @@ export async function startTrainedRegion(registryService: ServiceDefinition): Pr
         },
         limitMs,
       ),
-    async startTrainer(name) {
-      const child = fork(trainerProgram('main.js'), [], {
-        execArgv: [],
-        silent: true,
-        env: {
-          // oxlint-disable-next-line node/no-process-env -- a child of a test sees what the test sees
-          ...process.env,
-          MASSIF_NAME: name,
-          MASSIF_REGION: 'east',
-          MASSIF_NATS_URL: nats.url,
-          MASSIF_CONSUL_URL: consul.url,
-          MASSIF_KEYS: join(dir, 'keys'),
-          // Each has a disk of its own: what another needs comes from the object store.
-          MASSIF_DATA: join(dir, name),
-          MASSIF_TRAINER_ACK_WAIT_MS: '1500',
-          MASSIF_TRAINER_THREADS: '1',
-          // Tests of other files run beside this one and must not starve it.
-          MASSIF_TRAINER_NICENESS: '0',
-        },
-      });
-      children.set(name, child);
-      await new Promise<void>((resolve, reject) => {
-        child.once('message', () => resolve());
-        child.once('exit', (code) => reject(new Error(`the trainer ended with ${code}`)));
-      });
-    },
+    startTrainer: (name) => start('trainer', name),
+    startCompressor: (name) => start('compressor', name),
     async kill(name) {
       const child = children.get(name);
       const ended = new Promise((resolve) => child?.once('exit', resolve));

@@ -3,25 +3,12 @@
 import { copyModel } from '../../onnx/extract.js';
 import type { Graph } from '../../onnx/graph.js';
 import { openSession, type Session, type Tensors } from '../../onnx/session.js';
-import { floatValues } from '../../onnx/tensor.js';
 import type { StateSlot } from '../../onnx/training/training-graph.js';
 import { valueInfo } from '../../onnx/value-info.js';
 import type { ExampleFile } from '../../onnx/data/example-file.js';
-import type { Prepared } from '../../onnx/data/prepared.js';
-import { INPUT } from '../graph/feature-graph.js';
-import { outputOf } from '../graph/first-model.js';
-import { inputTensor } from '../../onnx/data/feed.js';
-import { Measured } from '../../onnx/data/measure.js';
-import { MeasuredNumbers, type NumberLoss } from '../../onnx/data/measure-numbers.js';
-
-const BATCH = 256;
-
-/** What figures mean. */
-export interface Judging {
-  readonly prepared: Pick<Prepared, 'classes' | 'target'>;
-  /** Of a number that is learned. */
-  readonly loss?: NumberLoss;
-}
+import { type Judging, measure } from '../../onnx/data/evaluate.js';
+import type { Measured } from '../../onnx/data/measure.js';
+import type { MeasuredNumbers } from '../../onnx/data/measure-numbers.js';
 
 export class Evaluation implements AsyncDisposable {
   private constructor(
@@ -58,22 +45,4 @@ export class Evaluation implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.session.close();
   }
-}
-
-export async function measure(
-  session: Session,
-  file: ExampleFile,
-  { prepared, loss = 'squares' }: Judging,
-  weights: Tensors = {},
-): Promise<Measured | MeasuredNumbers> {
-  const { classes, target } = prepared;
-  const measured =
-    target === undefined ? new Measured(classes) : new MeasuredNumbers(target, loss, file.count);
-  const output = outputOf(prepared);
-  for (const batch of file.batches(BATCH)) {
-    const feeds = { [INPUT]: inputTensor(batch, file.layout), ...weights };
-    const { [output]: answer } = await session.run(feeds, [output]);
-    if (answer !== undefined) measured.add(floatValues(answer), batch.target);
-  }
-  return measured;
 }

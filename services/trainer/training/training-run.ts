@@ -14,8 +14,7 @@ import { openTraining, type TrainingSession } from '../../onnx/training/training
 import { ExampleFile } from '../../onnx/data/example-file.js';
 import { partFile, type Prepared } from '../../onnx/data/prepared.js';
 import { permutation, seedOf } from '../../onnx/data/split.js';
-import { INPUT } from '../graph/feature-graph.js';
-import { SCORES } from '../graph/first-model.js';
+import { INPUT, SCORES } from '../../onnx/data/trained-names.js';
 import { augmented } from './augment.js';
 import { Evaluation } from './evaluation.js';
 import { inputTensor, targetTensor } from '../../onnx/data/feed.js';

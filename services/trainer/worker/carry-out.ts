@@ -16,7 +16,7 @@ import { partFile, type Prepared, readPrepared } from '../../onnx/data/prepared.
 import { prepare } from '../../onnx/data/prepare.js';
 import { firstModel } from '../graph/first-model.js';
 import { plotsOf } from '../report/plots.js';
-import { measure } from '../training/evaluation.js';
+import { measure } from '../../onnx/data/evaluate.js';
 import { readRun, type RunPosition, saveRun } from '../training/saved-run.js';
 import { type Candidate, candidatesOf, type Found, nameOf, searchBest } from '../training/search.js';
 import { TrainingRun } from '../training/training-run.js';

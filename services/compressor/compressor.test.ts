@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { z } from 'zod';
+import type { CompressJob } from '../../contracts/compress-job.js';
+import {
+  CompressJobsReply,
+  type CompressRecord,
+  CompressReply,
+  CompressReportReply,
+} from '../../contracts/compressor.js';
+import type { JobState } from '../../contracts/job.js';
+import { ShowReply } from '../../contracts/registry.js';
+import { type CompressorVerb, subjects } from '../../contracts/subjects.js';
+import { waitUntil } from '../mesh/testing/wait-until.js';
+import { registryService } from '../registry/registry.module.js';
+import { startTrainedRegion, type TrainedRegion } from '../trainer/testing/trained-region.js';
+
+type Job = z.input<typeof CompressJob>;
+let region: TrainedRegion;
+const DIGEST = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+/** Latency is not what these tests are about: the machine is shared. */
+const WIDE = { drop: 0.3, latency: 10, size: 1 };
+const TUNE = { kind: 'tune' as const, steps: 400 };
+
+beforeAll(async () => {
+  region = await startTrainedRegion(registryService);
+  await Promise.all([region.startTrainer('trainer-1'), region.startCompressor('compressor-1')]);
+  const lines = Array.from({ length: 600 }, (_, i) => {
+    const angle = (i * 2.399963) % Math.PI;
+    const [x, y] = i % 2 ? [Math.cos(angle), Math.sin(angle)] : [1 - Math.cos(angle), 0.4 - Math.sin(angle)];
+    return `${(x + 0.05 * Math.sin(i)).toFixed(4)},${y.toFixed(4)},${i % 2 ? 'upper' : 'lower'}`;
+  });
+  const bytes = Buffer.from(`x,y,moon\n${lines.join('\n')}\n`);
+  await region.upload(DIGEST(bytes), bytes);
+  const file = { name: 'moons.csv', digest: DIGEST(bytes), bytes: bytes.length };
+  const { id } = await region.submit({
+    job: {
+      model: 'moons',
+      label: 'v1',
+      data: { format: 'csv', file, target: 'moon' },
+      network: { kind: 'mlp', hidden: [128, 128] },
+      training: { epochs: 10, batch: 16, rate: 0.01 },
+    },
+  });
+  await region.until(id, 'done');
+}, 60_000);
+afterAll(async () => region?.[Symbol.asyncDispose]());
+
+const ask = <T>(verb: CompressorVerb, schema: z.ZodType<T>, body: unknown): Promise<T> =>
+  region.bus.request(subjects.compressor(verb), schema, body, { timeoutMs: 10_000 });
+const submit = async (job: Job): Promise<CompressRecord> =>
+  (await ask('submit', CompressReply, { job })).record;
+const show = async (id: string) => (await ask('show', CompressReply, { id })).record;
+const reportOf = async (id: string) => (await ask('report', CompressReportReply, { id })).report;
+const version = async (word: string) =>
+  (
+    await region.bus.request(
+      subjects.registry('show'),
+      ShowReply,
+      { model: 'moons', version: word },
+      { timeoutMs: 5_000 },
+    )
+  ).version;
+const own = (steps: unknown[], budget = WIDE): Job['how'] =>
+  ({ kind: 'recipe', recipe: { steps, budget } }) as Job['how'];
+const until = (id: string, state: JobState): Promise<CompressRecord> =>
+  waitUntil(
+    `the job is ${state}`,
+    async () => {
+      const record = await show(id);
+      if (record.state === 'failed' && state !== 'failed') throw new Error(JSON.stringify(record.error));
+      return record.state === state ? record : undefined;
+    },
+    60_000,
+  );
+
+test('a version becomes a smaller one with lineage and report, proved on what was held back from training', async () => {
+  const before = await version('v1');
+  const { id } = await submit({
+    model: 'moons',
+    version: 'v1',
+    label: 'small',
+    how: own([{ kind: 'thin', keep: 0.5, steps: 100 }, { kind: 'static' }]),
+  });
+  const { result } = await until(id, 'done');
+  expect(result?.size).toBeLessThan(0.4);
+  const made = await version('small');
+  expect(made.digest).toBe(result?.version?.digest);
+  expect(made.card).toMatchObject({
+    parent: before.digest,
+    compression: { job: id, seed: 1, figure: 'accuracy' },
+  });
+  expect(made.card.training).toBeUndefined();
+  const report = await reportOf(id);
+  expect(report.parent.digest).toBe(before.digest);
+  expect(report.examples).toBeGreaterThan(80);
+  expect(report.candidate.quality).toBeGreaterThan(0.7);
+  expect(report.layers.map(({ form }) => form)).toContain('int8');
+  expect(Object.keys(report.plots)).toEqual(['shares', 'layers']);
+  expect(await version('v1')).toEqual(before);
+});
+
+test(
+  'a job whose compressor is killed goes on elsewhere and ends with the same bytes',
+  { timeout: 90_000 },
+  async () => {
+    const how = own([TUNE, TUNE, TUNE, { kind: 'dynamic' }]);
+    const calm = await submit({ model: 'moons', version: 'v1', how, publish: false });
+    await until(calm.id, 'done');
+    await region.startCompressor('compressor-2');
+    const job = await submit({ model: 'moons', version: 'v1', how, publish: false });
+    const busy = await waitUntil('a step is safe', async () => {
+      const record = await show(job.id);
+      return record.checkpointStep === undefined ? undefined : record;
+    });
+    await region.kill(busy.worker ?? '');
+    expect((await until(job.id, 'done')).attempts).toBeGreaterThan(1);
+    expect((await reportOf(job.id)).modelDigest).toBe((await reportOf(calm.id)).modelDigest);
+  },
+);
+
+test('what breaks its budget is refused with its figures, and what cannot be done with a reason', async () => {
+  const large = await submit({
+    model: 'moons',
+    version: 'v1',
+    label: 'never',
+    how: own([{ kind: 'dynamic' }], { ...WIDE, size: 0.01 }),
+  });
+  const { error } = await until(large.id, 'failed');
+  expect(error).toMatchObject({
+    code: 'BUDGET_MISSED',
+    message: expect.stringContaining('0.01 were allowed'),
+  });
+  expect((await reportOf(large.id)).refused).toHaveLength(1);
+  await expect(version('never')).rejects.toMatchObject({ code: 'VERSION_UNKNOWN' });
+
+  const bytes = Buffer.from('{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]}\n');
+  const file = { name: 'calls.jsonl', digest: DIGEST(bytes), bytes: bytes.length };
+  const data = { kind: 'samples' as const, file };
+  const how = own([{ kind: 'static' }]);
+  await expect(submit({ model: 'moons', version: 'v1', how, data })).rejects.toMatchObject({
+    code: 'DATA_REFUSED',
+  });
+  await region.upload(file.digest, bytes);
+  const bad = await until((await submit({ model: 'moons', version: 'v1', how, data })).id, 'failed');
+  expect(bad.error).toMatchObject({
+    code: 'DATA_REFUSED',
+    message: expect.stringContaining('calls.jsonl row 1'),
+  });
+  await expect(submit({ model: 'nothing', how })).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+  const order = await until(
+    (await submit({ model: 'moons', version: 'v1', how: own([{ kind: 'dynamic' }, TUNE]) })).id,
+    'failed',
+  );
+  expect(order.error).toMatchObject({ code: 'BAD_REQUEST' });
+});
+
+test(
+  'a target is met by a recipe of the table, and a job that is cancelled ends',
+  { timeout: 90_000 },
+  async () => {
+    const target = { size: 0.5, latency: 1, drop: 0.5, budgetMs: 4_000 };
+    const { id } = await submit({
+      model: 'moons',
+      version: 'v1',
+      publish: false,
+      how: { kind: 'target', target },
+    });
+    await waitUntil(
+      'the search is over',
+      async () => !['queued', 'preparing', 'working'].includes((await show(id)).state),
+      60_000,
+    );
+    const { trials } = await waitUntil('its report is there', () => reportOf(id).catch(() => undefined));
+    expect(trials.filter(({ pareto }) => pareto).length).toBeGreaterThan(0);
+    expect(trials.map(({ name }) => name)).toContain('int8');
+
+    const long = await submit({ model: 'moons', version: 'v1', how: own([{ ...TUNE, steps: 90_000 }]) });
+    await until(long.id, 'working');
+    await ask('cancel', CompressReply, { id: long.id });
+    await until(long.id, 'cancelled');
+    expect((await ask('jobs', CompressJobsReply, {})).jobs.map((job) => job.id)).toContain(long.id);
+  },
+);

@@ -1,0 +1,5 @@
+// The worker process of a compression job.
+import { runWorker } from '../../mesh/jobs/worker-program.js';
+import { carryOut } from './carry-out.js';
+
+await runWorker(carryOut);
