@@ -10,6 +10,8 @@ export const buckets = {
   overrides: (region: string) => `massif_overrides_${region.replaceAll('-', '_')}`,
   /** KV, home region: how many replicas of each scaled endpoint the autoscaler wants. */
   scaling: (region: string) => `massif_scaling_${region.replaceAll('-', '_')}`,
+  /** KV, home region, mirrored: tenants and hashed keys of the doors. */
+  identity: (region: string) => `massif_identity_${region.replaceAll('-', '_')}`,
   /** KV, home region: fencing epochs of leases. */
   leases: (region: string) => `massif_leases_${region.replaceAll('-', '_')}`,
   /** Object store, every region: resources by digest. */
@@ -62,6 +64,8 @@ export const keys = {
   armOrder: (endpoint: string, arm: string) => `arm.${keyPart(endpoint)}.${keyPart(arm)}`,
   versionOrder: (version: Digest) => `version.${version}`,
   trust: () => 'trust',
+  apiKey: (id: string) => `key.${id}`,
+  tenant: (name: string) => `tenant.${keyPart(name)}`,
   release: (id: string) => keyPart(id),
   journal: (release: string, seq: number) => `${keyPart(release)}.${seq}`,
   job: (id: string) => keyPart(id),

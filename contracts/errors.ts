@@ -20,7 +20,12 @@ export const ERRORS = {
     grpc: 3,
     fix: 'This endpoint splits by user: send the header Massif-User.',
   },
-  UNAUTHENTICATED: { retryable: false, http: 401, grpc: 16, fix: 'Send a valid key.' },
+  UNAUTHENTICATED: {
+    retryable: false,
+    http: 401,
+    grpc: 16,
+    fix: 'Send a valid key as Authorization: Bearer msf_...; massif apikeys issue makes one.',
+  },
   UNSIGNED: {
     retryable: false,
     http: 403,

@@ -57,6 +57,8 @@ export const subjects = {
   compressor: (verb: CompressorVerb) => `massif.compressor.${verb}` as const,
   /** Trainer, compressor -> the work queue of jobs: the id of one that waits. */
   jobs: (kind: string) => `massif.jobs.${kind}` as const,
+  /** Command line -> a gateway: keys and tenants of the doors. Queue group `gateway`. */
+  identity: (verb: IdentityVerb) => `massif.identity.${verb}` as const,
   /** Gateway -> every process of a region: its metrics in Prometheus' text form. */
   metrics: (region: string) => `massif.metrics.${region}` as const,
   /** Operator -> every process: who is there, which build, since when. */
@@ -89,6 +91,8 @@ export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'da
 export type CompressorVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
 
 export type AuditorVerb = 'read' | 'checkpoints' | 'prove';
+
+export type IdentityVerb = 'issue' | 'rotate' | 'revoke' | 'tenant' | 'list';
 
 export type ShardVerb = 'recycle' | 'cordon' | 'drain' | 'inspect' | 'statistics';
 

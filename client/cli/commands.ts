@@ -1,6 +1,7 @@
 // The commands of `massif`, in the order in which help lists them.
 import { alias } from '../commands/alias.js';
 import { approve } from '../commands/approve.js';
+import { apikeys } from '../commands/apikeys.js';
 import { archive } from '../commands/archive.js';
 import { audit } from '../commands/audit.js';
 import { compress } from '../commands/compress.js';
@@ -25,6 +26,7 @@ import { release } from '../commands/release.js';
 import { scale } from '../commands/scale.js';
 import { sign } from '../commands/sign.js';
 import { status } from '../commands/status.js';
+import { tenants } from '../commands/tenants.js';
 import { top } from '../commands/top.js';
 import { train } from '../commands/train.js';
 import { undeploy } from '../commands/undeploy.js';
@@ -60,4 +62,6 @@ export const COMMANDS: readonly Command[] = [
   archive,
   history,
   lineage,
+  apikeys,
+  tenants,
 ];

@@ -1,4 +1,5 @@
-// The gateway: the Open Inference Protocol over REST and gRPC. A request meets, in this order: access log and request id, room (shed),
+// The gateway: the Open Inference Protocol over REST and gRPC. A request meets, in this order: access log and request id, guard (key,
+// permission, quota), room (shed),
 // body with its limits, headers and deadline, then the dispatcher, which calls the engines directly (route, breaker, retries).
 import { Module } from '@nestjs/common';
 import type { ServiceDefinition } from '../mesh/boot.js';
@@ -23,6 +24,10 @@ import { FeedbackController } from './feedback.controller.js';
 import { type GatewayConfig, readGatewayConfig } from './gateway.config.js';
 import { BODY_LIMIT, EXTENSIONS, GATEWAY_CONFIG } from './gateway.tokens.js';
 import { GrpcDoor } from './grpc/grpc-door.js';
+import { Guard } from './identity/guard.js';
+import { Identities } from './identity/identities.js';
+import { IdentityController } from './identity/identity.controller.js';
+import { IdentityWatch } from './identity/identity-watch.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
 import { InferCalls } from './infer-calls.js';
 import { InferController } from './infer.controller.js';
@@ -49,6 +54,7 @@ import { VersionsController } from './versions.controller.js';
   imports: [RouteModule, EvidenceModule],
   controllers: [
     BusController,
+    IdentityController,
     ServerController,
     ModelsController,
     InferController,
@@ -96,6 +102,23 @@ import { VersionsController } from './versions.controller.js';
       provide: Admission,
       inject: [GATEWAY_CONFIG],
       useFactory: (config: GatewayConfig) => new Admission(config),
+    },
+    {
+      provide: Guard,
+      inject: [GATEWAY_CONFIG, CLOCK],
+      useFactory: ({ auth }: GatewayConfig, clock: Clock) => new Guard(auth, clock),
+    },
+    {
+      provide: IdentityWatch,
+      inject: [BUS, MESH_CONFIG, Guard, CLOCK, LOG],
+      useFactory: (bus: Bus, { homeRegion }: MeshConfig, guard: Guard, clock: Clock, log: Log) =>
+        new IdentityWatch(bus, homeRegion, guard, clock, log),
+    },
+    {
+      provide: Identities,
+      inject: [BUS, MESH_CONFIG, CLOCK],
+      useFactory: (bus: Bus, { homeRegion }: MeshConfig, clock: Clock) =>
+        new Identities(bus, homeRegion, clock),
     },
     {
       provide: BODY_LIMIT,
@@ -156,6 +179,7 @@ import { VersionsController } from './versions.controller.js';
         ModelControl,
         EXTENSIONS,
         BUS,
+        Guard,
       ],
       useFactory: (
         { grpcPort: port, inFlightMax: callsMax }: GatewayConfig,
@@ -171,6 +195,7 @@ import { VersionsController } from './versions.controller.js';
         control: ModelControl,
         announced: readonly string[],
         bus: Bus,
+        guard: Guard,
       ) =>
         new GrpcDoor({
           port,
@@ -187,6 +212,7 @@ import { VersionsController } from './versions.controller.js';
           control,
           extensions: announced,
           bus,
+          guard,
         }),
     },
     {

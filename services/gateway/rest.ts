@@ -1,7 +1,7 @@
 // The REST door as a whole: Fastify with our limits, no body parsing but our own, and every answer with the request id, also
 // those that no controller gives (no such path, malformed address, broken HTTP).
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyHttpOptions, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { failure } from '../../contracts/errors.js';
@@ -10,6 +10,8 @@ import type { HttpDoor } from '../mesh/boot.js';
 import { AccessLog } from './access-log.js';
 import { failureOf, httpAnswer, noSuchRoute } from './http-failure.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
+import { Guard } from './identity/guard.js';
+import { neededAtRest } from './identity/permission.js';
 
 // Names have up to 128 characters, each up to three once percent-encoded; Fastify's own limit is 100.
 const PARAMETER_LENGTH_MAX = 512;
@@ -44,15 +46,32 @@ function openDoor(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
   const access = app.get(AccessLog);
   const filter = app.get(HttpFailureFilter);
+  const guard = app.get(Guard);
   // Handlers read the body themselves (body-reader.ts), so that the limit holds while reading and inflating.
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, _payload, done) => done(null));
   fastify.addHook('onRequest', (request, reply, done) => {
     access.begin(request, reply);
-    if (request.is404) filter.answer(noSuchRoute(request), request, reply);
-    else done();
+    if (request.is404) return void filter.answer(noSuchRoute(request), request, reply);
+    try {
+      admit(guard, request, reply);
+    } catch (error) {
+      return void filter.answer(error, request, reply);
+    }
+    done();
   });
 }
+
+/** From here on the request is of the key's tenant, whatever it said. */
+function admit(guard: Guard, request: FastifyRequest, reply: FastifyReply): void {
+  const given = request.headers[TENANT];
+  const { authorization } = request.headers;
+  const presented = { authorization, tenant: given === undefined ? undefined : String(given) };
+  const { tenant, leave } = guard.admit(presented, neededAtRest(request.method, request.url));
+  if (tenant !== undefined) request.headers[TENANT] = tenant;
+  reply.raw.once('close', leave);
+}
+const TENANT = headers.tenant.toLowerCase();
 
 /** What the HTTP parser itself refuses never becomes a request; the caller still gets a coded answer. */
 function refuseBrokenHttp(error: Error & { code?: string }, socket: Socket): void {

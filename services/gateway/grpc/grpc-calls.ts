@@ -13,6 +13,7 @@ import { pickHeaders, ruleHeaders } from '../../mesh/rule-match.js';
 import type { Access, AccessLog } from '../access-log.js';
 import type { Admission } from '../admission.js';
 import { checkName } from '../infer-calls.js';
+import type { Visitors } from './guarded.js';
 import { isRaw, readRequest, writeResponse } from './infer-messages.js';
 import type { ModelInferRequest, ModelInferResponse } from './proto/open_inference_grpc_pb.js';
 import type { GrpcCall } from './rpc.js';
@@ -28,6 +29,7 @@ export interface GrpcCallsParts {
   readonly view: RouteView;
   readonly access: AccessLog;
   readonly admission: Admission;
+  readonly visitors: Visitors;
   readonly limitBytes: () => number;
   readonly clock: Clock;
   readonly log: Log;
@@ -73,6 +75,7 @@ export class GrpcCalls {
   ): Promise<ModelInferResponse> {
     const { dispatcher, view, admission } = this.parts;
     access.endpoint = checkName(message.modelName);
+    this.parts.visitors.check(call, message.modelName);
     access.known = view.serves(message.modelName);
     const version = message.modelVersion || undefined;
     if (version !== undefined) access.asked = version;

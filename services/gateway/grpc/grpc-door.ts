@@ -2,15 +2,17 @@
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { Bus } from '../../mesh/bus.js';
 import type { Directory } from '../directory.js';
+import type { Guard } from '../identity/guard.js';
 import type { ModelControl } from '../model-control.js';
 import type { GrpcCallsParts } from './grpc-calls.js';
 import type { GrpcServer } from './grpc-server.js';
 
-export interface GrpcDoorOptions extends GrpcCallsParts {
+export interface GrpcDoorOptions extends Omit<GrpcCallsParts, 'visitors'> {
   readonly directory: Directory;
   readonly control: ModelControl;
   readonly extensions: readonly string[];
   readonly bus: Bus;
+  readonly guard: Guard;
   readonly host: string;
   /** Undefined: closed. */
   readonly port: number | undefined;
@@ -30,19 +32,31 @@ export class GrpcDoor implements OnApplicationBootstrap, BeforeApplicationShutdo
   async onApplicationBootstrap(): Promise<void> {
     const { port, host, bus, callsMax, clock, admission, limitBytes } = this.options;
     if (port === undefined) return;
-    const [{ listen }, { GrpcCalls }, { inferenceService }, { healthService }, { reflectionService }] =
-      await Promise.all([
-        import('./grpc-server.js'),
-        import('./grpc-calls.js'),
-        import('./inference-service.js'),
-        import('./health-service.js'),
-        import('./reflection-service.js'),
-      ]);
-    this.server = await listen({ host, port, messageMaxBytes: limitBytes(), callsMax, admission, clock }, [
-      ...inferenceService(this.options, new GrpcCalls(this.options)),
-      ...healthService(bus, this.closing.signal),
-      ...reflectionService(),
+    const [
+      { listen },
+      { GrpcCalls },
+      { inferenceService },
+      { healthService },
+      { reflectionService },
+      { Visitors },
+    ] = await Promise.all([
+      import('./grpc-server.js'),
+      import('./grpc-calls.js'),
+      import('./inference-service.js'),
+      import('./health-service.js'),
+      import('./reflection-service.js'),
+      import('./guarded.js'),
     ]);
+    const visitors = new Visitors(this.options.guard);
+    const parts = { ...this.options, visitors };
+    this.server = await listen(
+      { host, port, messageMaxBytes: limitBytes(), callsMax, admission, clock, visitors },
+      [
+        ...inferenceService(parts, new GrpcCalls(parts)),
+        ...healthService(bus, this.closing.signal),
+        ...reflectionService(),
+      ],
+    );
   }
 
   async beforeApplicationShutdown(): Promise<void> {

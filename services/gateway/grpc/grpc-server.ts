@@ -4,6 +4,7 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from '@g
 import type { Clock } from '../../mesh/clock.js';
 import type { Admission } from '../admission.js';
 import { boundArriving } from './arriving.js';
+import type { Visitors } from './guarded.js';
 import type { Rpc } from './rpc.js';
 
 export interface GrpcServerOptions {
@@ -14,6 +15,7 @@ export interface GrpcServerOptions {
   /** Of one connection. */
   readonly callsMax: number;
   readonly admission: Admission;
+  readonly visitors: Visitors;
   readonly clock: Clock;
 }
 
@@ -28,7 +30,7 @@ const DRAIN_MS_MAX = 3_000;
 
 export async function listen(options: GrpcServerOptions, rpcs: readonly Rpc[]): Promise<GrpcServer> {
   const server = new Server({
-    interceptors: [boundArriving(options.admission, options.clock)],
+    interceptors: [options.visitors.interceptor, boundArriving(options.admission, options.clock)],
     'grpc.max_receive_message_length': options.messageMaxBytes,
     'grpc.max_concurrent_streams': options.callsMax,
   });

@@ -5,6 +5,7 @@ import { VERSION } from '../../mesh/version.js';
 import type { Directory } from '../directory.js';
 import type { ModelControl } from '../model-control.js';
 import type { GrpcCalls } from './grpc-calls.js';
+import type { Visitors } from './guarded.js';
 import { inferStream } from './infer-stream.js';
 import { configMessage, controlParameters, statisticsMessage } from './model-messages.js';
 import {
@@ -27,20 +28,23 @@ export interface InferenceParts {
   readonly control: ModelControl;
   readonly extensions: readonly string[];
   readonly bus: Bus;
+  readonly visitors: Visitors;
 }
 
 export function inferenceService(parts: InferenceParts, calls: GrpcCalls): Rpc[] {
-  const { directory, control, extensions, bus } = parts;
+  const { directory, control, extensions, bus, visitors } = parts;
   return [
     unary(rpc.serverLive, () => create(ServerLiveResponseSchema, { live: true })),
     unary(rpc.serverReady, () => create(ServerReadyResponseSchema, { ready: bus.connected() })),
     unary(rpc.serverMetadata, () =>
       create(ServerMetadataResponseSchema, { name: 'massif', version: VERSION, extensions: [...extensions] }),
     ),
-    unary(rpc.modelReady, ({ name, version }) =>
-      create(ModelReadyResponseSchema, { ready: directory.ready(name, version || undefined) }),
-    ),
-    unary(rpc.modelMetadata, async (asked) => {
+    unary(rpc.modelReady, ({ name, version }, call) => {
+      visitors.check(call, name);
+      return create(ModelReadyResponseSchema, { ready: directory.ready(name, version || undefined) });
+    }),
+    unary(rpc.modelMetadata, async (asked, call) => {
+      visitors.check(call, asked.name);
       const metadata = await directory.metadata(asked.name, asked.version || undefined);
       const { name, versions, platform } = metadata;
       const [inputs, outputs] = [metadata.inputs, metadata.outputs].map((tensors) =>
@@ -56,9 +60,10 @@ export function inferenceService(parts: InferenceParts, calls: GrpcCalls): Rpc[]
     }),
     unary(rpc.modelInfer, (request, call, bytes) => calls.serve(request, bytes, call)),
     inferStream(calls),
-    unary(rpc.modelConfig, async ({ name, version }) =>
-      configMessage(await directory.config(name, version || undefined)),
-    ),
+    unary(rpc.modelConfig, async ({ name, version }, call) => {
+      visitors.check(call, name);
+      return configMessage(await directory.config(name, version || undefined));
+    }),
     unary(rpc.modelStatistics, async ({ name, version }) => {
       const { model_stats: entries } = await directory.statistics(name || undefined, version || undefined);
       return statisticsMessage(entries);
