@@ -27,9 +27,16 @@ module.exports = {
     {
       name: 'the-client-borrows-only-policies',
       severity: 'error',
-      comment: 'the client may use contracts and the pure policy files of mesh',
-      from: { path: '^client/' },
+      comment:
+        'the client may use contracts and the pure policy files of mesh; its split also the toolkit of models',
+      from: { path: '^client/', pathNot: '^client/(split/|commands/split\\.ts)' },
       to: { path: '^(services/(?!mesh/)|deploy|chaos-tests|bench)/' },
+    },
+    {
+      name: 'the-split-borrows-the-toolkit',
+      severity: 'error',
+      from: { path: '^client/(split/|commands/split\\.ts)' },
+      to: { path: '^(services/(?!mesh/|onnx/)|deploy|chaos-tests|bench)/' },
     },
     {
       name: 'the-client-ships-no-nest',

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectNats, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runCommandLine } from '../client/cli/command-line.js';
 import type { MassifClient } from '../client/mod.js';
 import { headers } from '../contracts/headers.js';
 import { Heartbeat } from '../contracts/heartbeat.js';
@@ -12,6 +13,7 @@ import { subjects, wildcards } from '../contracts/subjects.js';
 import { GraphBuilder } from '../services/onnx/builder.js';
 import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
 import { float32 } from '../services/onnx/tensor.js';
+import { ocrClassifier } from '../services/onnx/testing/real-models.js';
 import { type DrillMesh, eventually, startMesh } from './harness.js';
 import { Ledger } from './ledger.js';
 import { openLoop } from './open-loop.js';
@@ -253,6 +255,48 @@ test('a caller cannot bring an itinerary of its own, and an engine writes to rep
   expect(spied.getReceived()).toBe(0);
   spied.unsubscribe();
 });
+
+test('massif split: a model in three stages over two regions answers as the whole does, a stage killed in between', async () => {
+  const sizes = { 'x:0': 1, 'x:2': 48, 'x:3': 192 };
+  const warm = { name: 'card.json', bytes: Buffer.from(JSON.stringify({ warmDims: sizes })) };
+  await mesh.publish('angle', [{ name: 'model.onnx', bytes: ocrClassifier() }, warm], 1);
+  let told = '';
+  const code = await runCommandLine(
+    [
+      ...['split', 'angle', '--stages', '3', '--region', 'east', '--region', 'west', '--json'],
+      ...['--nats', mesh.natsUrls.join(',')],
+    ],
+    {
+      env: { MASSIF_KEYS: mesh.topology.keys },
+      cwd: mesh.topology.dir,
+      isRunning: () => false,
+      signal: new AbortController().signal,
+      write: (text) => (told += text),
+      writeNote: () => undefined,
+    },
+  );
+  expect([code, told]).toEqual([0, expect.stringContaining('"endpoint":"angle-split"')]);
+  const { stages } = JSON.parse(told) as { stages: { endpoint: string; region: string }[] };
+  expect(stages.map(({ region }) => region)).toEqual(['east', 'west', 'east']);
+  await using client = await mesh.client();
+  const data = Float32Array.from({ length: 3 * 48 * 192 }, (_, i) => Math.sin(i));
+  const answer = async (endpoint: string): Promise<number[]> => {
+    const inputs = { x: { data, shape: [1, 3, 48, 192] } };
+    const { outputs } = await client.infer(endpoint, inputs, { timeoutMs: DEADLINE_MS });
+    return [...(Object.values(outputs)[0]?.data as Float32Array)];
+  };
+  const whole = await answer('angle');
+  const near = (numbers: number[]): number =>
+    Math.max(...numbers.map((one, i) => Math.abs(one - (whole[i] ?? 0))));
+  expect(near(await eventually('every stage serves', () => answer('angle-split')))).toBeLessThan(1e-6);
+  const [pid = 0] = await eventually('the engine of the second stage is known', async () => {
+    const found = enginesOf(stages[1]?.endpoint ?? '');
+    if (found.length === 0) throw new Error('not yet');
+    return found;
+  });
+  process.kill(pid, 'SIGKILL');
+  expect(near(await eventually('the stage is back', () => answer('angle-split')))).toBeLessThan(1e-6);
+}, 120_000);
 
 /** Process ids of the engines that serve this model now. */
 function enginesOf(model: string): number[] {

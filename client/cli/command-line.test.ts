@@ -70,6 +70,11 @@ test.each([
   [['infer', 'ocr', '--colour', 'red'], /--colour/],
   [['deploy', 'ocr', '--replicas', 'many'], /whole number, got "many"/],
   [['push', 'model.onnx'], /--name and --label/],
+  [['split', 'ocr'], /one of --stages and --fit/],
+  [['split', 'ocr', '--fit', '-3MB'], /argument|--fit/],
+  [['split', 'ocr', '--fit', '0'], /a memory above 0/],
+  [['split', 'ocr', '--stages', '2', '--link', 'fast'], /--link is MS,MBIT/],
+  [['split', 'ocr', '--stages', '2', '--dims', 'w'], /--dims is NAME=SIZE/],
 ])('%j is called wrongly: 64, and what is right', async (args, sentence) => {
   const { code, out, err } = await massif(...args);
   expect([code, out]).toEqual([64, '']);

@@ -25,6 +25,7 @@ import { push } from '../commands/push.js';
 import { release } from '../commands/release.js';
 import { scale } from '../commands/scale.js';
 import { sign } from '../commands/sign.js';
+import { split } from '../commands/split.js';
 import { status } from '../commands/status.js';
 import { tenants } from '../commands/tenants.js';
 import { top } from '../commands/top.js';
@@ -46,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   place,
   pipelines,
   pipeline,
+  split,
   release,
   models,
   keys,

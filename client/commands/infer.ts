@@ -64,7 +64,8 @@ type Run = (
 const RUN: Record<'image' | 'wav' | 'request', Run> = {
   async image(massif, endpoint, bytes, { values, out }) {
     const options = inferOptions(values);
-    if (await massif.pipeline(endpoint)) {
+    const pipeline = await massif.pipeline(endpoint);
+    if (pipeline?.inputs.some(({ name }) => name === 'image')) {
       const lines = await readPage(
         bytes,
         async (inputs) => (await massif.infer(endpoint, inputs, options)).outputs,
@@ -79,7 +80,8 @@ const RUN: Record<'image' | 'wav' | 'request', Run> = {
         ran = modelVersion;
         return outputs;
       },
-      () => labelsOf(massif, endpoint, ran),
+      // Of a model that was split, the last stage has the labels.
+      () => labelsOf(massif, pipeline?.steps.at(-1)?.endpoint ?? endpoint, pipeline ? undefined : ran),
     );
     out.show({ text: line, modelVersion: ran }, () => line);
   },
@@ -143,9 +145,11 @@ async function speechIn(
 }
 
 /** The labels that were signed together with the version that ran. */
-async function labelsOf(massif: MassifClient, endpoint: string, version: string): Promise<string[]> {
+/** `version`: the one that ran, where the answer named it. */
+async function labelsOf(massif: MassifClient, endpoint: string, version?: string): Promise<string[]> {
   const record = (await massif.endpoints()).find(({ name }) => name === endpoint);
-  const ran = await massif.version(record?.model ?? endpoint, version);
+  const served = version ?? record?.variants[0]?.version ?? '';
+  const ran = await massif.version(record?.model ?? endpoint, served);
   const labels = await massif.file(ran, RESOURCES.labels);
   if (labels) return readLabels(new TextDecoder().decode(labels));
   throw failure(

@@ -1,0 +1,161 @@
+// `massif split MODEL [VERSION]`: cuts a version into stages, publishes them and serves them as one endpoint.
+import { writeFile } from 'node:fs/promises';
+import { failure } from '../../contracts/errors.js';
+import { RESOURCES } from '../../contracts/manifest.js';
+import type { VersionRecord } from '../../contracts/registry.js';
+import { Catalog } from '../catalog.js';
+import {
+  argument,
+  type Command,
+  type Invocation,
+  text,
+  texts,
+  UsageError,
+  wholeNumber,
+} from '../cli/command.js';
+import { readKeyFile } from '../cli/key-files.js';
+import { table } from '../cli/table.js';
+import type { SplitModel } from '../../services/onnx/split/split-model.js';
+
+export const split: Command = {
+  name: 'split',
+  usage:
+    'split MODEL [VERSION] (--stages N | --fit BYTES) [--name NAME] [--region NAME ...] [--spares N] [--dry-run]',
+  summary: 'cuts a version into stages, and serves them as one endpoint',
+  help: `  --stages N        so many, the slowest as fast as can be
+  --fit BYTES       the fewest that each fit so much memory; 64MB, 2GB
+  --name NAME       of the endpoint (MODEL-split); its stages are NAME-stage-1-of-N, ...
+  --region NAME     where the stages lie, in turn; in every region when not given
+  --spares N        further replicas of each stage, ready to take over (0)
+  --dims NAME=SIZE  sizes that vary, for the profile: by the dimension's name or INPUT:AXIS; else those of the card, else 1
+  --counted         costs are counted from the graph, not measured in a run
+  --link MS,MBIT    what a hop between stages takes and carries (0.5,1000)
+  --svg FILE        a plot of the possible cuts and the chosen ones
+  --key FILE        the publisher's key that signs the stages
+  --dry-run         shows cuts and stages, and changes nothing`,
+  options: {
+    stages: { type: 'string' },
+    fit: { type: 'string' },
+    name: { type: 'string' },
+    region: { type: 'string', multiple: true },
+    spares: { type: 'string' },
+    dims: { type: 'string', multiple: true },
+    counted: { type: 'boolean' },
+    link: { type: 'string' },
+    svg: { type: 'string' },
+    key: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+  },
+  async run(invocation: Invocation) {
+    const { args, values, out } = invocation;
+    const model = argument(args, 0, 'MODEL');
+    const stages = wholeNumber(values, 'stages');
+    const memoryBytes = readBytesOption(text(values, 'fit'));
+    if ((stages === undefined) === (memoryBytes === undefined))
+      throw new UsageError('one of --stages and --fit says how far to split');
+    const spares = wholeNumber(values, 'spares') ?? 0;
+    const link = readLink(text(values, 'link') ?? '0.5,1000');
+    const sizes = Object.fromEntries(texts(values, 'dims').map(readSize));
+    const { registry } = await invocation.client('routed');
+    const parent = await registry.show({ model, ...(args[1] !== undefined && { version: args[1] }) });
+    const catalog = new Catalog(await invocation.connections());
+    const made = await cut(catalog, parent, stages, {
+      ...(memoryBytes !== undefined && { memoryBytes }),
+      ...link,
+      sizes,
+      counted: values['counted'] === true,
+    });
+    await show(invocation, made, parent);
+    const figures = { plan: made.plan, cuts: made.problem.cuts.length };
+    if (values['dry-run'] === true) return out.show(figures, () => '');
+    const name = text(values, 'name') ?? `${model}-split`;
+    const { publishStages } = await import('../split/publish-stages.js');
+    const published = await publishStages(registry, made.stages, {
+      name,
+      parent,
+      spares,
+      regions: texts(values, 'region'),
+      labels: await catalog.file(parent, RESOURCES.labels),
+      privateKeyPem: await readKeyFile(invocation, 'publisher.pem', 'which key signs the stages'),
+    });
+    out.show({ endpoint: name, ...figures, stages: published }, () =>
+      [
+        `${name} answers as ${model} ${parent.label}, in ${published.length} stages:`,
+        table(
+          ['endpoint', 'version', 'region'],
+          published.map((one) => [one.endpoint, one.version.slice(0, 12), one.region]),
+        ),
+      ].join('\n'),
+    );
+  },
+};
+
+interface CutOptions {
+  readonly memoryBytes?: number;
+  readonly hopMs: number;
+  readonly msPerByte: number;
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly counted: boolean;
+}
+
+/** The toolkit brings onnxruntime, which no other command needs: it is loaded here. */
+async function cut(
+  catalog: Catalog,
+  parent: VersionRecord,
+  stages: number | undefined,
+  { sizes, counted, ...costs }: CutOptions,
+): Promise<SplitModel> {
+  const known: ReadonlySet<string> = new Set(Object.values(RESOURCES));
+  const outside = parent.resources.find(({ name }) => !known.has(name));
+  if (outside !== undefined)
+    throw failure(
+      'MODEL_REFUSED',
+      `${parent.model} keeps weights in "${outside.name}", and only models that hold theirs in the graph can be split.`,
+    );
+  if (parent.card.state !== undefined)
+    throw failure(
+      'MODEL_REFUSED',
+      `${parent.model} keeps the state "${parent.card.state[0]?.input ?? ''}" of sequences, and a pipeline keeps none.`,
+    );
+  const bytes = await catalog.file(parent, RESOURCES.model);
+  if (bytes === undefined) throw failure('MODEL_REFUSED', `${parent.model} has no ${RESOURCES.model}.`);
+  const { Graph } = await import('../../services/onnx/graph.js');
+  const { splitModel } = await import('../../services/onnx/split/split-model.js');
+  const { probeInputs, probeShapes } = await import('../split/probe-inputs.js');
+  const inputShapes = probeShapes(parent.inputs, { ...parent.card.warmDims, ...sizes });
+  const feeds = counted ? undefined : probeInputs(parent.inputs, inputShapes);
+  const options = { ...costs, inputShapes, ...(feeds !== undefined && { feeds }) };
+  return splitModel(Graph.read(bytes), stages, options);
+}
+
+async function show({ values, out }: Invocation, made: SplitModel, parent: VersionRecord): Promise<void> {
+  const { cutPlot, cutTable, planTable } = await import('../split/cut-plot.js');
+  out.note(
+    `${made.problem.cuts.length} possible cuts; the lightest:\n${cutTable(made.problem)}\n\n${planTable(made.plan)}\n`,
+  );
+  const svg = text(values, 'svg');
+  if (svg !== undefined)
+    await writeFile(svg, cutPlot(`${parent.model} ${parent.label}`, made.problem, made.plan));
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+
+function readBytesOption(given: string | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)(kB|MB|GB|)$/.exec(given) ?? [];
+  const bytes = Number(count) * (UNITS[unit] ?? 1);
+  if (bytes > 0) return bytes;
+  throw new UsageError(`--fit is a memory above 0 such as 500000, 64MB or 2GB, got "${given}"`);
+}
+
+function readLink(given: string): { hopMs: number; msPerByte: number } {
+  const [hopMs = NaN, mbit = NaN] = given.split(',').map(Number);
+  if (!(hopMs >= 0 && mbit > 0)) throw new UsageError(`--link is MS,MBIT such as 0.5,1000, got "${given}"`);
+  return { hopMs, msPerByte: 8 / (mbit * 1_000) };
+}
+
+function readSize(given: string): [string, number] {
+  const [, name, size] = /^(.+)=([1-9]\d{0,8})$/.exec(given) ?? [];
+  if (name === undefined) throw new UsageError(`--dims is NAME=SIZE, got "${given}"`);
+  return [name, Number(size)];
+}
