@@ -38,8 +38,8 @@ export const benchmark: Benchmark = async ({ form }) => {
   await using routed = await mesh.client({ mode: 'routed' });
   await using direct = await mesh.client();
   const rows: Record<string, number | string>[] = [];
-  const all: number[] = [];
-  const loads: number[] = [];
+  const all: number[][] = [];
+  const loads: number[][] = [];
   for (const sleeper of sleepers) {
     await publish(mesh, routed, sleeper);
     for (const [way, client] of [
@@ -56,8 +56,8 @@ export const benchmark: Benchmark = async ({ form }) => {
         took.push(performance.now() - begun);
         loaded.push(await waitUntil('the heartbeat says ready', () => replicas.loadMs(sleeper.name)));
       }
-      all.push(...took);
-      loads.push(...loaded);
+      all.push(took);
+      loads.push(loaded);
       rows.push({
         model: sleeper.name,
         MB: round(sleeper.model.length / 1e6),
@@ -81,12 +81,15 @@ export const benchmark: Benchmark = async ({ form }) => {
   return {
     results: { rows },
     aims: [
-      aim('zero to first answer, p50', percentile(all, 0.5), 500),
-      aim('zero to first answer, p99', percentile(all, 0.99), 1_000),
-      aim('load into an engine that is there, p50', percentile(loads, 0.5), 100),
+      aim('zero to first answer, p50 of the slowest row', worst(all, 0.5), 500),
+      aim('the same, p99', worst(all, 0.99), 1_000),
+      aim('load into an engine that is there, p50 of the slowest row', worst(loads, 0.5), 100),
     ],
   };
 };
+
+const worst = (rows: readonly number[][], p: number): number =>
+  Math.max(...rows.map((row) => percentile(row, p)));
 
 async function allSleepers(): Promise<Sleeper[]> {
   const [seen, heard] = [new Float32Array(784), new Float32Array(3 * 48 * 320)];
@@ -124,7 +127,8 @@ class Replicas {
     const now = performance.now();
     const here = new Map(replicas.map(({ model, state }) => [model, state]));
     for (const [model, state] of here) {
-      if (state !== 'ready' && !this.begunMs.has(model)) this.begunMs.set(model, now);
+      if ((state === 'loading' || state === 'warming') && !this.begunMs.has(model))
+        this.begunMs.set(model, now);
       const begun = this.begunMs.get(model);
       if (state !== 'ready' || begun === undefined) continue;
       this.tookMs.set(model, now - begun);

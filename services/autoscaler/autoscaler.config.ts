@@ -1,7 +1,7 @@
 // What an operator may set for an autoscaler. Read once, while the module is made.
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { type Environment, readEnv } from '../mesh/service-config.js';
+import { ConfigError, type Environment, readEnv } from '../mesh/service-config.js';
 
 export interface AutoscalerConfig {
   /** Shard hosts that it may start on this machine; 0: none. */
@@ -12,6 +12,8 @@ export interface AutoscalerConfig {
   readonly poolEngineMib: number;
   /** Of those hosts, 0 to 19: what was here before comes first. */
   readonly poolNiceness: number;
+  /** Where servers of a cloud are asked for; absent: none are. */
+  readonly webhook: { readonly url: string; readonly secret: string; readonly nodesMax: number } | undefined;
   /** Nodes that nobody needs are kept for so long. */
   readonly poolLingerMs: number;
 }
@@ -29,12 +31,21 @@ const AutoscalerEnvironment = z.object({
   MASSIF_POOL_THREADS: whole(1, 256).default(1),
   MASSIF_POOL_ENGINE_MIB_MAX: whole(128).default(4_096),
   MASSIF_POOL_NICENESS: whole(0, 19).default(0),
+  MASSIF_POOL_WEBHOOK_URL: z
+    .url({ protocol: /^https?$/, error: 'must be a URL such as https://pool.example' })
+    .optional(),
+  MASSIF_POOL_WEBHOOK_SECRET: z.string().min(16, 'must have 16 characters or more').optional(),
+  MASSIF_POOL_WEBHOOK_NODES: whole(1, 10_000).default(4),
   MASSIF_POOL_LINGER_MS: whole(0, 86_400_000).default(30_000),
 });
 
 export function readAutoscalerConfig(env: Environment = process.env): AutoscalerConfig {
   const read = readEnv(AutoscalerEnvironment, env);
+  const { MASSIF_POOL_WEBHOOK_URL: url, MASSIF_POOL_WEBHOOK_SECRET: secret } = read;
+  if (url !== undefined && secret === undefined)
+    throw new ConfigError('MASSIF_POOL_WEBHOOK_SECRET must be set with MASSIF_POOL_WEBHOOK_URL.');
   return Object.freeze({
+    webhook: url && secret ? { url, secret, nodesMax: read.MASSIF_POOL_WEBHOOK_NODES } : undefined,
     poolProcessesMax: read.MASSIF_POOL_PROCESSES,
     poolEntry: read.MASSIF_POOL_SHARD ?? fileURLToPath(new URL('../shard/main.js', import.meta.url)),
     poolThreads: read.MASSIF_POOL_THREADS,

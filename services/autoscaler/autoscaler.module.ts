@@ -20,6 +20,8 @@ import { EndpointsKnown } from './endpoints-known.js';
 import { MetricBook } from './metric-book.js';
 import type { ComputePool } from './pools/compute-pool.js';
 import { PoolKeeper } from './pools/pool-keeper.js';
+import { WebhookPool } from './pools/webhook-pool.js';
+import type { Beat } from './load-book.js';
 import { ProcessPool } from './pools/process-pool.js';
 import { WantedState } from './wanted-state.js';
 
@@ -128,26 +130,29 @@ export const autoscalerService: ServiceDefinition = {
 };
 
 function openPools(mesh: MeshConfig, bus: Bus, clock: Clock, log: Log, autoscaler: Autoscaler): Pools {
-  const config = readAutoscalerConfig();
-  if (config.poolProcessesMax === 0) return { pools: [], keepers: [] };
-  const pool = new ProcessPool({
-    mesh,
-    entry: config.poolEntry,
-    nodesMax: config.poolProcessesMax,
-    threads: config.poolThreads,
-    engineMib: config.poolEngineMib,
-    niceness: config.poolNiceness,
-    clock,
-    log,
-  });
-  const keeper = new PoolKeeper({
-    pool,
-    bus,
-    shards: (region) => autoscaler.shards(region),
-    wanted: (region) => autoscaler.mostWanted(region),
-    lingerMs: config.poolLingerMs,
-    clock,
-    log,
-  });
-  return { pools: [pool], keepers: [keeper] };
+  const { webhook, ...config } = readAutoscalerConfig();
+  const { region } = mesh;
+  const pools: ComputePool[] = [];
+  if (config.poolProcessesMax > 0)
+    pools.push(
+      new ProcessPool({
+        mesh,
+        entry: config.poolEntry,
+        nodesMax: config.poolProcessesMax,
+        threads: config.poolThreads,
+        engineMib: config.poolEngineMib,
+        niceness: config.poolNiceness,
+        clock,
+        log,
+      }),
+    );
+  if (webhook) pools.push(new WebhookPool({ ...webhook, region, clock, log }));
+  // Two would each ask for all that is missing.
+  if (pools.length > 1)
+    throw new ConfigError('Set MASSIF_POOL_PROCESSES or MASSIF_POOL_WEBHOOK_URL: a region has one pool.');
+  const shards = (of: string): readonly Beat[] => autoscaler.shards(of);
+  const wanted = (of: string): number | undefined => autoscaler.mostWanted(of);
+  const lingerMs = config.poolLingerMs;
+  const keepers = pools.map((pool) => new PoolKeeper({ pool, bus, shards, wanted, lingerMs, clock, log }));
+  return { pools, keepers };
 }

@@ -5,6 +5,7 @@ import type { SequenceCounts } from '../../contracts/heartbeat.js';
 import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
+import type { WarmUpReport } from './engine/warm-up.js';
 
 /** The first message: who the engine is and where its bus is. */
 export interface StartOrder {
@@ -40,6 +41,8 @@ export interface LoadOrder {
   readonly capacityMax: number;
   /** Rows that share a run at most. */
   readonly batchRowsMax: number;
+  /** What another engine of this host found out about the very same bytes: it need not be measured again. */
+  readonly remembered?: WarmUpReport | undefined;
 }
 
 export interface UnloadOrder {
@@ -93,6 +96,7 @@ export interface LoadedReport {
   readonly runMs: number;
   /** Growth of the engine's memory by this load. */
   readonly rssGrowthBytes: number;
+  readonly warmUp: WarmUpReport;
 }
 
 export interface CallFailed {

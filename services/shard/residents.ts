@@ -15,6 +15,7 @@ import { askStatistics } from './ask-statistics.js';
 import { needOf } from './engine-choice.js';
 import type { EnginePool } from './engine-pool.js';
 import { HostedReplica } from './hosted-replica.js';
+import type { WarmUpReport } from './engine/warm-up.js';
 import type { PooledEngine } from './pooled-engine.js';
 import {
   afterCrash,
@@ -51,11 +52,14 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNSIGNED', 'MODEL_
 const DRAIN_MS = 5_000;
 /** Neighbours of a replica that is to be killed get this long to move to another engine. */
 const KILL_WITHIN_MS = 1_500;
+const WARM_UPS_KEPT = 4_096;
 
 export class Residents {
   private readonly replicas = new Map<Digest, HostedReplica>();
   private placed: PlacementRecord['versions'] = [];
   private distrusted = new Set<Digest>();
+  /** What engines found out about versions: a replica that comes back need not be measured again. */
+  private readonly warmUps = new Map<Digest, WarmUpReport>();
   private lastNumber = 0;
   private lastAdmission: Promise<unknown> = Promise.resolve();
 
@@ -215,12 +219,9 @@ export class Residents {
       await this.loadInto(replica);
       replica.trouble = afterLoad(replica.trouble);
       replica.epoch = Math.max(clock.now(), replica.epoch + 1);
-      log.info('replica.ready', {
-        replica: replica.id,
-        model: replica.model,
-        version: replica.version,
-        ...replica.loaded,
-      });
+      const { id, model, version, loaded } = replica;
+      const report = loaded && { runMs: loaded.runMs, batchMax: loaded.batchMax, capacity: loaded.capacity };
+      log.info('replica.ready', { replica: id, model, version, ...report });
       this.parts.changed();
     } catch (error) {
       this.failedLoad(replica, error);
@@ -243,7 +244,10 @@ export class Residents {
     });
     try {
       const order = { replica: id, number, version, artifactsDir, policy, region, capacityMax, batchRowsMax };
-      replica.loaded = await engine.handle.load(order);
+      // One that took an engine with it is measured anew.
+      const remembered = replica.trouble.suspect ? undefined : this.warmUps.get(version.digest);
+      replica.loaded = await engine.handle.load({ ...order, remembered });
+      this.remember(version.digest, replica.loaded.warmUp);
     } catch (error) {
       pool.release(engine, number);
       throw error;
@@ -260,6 +264,14 @@ export class Residents {
     const next = this.lastAdmission.then(() => this.parts.admit(version));
     this.lastAdmission = next.catch(() => undefined);
     return next;
+  }
+
+  /** The latest are kept. */
+  private remember(version: Digest, warmUp: WarmUpReport): void {
+    this.warmUps.delete(version);
+    this.warmUps.set(version, warmUp);
+    const [oldest] = this.warmUps.keys();
+    if (this.warmUps.size > WARM_UPS_KEPT && oldest !== undefined) this.warmUps.delete(oldest);
   }
 
   private failedLoad(replica: HostedReplica, error: unknown): void {

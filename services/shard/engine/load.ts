@@ -44,7 +44,8 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   );
   try {
     parts.warming();
-    const plan = { warmDims: version.card.warmDims, cases, rowsMax: order.batchRowsMax };
+    const { batchRowsMax: rowsMax, remembered } = order;
+    const plan = { warmDims: version.card.warmDims, cases, rowsMax, remembered };
     return { session, labels: labelsIn(bytes), ...(await warmUp(plan, { session, ...parts })) };
   } catch (error) {
     await session.release();

@@ -162,6 +162,7 @@ export class ServedReplicas {
       batchMax,
       capacity: replica.traits.capacity,
       rssGrowthBytes,
+      warmUp: { points: model.points, axes: model.axes, rowItems: model.rowItems },
     };
   }
 
