@@ -12,7 +12,7 @@ const learn = (
 ) => {
   for (let i = 0; i < runs; i++) {
     const rows = sizes[i % sizes.length] ?? 1;
-    learned.observe(rows, runMs(rows), i);
+    learned.observe(rows, { inferMs: runMs(rows), handlingMs: 0 }, i);
   }
 };
 
@@ -42,7 +42,8 @@ test('sizes between rungs lie on the line, beyond the last on its slope, and mor
   expect(known.runMs(8)).toBeCloseTo(5);
   const random = seededRandom(3);
   for (let i = 0; i < 500; i++) {
-    known.observe(1 + Math.floor(random() * known.triedMax), random() * 10, i);
+    const cost = { inferMs: random() * 10, handlingMs: random() };
+    known.observe(1 + Math.floor(random() * known.triedMax), cost, i);
     const times = ROW_RUNGS.map((rows) => known.runMs(rows));
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(times.every((ms) => ms > 0 && Number.isFinite(ms))).toBe(true);
@@ -67,11 +68,20 @@ test('sizes beyond those known become known by being run', () => {
   expect(learned.runMs(32)).toBeCloseTo(4.1, 0);
 });
 
-test('that answers cost as much a row in a large run is found out within some tens of runs', () => {
+test('that answers cost as much a row in a large run is found out within some runs', () => {
   const learned = curve(1, 1.2, 1.6, 2.4);
-  learn(learned, () => 5, [1], 100); // a tenth of it the run, the rest the answer
-  learn(learned, (rows) => rows * 4.4 + 0.6, [8, 4, 2], 45);
+  for (let i = 0; i < 20; i++) learned.observe(1, { inferMs: 1, handlingMs: 4 }, i);
+  for (let i = 0; i < 10; i++) learned.observe(8, { inferMs: 2.4, handlingMs: 32 }, i);
   expect(learned.bestRun).toBe(1);
+  expect(learned.runMs(4)).toBeCloseTo(17.6, 0);
+});
+
+test('five sizes that find warm-up too quick do not make the sixth look slower than they are', () => {
+  const learned = curve(1, 1, 1, 1, 1, 1, 1);
+  for (const rows of [1, 2, 4, 8, 16]) learn(learned, () => 3, [rows], 200);
+  expect(learned.runMs(64)).toBeGreaterThan(2);
+  expect(learned.runMs(64)).toBeLessThan(4);
+  expect(learned.bestRun).toBeGreaterThanOrEqual(64);
 });
 
 test('no size is tried that would hold up everybody', () => {
@@ -81,7 +91,7 @@ test('no size is tried that would hold up everybody', () => {
 
 test('one preempted run is no news', () => {
   const learned = curve(1, 1.2, 1.6);
-  learned.observe(1, 500, 0);
+  learned.observe(1, { inferMs: 500, handlingMs: 0 }, 0);
   expect(learned.runMs(1)).toBeLessThan(1.2);
 });
 
@@ -95,7 +105,7 @@ test('a machine that got slower did so for sizes that do not run', () => {
 test('shapes have curves of their own, bounded in number, the first guess by their size', () => {
   const curves = new LearnedCurves([{ rows: 1, runMs: 2 }], 100);
   expect(curves.of('wide', 200).runMs(1)).toBeCloseTo(4);
-  curves.of('wide', 200).observe(1, 8, 0);
+  curves.of('wide', 200).observe(1, { inferMs: 8, handlingMs: 0 }, 0);
   expect(curves.of('narrow', 100).runMs(1)).toBeLessThan(curves.of('wide', 200).runMs(1));
   const wide = curves.of('wide', 200);
   for (let i = 0; i < 40; i++) curves.of(`other ${i}`, 100);
@@ -106,6 +116,6 @@ test('a guess from another shape is corrected by its first run, however far off 
   const curves = new LearnedCurves([{ rows: 1, runMs: 2 }], 64);
   const large = curves.of('large', 200_000);
   expect(large.runMs(1)).toBeGreaterThan(5_000);
-  large.observe(1, 3, 0);
+  large.observe(1, { inferMs: 3, handlingMs: 0 }, 0);
   expect(large.runMs(1)).toBeCloseTo(3);
 });

@@ -1,6 +1,10 @@
-// How long a run of so many rows takes, learned: rungs of a ladder from the warm-up, then every real run moves the rung it is
-// nearest to, and those that no run moved for long a little, because a machine that got slower did so for every size. Clipped steps: one run that was
-// preempted says nothing, some tens of them do. What it says of sizes between rungs lies on a line, beyond the last on its slope.
+// How long a run of so many rows takes, learned. Two parts: handling, which costs every row the same (bodies joined, answers taken apart
+// and written), and the run itself: rungs of a ladder that warm-up timed, each with a factor by which real runs differ from it. A run moves
+// the factor of the rung it is nearest to, and a common one; rungs that no run moved for long drift to the common factor, because a machine
+// that got slower did so for every size. Towards a level, never by steps of others: five rungs that each find warm-up three times too quick
+// must not make the sixth look 243 times as slow. Clipped: one run that was preempted says nothing, some tens of them do.
+// What it says of sizes between rungs lies on a line, beyond the last on its slope.
+import assert from 'node:assert';
 
 export interface LatencyPoint {
   readonly rows: number;
@@ -11,13 +15,12 @@ export interface LatencyPoint {
 export const ROW_RUNGS = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
 export const ROWS_MAX = 256;
 
-/** Weight of a run for its own rungs: some tens of runs are remembered. */
+/** Weight of a run for its own rung, for the common factor and for handling: some tens of runs are remembered. */
 const OWN_WEIGHT = 0.1;
-/** And for larger ones that did not run for long: a machine that got slower did so for all, and must not make them look cheap. For smaller ones
-    half of it, or a wrong proportion would never be found out while only large ones run. */
+/** Of the common factor for rungs that did not run for long. */
 const DRIFT_WEIGHT = 0.05;
 const LONG_AGO_RUNS = 50;
-/** The first real runs of several rows count for more: warm-up knows nothing of reading bodies and writing answers, which no batch makes cheaper. */
+/** The first real runs of several rows count for more: warm-up was over in a moment, and that moment may have been a bad one. */
 const firstWeight = (runs: number): number => 1 / (runs + 2);
 /** An unknown size is tried when it holds up its neighbours for no longer, even at the full price of every row. */
 const TRIED_MS_MAX = 250;
@@ -25,6 +28,7 @@ const TRIED_MS_MAX = 250;
 const STEP_MAX = 2;
 const SPREAD_WEIGHT = 0.05;
 const MS_MIN = 1e-3;
+const HANDLING_MS_MIN = 1e-6;
 const FRESH_MS = 1_000;
 /** Gains below this are noise: among sizes as good, the smallest is taken. */
 export const GAIN_MIN = 0.03;
@@ -32,42 +36,56 @@ export const GAIN_MIN = 0.03;
     recogniser, which gain 4 % on a quiet one, were seen 12 to 18 % cheaper. */
 const JOINING_GAIN_MIN = 0.2;
 
+/** Of a run of so many rows: the run itself, and what its requests cost beside it. */
+export interface RunCost {
+  readonly inferMs: number;
+  readonly handlingMs: number;
+}
+
+interface Rung {
+  /** What warm-up timed. */
+  readonly baseMs: number;
+  /** By which real runs differ from it. */
+  factor: number;
+  /** The number of the run that moved it last. */
+  movedBy: number;
+  /** How many runs moved it. */
+  runs: number;
+}
+
 export class LatencyCurve {
-  private readonly ms: number[] = [];
-  /** Per rung: the number of the run that moved it last. */
-  private readonly movedBy: number[] = [];
-  /** Per rung: how many runs moved it. */
-  private readonly ownRuns: number[] = [];
+  private readonly rungs: Rung[] = [];
+  private common = 1;
+  private handlingMs = 0;
   private runs = 0;
   private spread = 0.1;
   private seenAtMs = Number.NEGATIVE_INFINITY;
   private bestRows = 0;
   /** Scaled from another shape, and no run has said yet by how much that is off. */
-  private guessed: boolean;
+  private guessed = false;
 
-  /** At least the time of one row; `scale` where the points are those of another shape. */
-  constructor(points: readonly LatencyPoint[], scale = 1) {
-    this.guessed = scale !== 1;
-    for (const { rows, runMs } of points.toSorted((a, b) => a.rows - b.rows)) {
-      const rung = ROW_RUNGS.indexOf(rows as 1);
+  /** At least the time of one row. */
+  constructor(points: readonly LatencyPoint[]) {
+    for (const { rows, runMs } of points.toSorted((a, b) => a.rows - b.rows))
       // The ladder is filled from below; a hole would be guessed by the line anyway.
-      if (rung === this.ms.length) this.ms.push(Math.max(runMs * scale, MS_MIN));
-    }
-    if (this.ms.length === 0) this.ms.push(MS_MIN);
+      if (ROW_RUNGS.indexOf(rows as 1) === this.rungs.length) this.add(runMs);
+    if (this.rungs.length === 0) this.add(MS_MIN);
     this.rise(0);
   }
 
-  /** Expected milliseconds of a run. */
+  /** The first guess for another shape, whose rows have so many times the numbers. */
+  scaled(scale: number): LatencyCurve {
+    const other = new LatencyCurve(
+      this.rungs.map((_, i) => ({ rows: rowsAt(i), runMs: this.inferAt(i) * scale })),
+    );
+    other.handlingMs = this.handlingMs * scale;
+    other.guessed = scale !== 1;
+    return other;
+  }
+
+  /** Expected milliseconds of a run, with what its requests cost. */
   runMs(rows: number): number {
-    const { ms } = this;
-    const upper = rungAbove(rows);
-    if (upper < ms.length) {
-      if (rung(upper) <= rows || upper === 0) return at(ms, upper);
-      return between(rung(upper - 1), at(ms, upper - 1), rung(upper), at(ms, upper), rows);
-    }
-    const last = ms.length - 1;
-    const slope = last === 0 ? at(ms, 0) : (at(ms, last) - at(ms, last - 1)) / (rung(last) - rung(last - 1));
-    return at(ms, last) + slope * (rows - rung(last));
+    return this.inferMs(rows) + this.handlingMs * rows;
   }
 
   /** What the runs differ from the expected, as a factor: 1.1 is a tenth. Deadlines are kept with it, refusals are made with it. */
@@ -77,7 +95,7 @@ export class LatencyCurve {
 
   /** Rows known from runs; twice as many may be tried. */
   get knownRows(): number {
-    return rung(this.ms.length - 1);
+    return rowsAt(this.rungs.length - 1);
   }
 
   get triedMax(): number {
@@ -100,30 +118,42 @@ export class LatencyCurve {
     return this.bestRunMs / this.bestRun;
   }
 
-  observe(rows: number, runMs: number, nowMs: number): void {
+  observe(rows: number, { inferMs, handlingMs }: RunCost, nowMs: number): void {
     this.seenAtMs = nowMs;
     this.bestRows = 0;
-    const expected = this.runMs(rows);
-    if (this.guessed) return this.startFrom(runMs / expected);
-    const ratio = Math.min(Math.max(runMs / expected, 1 / STEP_MAX), STEP_MAX);
-    this.spread += (Math.min(Math.abs(runMs / expected - 1), 1) - this.spread) * SPREAD_WEIGHT;
-    const upper = Math.min(rungAbove(rows), ROW_RUNGS.length - 1);
-    // The first run above the known sizes makes the next rung known, by what was expected there and the run's own verdict.
-    if (upper === this.ms.length && rows > rung(upper) * 0.75) this.ms.push(this.runMs(rung(upper)) * ratio);
-    const nearest = rung(upper) - rows <= rows - rung(upper - 1) ? upper : upper - 1;
-    const own = Math.min(nearest, this.ms.length - 1);
-    this.movedBy[own] = ++this.runs;
-    const before = this.ownRuns[own] ?? 0;
-    this.ownRuns[own] = before + 1;
-    const ownWeight = own === 0 ? OWN_WEIGHT : Math.max(OWN_WEIGHT, firstWeight(before));
-    for (let i = 0; i < this.ms.length; i++) {
-      // A size that is being found out says nothing of the others.
-      if (i !== own && ownWeight > OWN_WEIGHT) continue;
-      if (i !== own && this.runs - (this.movedBy[i] ?? -LONG_AGO_RUNS) < LONG_AGO_RUNS) continue;
-      const weight = i === own ? ownWeight : i > own ? OWN_WEIGHT : DRIFT_WEIGHT;
-      this.ms[i] = Math.max(at(this.ms, i) * (1 + (ratio - 1) * weight), MS_MIN);
-    }
+    if (this.guessed || this.runs === 0) this.handlingMs = handlingMs / rows;
+    if (this.guessed) return this.startFrom(inferMs / this.inferMs(rows));
+    const off = (inferMs + handlingMs) / this.runMs(rows) - 1;
+    this.spread += (Math.min(Math.abs(off), 1) - this.spread) * SPREAD_WEIGHT;
+    this.handlingMs = moved(this.handlingMs, Math.max(handlingMs / rows, HANDLING_MS_MIN), OWN_WEIGHT);
+    this.runs++;
+    this.common = moved(this.common, inferMs / this.between(rows, (i) => this.at(i).baseMs), OWN_WEIGHT);
+    const own = this.ownRung(rows, inferMs);
+    const rung = this.at(own);
+    const seen = rung.factor * (inferMs / this.inferMs(rows));
+    rung.factor = moved(
+      rung.factor,
+      seen,
+      own === 0 ? OWN_WEIGHT : Math.max(OWN_WEIGHT, firstWeight(rung.runs)),
+    );
+    rung.movedBy = this.runs;
+    rung.runs++;
+    for (const other of this.rungs)
+      if (this.runs - other.movedBy >= LONG_AGO_RUNS)
+        other.factor += (this.common - other.factor) * DRIFT_WEIGHT;
     this.rise(own);
+  }
+
+  /** The rung a run is nearest to. The first run above the known sizes makes the next rung known. */
+  private ownRung(rows: number, inferMs: number): number {
+    const { rungs } = this;
+    const upper = Math.min(rungAbove(rows), ROW_RUNGS.length - 1);
+    if (upper === rungs.length && rows > rowsAt(upper) * 0.75) {
+      const expected = this.inferMs(rowsAt(upper));
+      this.add(moved(expected, expected * (inferMs / this.inferMs(rows)), 1) / this.common);
+    }
+    const nearest = rowsAt(upper) - rows <= rows - rowsAt(upper - 1) ? upper : upper - 1;
+    return Math.min(nearest, rungs.length - 1);
   }
 
   /**
@@ -132,7 +162,8 @@ export class LatencyCurve {
    */
   private startFrom(factor: number): void {
     this.guessed = false;
-    for (const [i, ms] of this.ms.entries()) this.ms[i] = Math.max(ms * factor, MS_MIN);
+    this.common = factor;
+    for (const rung of this.rungs) rung.factor = factor;
   }
 
   /** Whether a run confirmed it lately. An estimate that nothing confirms refuses nobody: the next request is run and tells. */
@@ -141,13 +172,49 @@ export class LatencyCurve {
   }
 
   points(): LatencyPoint[] {
-    return this.ms.map((runMs, i) => ({ rows: rung(i), runMs }));
+    return this.rungs.map((_, i) => ({ rows: rowsAt(i), runMs: this.runMs(rowsAt(i)) }));
+  }
+
+  private add(inferMs: number): void {
+    const { common: factor, runs } = this;
+    this.rungs.push({ baseMs: Math.max(inferMs, MS_MIN), factor, movedBy: runs - LONG_AGO_RUNS, runs: 0 });
+  }
+
+  private at(i: number): Rung {
+    const rung = this.rungs[i];
+    assert(rung, 'a curve has the rungs up to its last');
+    return rung;
+  }
+
+  private inferAt(i: number): number {
+    const { baseMs, factor } = this.at(i);
+    return baseMs * factor;
+  }
+
+  private inferMs(rows: number): number {
+    return this.between(rows, (i) => this.inferAt(i));
+  }
+
+  /** On the line between two rungs, beyond the last on its slope. */
+  private between(rows: number, valueAt: (i: number) => number): number {
+    const last = this.rungs.length - 1;
+    const upper = Math.min(rungAbove(rows), last);
+    if (upper === 0) return valueAt(0) * (last === 0 ? rows : 1);
+    const [x0, x1] = [rowsAt(upper - 1), rowsAt(upper)];
+    const [y0, y1] = [valueAt(upper - 1), valueAt(upper)];
+    return y0 + ((y1 - y0) * (rows - x0)) / (x1 - x0);
   }
 
   /** More rows never take less time: the rung that was seen just now is right, its neighbours follow. */
   private rise(seen: number): void {
-    for (let i = seen + 1; i < this.ms.length; i++) this.ms[i] = Math.max(at(this.ms, i), at(this.ms, i - 1));
-    for (let i = seen - 1; i >= 0; i--) this.ms[i] = Math.min(at(this.ms, i), at(this.ms, i + 1));
+    for (let i = seen + 1; i < this.rungs.length; i++)
+      this.setInfer(i, Math.max(this.inferAt(i), this.inferAt(i - 1)));
+    for (let i = seen - 1; i >= 0; i--) this.setInfer(i, Math.min(this.inferAt(i), this.inferAt(i + 1)));
+  }
+
+  private setInfer(i: number, ms: number): void {
+    const rung = this.at(i);
+    rung.factor = ms / rung.baseMs;
   }
 
   private findBest(): number {
@@ -158,11 +225,11 @@ export class LatencyCurve {
   }
 }
 
-const rung = (i: number): number => ROW_RUNGS[Math.max(i, 0)] ?? ROWS_MAX;
-const at = (ms: readonly number[], i: number): number => ms[i] ?? MS_MIN;
+/** Towards what was seen, which counts as no more than twice, no less than half of what was expected. */
+const moved = (value: number, seen: number, weight: number): number =>
+  value * (1 + (Math.min(Math.max(seen / value, 1 / STEP_MAX), STEP_MAX) - 1) * weight);
+const rowsAt = (i: number): number => ROW_RUNGS[Math.max(i, 0)] ?? ROWS_MAX;
 /** Index of the first rung that holds so many rows. */
 function rungAbove(rows: number): number {
   return rows <= 1 ? 0 : 32 - Math.clz32(rows - 1);
 }
-const between = (x0: number, y0: number, x1: number, y1: number, x: number): number =>
-  y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);

@@ -27,7 +27,7 @@ export class LearnedCurves {
     if (key === this.lastKey) return this.last.curve;
     const known = this.shapes.get(key);
     const scale = rowItems / Math.max(this.last.rowItems, 1);
-    const learned = known ?? { curve: new LatencyCurve(this.last.curve.points(), scale), rowItems };
+    const learned = known ?? { curve: this.last.curve.scaled(scale), rowItems };
     this.shapes.delete(key);
     this.shapes.set(key, learned); // the order of insertion is the order of use
     const [oldest] = this.shapes.keys();

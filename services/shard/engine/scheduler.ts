@@ -96,7 +96,7 @@ export class Scheduler {
   learn(one: Ready, requests: number, rows: number, times: RunTimes, nowMs: number): void {
     const { inputMs, inferMs, outputMs } = times;
     this.requestRows += (rows / requests - this.requestRows) * ROWS_WEIGHT;
-    this.curveOf(one).observe(rows, inputMs + inferMs + outputMs, nowMs);
+    this.curveOf(one).observe(rows, { inferMs, handlingMs: inputMs + outputMs }, nowMs);
   }
 
   /** Its shape could not share a run although it should have. */
