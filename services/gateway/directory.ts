@@ -18,6 +18,7 @@ import {
 import type { Labels } from './labels.js';
 import { type ModelConfig, modelConfig } from './model-config.js';
 import type { StatisticsCollector, StatisticsEntry } from './model-statistics.js';
+import type { UnservedModels } from './unserved-models.js';
 import type { VersionRecords } from './version-records.js';
 
 export class Directory {
@@ -26,6 +27,7 @@ export class Directory {
     private readonly versions: VersionRecords,
     private readonly labels: Labels,
     private readonly counted: StatisticsCollector,
+    private readonly unserved: UnservedModels,
   ) {}
 
   names(): string[] {
@@ -66,12 +68,17 @@ export class Directory {
     return endpoints.every((endpoint) => endpoint !== undefined && endpointReady(endpoint, this.replicas));
   }
 
-  index(readyOnly: boolean): IndexEntry[] {
+  async index(readyOnly: boolean): Promise<IndexEntry[]> {
     const pipelines = this.view
       .allPipelines()
       .map((pipeline) => pipelineEntry(pipeline, this.ready(pipeline.name, undefined)))
       .filter(({ state }) => !readyOnly || state === 'READY');
-    const entries = [...repositoryIndex(this.endpoints(), this.replicas, readyOnly), ...pipelines];
+    const unserved = readyOnly ? [] : await this.unserved.index(new Set(this.names()));
+    const entries = [
+      ...repositoryIndex(this.endpoints(), this.replicas, readyOnly),
+      ...pipelines,
+      ...unserved,
+    ];
     return entries.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 

@@ -47,6 +47,7 @@ import { CompressionController } from './compression.controller.js';
 import { TrainingController } from './training.controller.js';
 import { TrainingJobs } from './training-jobs.js';
 import { UnsupportedController } from './unsupported.controller.js';
+import { UnservedModels } from './unserved-models.js';
 import { VersionRecords } from './version-records.js';
 import { VersionsController } from './versions.controller.js';
 
@@ -139,6 +140,7 @@ import { VersionsController } from './versions.controller.js';
           new VersionRecords(bus),
           new Labels(bus, clock),
           new StatisticsCollector(bus, log, () => view.shardNames()),
+          new UnservedModels(bus, log),
         ),
     },
     {

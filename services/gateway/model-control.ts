@@ -64,6 +64,7 @@ export class ModelControl {
     this.check(model);
     if (!z.boolean().optional().safeParse(dependents).success)
       throw failure('BAD_REQUEST', 'The parameter `unload_dependents` is neither true nor false.');
+    await this.until(async () => !(await this.drains(model)), gone);
     await this.bus.request(
       subjects.registry('undeploy'),
       DeployReply,

@@ -259,3 +259,17 @@ test('load of another version waits for the release behind it', async () => {
     { label: 'v1', weight: 10_000 },
   ]);
 }, 60_000);
+
+test('a model that is not served any more stays in the repository index, at the version that a load brings', async () => {
+  const gone = await fetch(`${url}/v2/repository/models/digits/unload`, { method: 'POST' });
+  expect([gone.status, await gone.text()]).toEqual([200, '']);
+  const index = async (body: string) =>
+    (await fetch(`${url}/v2/repository/index`, { method: 'POST', body })).json() as Promise<object[]>;
+  expect(await index('')).toContainEqual({
+    name: 'digits',
+    version: 'v1',
+    state: 'UNAVAILABLE',
+    reason: 'no endpoint serves it: load it',
+  });
+  expect(await index('{"ready":true}')).toEqual([]);
+}, 60_000);

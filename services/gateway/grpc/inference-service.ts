@@ -68,8 +68,8 @@ export function inferenceService(parts: InferenceParts, calls: GrpcCalls): Rpc[]
       const { model_stats: entries } = await directory.statistics(name || undefined, version || undefined);
       return statisticsMessage(entries);
     }),
-    unary(rpc.repositoryIndex, ({ ready }) =>
-      create(RepositoryIndexResponseSchema, { models: directory.index(ready) }),
+    unary(rpc.repositoryIndex, async ({ ready }) =>
+      create(RepositoryIndexResponseSchema, { models: await directory.index(ready) }),
     ),
     unary(rpc.repositoryModelLoad, async ({ modelName, parameters }, { gone }) => {
       await control.load(modelName, controlParameters(parameters), gone);

@@ -1,7 +1,7 @@
 // How many requests a replica lets into its queue. A burst may fill it to its capacity; a queue that stands (CoDel: nobody waits less
 // than a run) and grows, or stands for long, is latency for everybody and throughput for nobody. Then the limit is what keeps the
-// engine busy: one run under way and one that gathers. From there the engine's idle time moves it, once a second: more of it than a
-// tenth opens the limit, hardly any closes it again. Time comes in as an argument.
+// engine busy: one run under way and one that gathers. From there the engine's idle time moves it, once a second: more of it than
+// 15 % opens the limit, hardly any closes it again. Time comes in as an argument.
 
 export interface Begun {
   readonly requests: number;
@@ -37,7 +37,7 @@ const ROUND_TRIP_MS = 5;
 const MOVE_EVERY_MS = 1_000;
 const MOVE_EVERY_RUNS = 10;
 /** Shares of the time in which the engine idles: from the first on one run more, from the second twice as many, below the third half. */
-const IDLE_SOME = 0.1;
+const IDLE_SOME = 0.15;
 const IDLE_MUCH = 0.3;
 const IDLE_HARDLY = 0.05;
 
