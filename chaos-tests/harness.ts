@@ -147,6 +147,24 @@ export class DrillMesh implements AsyncDisposable {
     return [...processes, ...engines];
   }
 
+  /** A whole region is gone at once, its servers and all its services, until it is brought back. */
+  lose(region: string): void {
+    const engines = this.topology.services
+      .filter(({ kind, env }) => kind === 'shard' && env['MASSIF_REGION'] === region)
+      .flatMap(({ name }) => this.engines(name));
+    for (const name of this.processesOf(region)) this.local.supervisor.process(name).hold();
+    for (const pid of engines) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+
+  bringBack(region: string): void {
+    for (const name of this.processesOf(region)) this.local.supervisor.process(name).resume();
+  }
+
+  private processesOf(region: string): string[] {
+    const services = this.topology.services.filter(({ env }) => env['MASSIF_REGION'] === region);
+    return [`nats-${region}`, `consul-${region}`, ...services.map(({ name }) => name)];
+  }
+
   /** What a process of the first region answers. */
   async ask(subject: string, timeoutMs: number): Promise<unknown> {
     const [nc] = this.listeners;

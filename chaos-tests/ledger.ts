@@ -75,6 +75,17 @@ export class Ledger {
     };
   }
 
+  /** Requests of a caller that failed and were under way in this time. */
+  lostBetween(caller: string, fromMs: number, toMs: number): number {
+    return [...this.entries.values()].filter(
+      (entry) =>
+        entry.caller === caller &&
+        entry.state === 'failed' &&
+        entry.endedMs >= fromMs &&
+        entry.startedMs <= toMs,
+    ).length;
+  }
+
   /**
    * Failed requests of a caller by the kind of process whose kill they overlapped with, the first one where several did (a request
    * that timed out may have been lost to the kill before); `none` where no kill explains them.

@@ -19,6 +19,8 @@ export class KeptProcess {
   #state: ProcessState = 'starting';
   #child: Child;
   #restarts = 0;
+  #letGo: (() => void) | undefined;
+  #held: Promise<void> | undefined;
   readonly #leaving = new AbortController();
   readonly #changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   readonly #kept: Promise<void>;
@@ -55,6 +57,17 @@ export class KeptProcess {
     this.#child.signal(name);
   }
 
+  /** Killed, and not started again before resume(): a machine that is gone, as a drill takes it away. */
+  hold(): void {
+    this.#held ??= new Promise((resolve) => (this.#letGo = resolve));
+    this.#child.signal('SIGKILL');
+  }
+
+  resume(): void {
+    this.#letGo?.();
+    this.#held = undefined;
+  }
+
   /** Waits until it is in this state. */
   async reaches(state: ProcessState, signal?: AbortSignal): Promise<void> {
     while (this.#state !== state) await once(this.#changes, 'change', { signal });
@@ -63,6 +76,7 @@ export class KeptProcess {
   async stop(graceMs: number): Promise<void> {
     if (!this.#leaving.signal.aborted) {
       this.#leaving.abort();
+      this.resume();
       if (this.#child.alive) this.#enter('stopping');
     }
     // A stopped process takes no TERM.
@@ -93,6 +107,7 @@ export class KeptProcess {
       }
       deaths = deathsInARow(deaths, performance.now() - bornMs);
       if (!this.#leaving.signal.aborted) await this.#pause(backoffMs(deaths));
+      await this.#held;
       if (this.#leaving.signal.aborted) break;
       this.#restarts++;
       this.#child = new Child(this.spec, this.logPath);

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ProcessSpec } from './child.js';
 import { isAlive } from './identity.mjs';
@@ -34,6 +35,22 @@ function service(name: string, code = ''): ProcessSpec {
     readyWithinMs: 10_000,
   };
 }
+
+test('a process that is held stays away until it may come back, and a stop does not wait for it', async () => {
+  await using supervisor = new Supervisor({ logs: dir });
+  await supervisor.start([service('one')]);
+  const one = supervisor.process('one');
+  const before = one.pid;
+  one.hold();
+  await one.reaches('backoff');
+  await sleep(1_000); // longer than the first pause
+  expect(one.pid).toBeUndefined();
+  one.resume();
+  await one.reaches('ready');
+  expect(one.pid).not.toBe(before);
+  one.hold();
+  await one.reaches('backoff');
+});
 
 test('a killed process is back with another pid', async () => {
   await using supervisor = new Supervisor({ logs: dir });
