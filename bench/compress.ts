@@ -171,6 +171,8 @@ function aimsOf(rows: readonly Row[]): Aim[] {
     ...of('digits CNN', 'float16', 'bytes', 0.51),
     ...of('digits CNN', 'thinned to half', 'drop', 1.2),
     ...of('digits CNN', 'thinned to half', 'speed', 1.7),
+    ...of('digits CNN', 'pooled', 'speed', 1.5),
+    ...of('digits CNN', 'pooled', 'drop', 1),
     ...of('digits CNN', '90 % zeros, static int8', 'travel', 19),
     ...of('digits CNN', '90 % zeros, static int8', 'drop', 1),
     ...of('digits CNN', 'student, distilled', 'drop', 1),

@@ -18,6 +18,18 @@ export const CompressionStep = z.discriminatedUnion('kind', [
     worth: z.enum(['taylor', 'magnitude', 'activation']).default('taylor'),
     ...Learning,
   }),
+  /** Feature maps become smaller where it costs least, until this share of the multiplications is left. */
+  z.object({
+    kind: z.literal('pool'),
+    keep: z.number().gt(0).lt(1),
+    by: z
+      .array(z.enum(['max', 'average', 'region']))
+      .min(1)
+      .default(['max', 'average', 'region']),
+    /** Each place learns for so many steps before it is judged. */
+    trialSteps: z.int().min(2).max(1_000).default(20),
+    ...Learning,
+  }),
   /** This share of single weights becomes 0, in rounds. */
   z.object({
     kind: z.literal('sparsify'),

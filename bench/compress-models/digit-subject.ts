@@ -4,6 +4,7 @@ import { distilled } from '../../services/onnx/distil/distil.js';
 import { Graph } from '../../services/onnx/graph.js';
 import { taylor } from '../../services/onnx/prune/saliency.js';
 import { sparsifyGradually } from '../../services/onnx/prune/sparsify.js';
+import { pooled } from '../../services/onnx/pool/pool.js';
 import { thin } from '../../services/onnx/prune/thin.js';
 import { quantizeWithFeedback } from '../../services/onnx/quantize/feedback.js';
 import { toFloat16 } from '../../services/onnx/quantize/float16.js';
@@ -52,6 +53,7 @@ export async function digitsSubject(seed: number, size: Size) {
       float16: toFloat16(parent).model,
       'thinned to half': small.thinned,
       'thinned, static int8': (await quantizeStatic(small.thinned, samples(32))).model,
+      pooled: await pooledDigits(parent, batches, samples, size.steps),
       'student, labels alone': students.alone,
       'student, distilled': students.distilled,
       '90 % zeros, static int8': (await quantizeStatic(small.sparse, samples(32))).model,
@@ -87,6 +89,21 @@ async function prunedDigits(parent: Uint8Array, batches: Batches, steps: number)
   const rounds = 4;
   const options = { share: 0.9, rounds, batches, steps: Math.ceil(steps / 2), rate: 1e-3, threads: 2 };
   return { thinned, sparse: (await sparsifyGradually(parent, options)).model };
+}
+
+/** Four tenths of the multiplications, tuned twice as long as the parent was trained. */
+async function pooledDigits(
+  parent: Uint8Array,
+  batches: Batches,
+  samples: (count: number) => Tensors[],
+  steps: number,
+): Promise<Uint8Array> {
+  const kinds = ['max', 'average', 'region'] as const;
+  const learning = { rate: 3e-3, threads: 2 };
+  const trialSteps = Math.ceil(steps / 8);
+  const given = { batches, samples: () => samples(32), kinds, keep: 0.4, trialSteps };
+  const { model } = await pooled(parent, { ...given, ...learning });
+  return tuned(model, batches, { ...learning, steps: 2 * steps });
 }
 
 /** The same student with and without its teacher, for as many steps. */

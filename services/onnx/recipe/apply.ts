@@ -3,6 +3,7 @@
 import type { CompressionStep } from '../../../contracts/compression-recipe.js';
 import { failure, inStep, toFailure } from '../../../contracts/errors.js';
 import { Graph } from '../graph.js';
+import { pooled } from '../pool/pool.js';
 import { activations } from '../prune/activations.js';
 import { magnitudes, taylor } from '../prune/saliency.js';
 import { sparsifyGradually } from '../prune/sparsify.js';
@@ -97,6 +98,12 @@ async function apply(
       const saliency = await worthOf(model, step.worth, data);
       const { model: thinned, report } = thin(model, { saliency, keep: step.keep });
       return { model: await learned(thinned, step, data), detail: report };
+    }
+    case 'pool': {
+      const { keep, by: kinds, trialSteps, rate } = step;
+      const given = { batches: labelled(data), samples: unlabelled(data) };
+      const made = await pooled(model, { ...given, keep, kinds, trialSteps, rate, threads });
+      return { model: await learned(made.model, step, data), detail: made.report };
     }
     case 'sparsify': {
       const { share, rounds, rate } = step;

@@ -83,6 +83,13 @@ test('every kind of step runs', async () => {
   }
 });
 
+test('a network without maps cannot be pooled, and the refusal names the step', async () => {
+  const recipe = steps([{ kind: 'pool', keep: 0.5, trialSteps: 2 }]);
+  await expect(applyRecipe(await parent, recipe, data)).rejects.toThrow(
+    /Step "1, pool": No value of this network is a map/,
+  );
+});
+
 test('a refusal says which step and why', async () => {
   const model = await parent;
   await expect(applyRecipe(model, steps([{ kind: 'float16' }, { kind: 'tune' }]), data)).rejects.toThrow(
