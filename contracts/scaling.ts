@@ -37,6 +37,8 @@ export const ScalingPolicy = z
     slowdownMax: z.number().min(1.1).max(1_000).default(5),
     /** ... for all but this share of the requests. */
     violationShare: z.number().min(0.000_01).max(0.2).default(0.01),
+    /** What a fresh endpoint begins with, before anybody asked: 0 registers it asleep. `replicasPerRegion` when not given. */
+    initialReplicas: z.int().min(0).max(1_000).optional(),
     idleMs: z.int().min(1_000).max(86_400_000).default(300_000),
     /** So many in each region, whatever comes, until it is taken away. */
     pin: z.int().min(0).max(10_000).optional(),

@@ -8,6 +8,10 @@ test('words change what they name and leave the rest', () => {
   expect(readScaling('max=8,dry-run=yes', before)).toEqual({ ...before, maxReplicas: 8, dryRun: true });
 });
 
+test('an endpoint may begin asleep', () => {
+  expect(readScaling('min=0,initial=0')).toMatchObject({ minReplicas: 0, initialReplicas: 0 });
+});
+
 test.each([
   ['min=5,max=2', /minReplicas is above maxReplicas/],
   ['max=0', /maxReplicas/],

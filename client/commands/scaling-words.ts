@@ -3,7 +3,7 @@ import { ScalingPolicy } from '../../contracts/scaling.js';
 import { UsageError } from '../cli/command.js';
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const WORDS = 'min=N, max=N, idle=TIME (30s, 5m), slowdown=X, violations=SHARE, dry-run=yes|no';
+const WORDS = 'min=N, max=N, initial=N, idle=TIME (30s, 5m), slowdown=X, violations=SHARE, dry-run=yes|no';
 
 /** What is not named stays as `before` has it. Throws UsageError naming the word that is wrong. */
 export function readScaling(text: string, before?: ScalingPolicy): ScalingPolicy {
@@ -16,6 +16,9 @@ export function readScaling(text: string, before?: ScalingPolicy): ScalingPolicy
         break;
       case 'max':
         read['maxReplicas'] = number(word, value);
+        break;
+      case 'initial':
+        read['initialReplicas'] = number(word, value);
         break;
       case 'idle':
         read['idleMs'] = duration(value);

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { ConfigError, type Environment, readEnv } from '../mesh/service-config.js';
 
 export interface AutoscalerConfig {
+  /** Endpoints that may sleep and are awake in a region at once. */
+  readonly residentsMax: number;
   /** Shard hosts that it may start on this machine; 0: none. */
   readonly poolProcessesMax: number;
   /** The program of a shard host. */
@@ -26,6 +28,7 @@ const whole = (least: number, most = 1_000_000) =>
     .max(most, `must be a whole number from ${least} to ${most}`);
 
 const AutoscalerEnvironment = z.object({
+  MASSIF_RESIDENTS_MAX: whole(1).default(2_000),
   MASSIF_POOL_PROCESSES: whole(0, 256).default(0),
   MASSIF_POOL_SHARD: z.string().optional(),
   MASSIF_POOL_THREADS: whole(1, 256).default(1),
@@ -45,6 +48,7 @@ export function readAutoscalerConfig(env: Environment = process.env): Autoscaler
   if (url !== undefined && secret === undefined)
     throw new ConfigError('MASSIF_POOL_WEBHOOK_SECRET must be set with MASSIF_POOL_WEBHOOK_URL.');
   return Object.freeze({
+    residentsMax: read.MASSIF_RESIDENTS_MAX,
     webhook: url && secret ? { url, secret, nodesMax: read.MASSIF_POOL_WEBHOOK_NODES } : undefined,
     poolProcessesMax: read.MASSIF_POOL_PROCESSES,
     poolEntry: read.MASSIF_POOL_SHARD ?? fileURLToPath(new URL('../shard/main.js', import.meta.url)),

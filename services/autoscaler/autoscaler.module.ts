@@ -64,6 +64,8 @@ interface Pools {
           instance,
           bus,
           endpoints: () => endpoints.all(),
+          bytesOf: (version) => endpoints.bytesOf(version),
+          residentsMax: readAutoscalerConfig().residentsMax,
           wanted,
           state,
           metrics,

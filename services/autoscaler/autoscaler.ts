@@ -1,4 +1,4 @@
-// Looks at every scaled endpoint four times a second, decides, and, while it leads, writes down how many replicas are wanted. All
+// Looks at every scaled endpoint that is awake or called four times a second, decides, and, while it leads, writes down how many replicas are wanted. All
 // autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
 import { keys } from '../../contracts/buckets.js';
 import { toFailure } from '../../contracts/errors.js';
@@ -18,10 +18,14 @@ import type { BucketLog } from '../mesh/bucket-log.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
+import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
 import { Wake } from '../mesh/wake.js';
-import { EndpointScaler, type Now } from './endpoint-scaler.js';
+import type { Now } from './endpoint-scaler.js';
+import { EndpointScalers } from './endpoint-scalers.js';
 import { type Beat, LoadBook, type Sums } from './load-book.js';
 import type { MetricBook } from './metric-book.js';
+import { Residency } from './residency.js';
+import { mayDoze } from './sleepy.js';
 import type { WantedState } from './wanted-state.js';
 
 export interface AutoscalerParts {
@@ -29,6 +33,10 @@ export interface AutoscalerParts {
   readonly bus: Bus;
   /** Endpoints as the catalog has them now. */
   readonly endpoints: () => Iterable<EndpointRecord>;
+  /** Of a version on disk. */
+  readonly bytesOf: (version: string) => number | undefined;
+  /** Endpoints that may sleep and are awake in a region at once. */
+  readonly residentsMax: number;
   readonly wanted: BucketLog;
   readonly state: WantedState;
   readonly metrics: MetricBook;
@@ -39,6 +47,10 @@ export interface AutoscalerParts {
 const LOOK_EVERY_MS = 250;
 const LEARN_EVERY_MS = 5_000;
 const ASK_MS = 1_000;
+/** The placer fills a shard to 0.8: who is woken finds room before the one who makes room for it has gone. */
+const MEMORY_SHARE_MAX = 0.7;
+/** Of a version whose size is not known; a session of the smallest model takes some hundred kilobytes, too. */
+const MODEL_BYTES_MIN = 256 * 1_024;
 
 /** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
 const BeatSchema = Heartbeat.pick({
@@ -47,6 +59,7 @@ const BeatSchema = Heartbeat.pick({
   pid: true,
   state: true,
   cordoned: true,
+  device: true,
 }).extend({
   replicas: z.array(
     ReplicaReport.pick({
@@ -67,8 +80,8 @@ type Scaled = EndpointRecord & { readonly scaling: ScalingPolicy };
 export class Autoscaler {
   private readonly book = new LoadBook();
   private readonly wake: Wake;
-  /** By `endpoint region`. */
-  private readonly scalers = new Map<string, EndpointScaler>();
+  private readonly scalers = new EndpointScalers();
+  private readonly residencies = new Map<string, Residency>();
   private readonly closing = new AbortController();
   private epoch: number | undefined;
   private lose: (error: unknown) => void = () => undefined;
@@ -112,17 +125,20 @@ export class Autoscaler {
   }
 
   explain({ endpoint }: ScalingQuery): ScalingReply {
-    const { instance } = this.parts;
-    const asked = this.scaled().filter(({ name }) => endpoint === undefined || name === endpoint);
+    const { instance, clock } = this.parts;
+    // Of all, those that are looked at; one that is asked for by name is looked at now.
+    const asked = this.scaled().filter(({ name }) =>
+      endpoint === undefined ? this.known(name) : name === endpoint,
+    );
+    const now: Now = { atMs: clock.monotonicMs(), wallMs: clock.now() };
+    for (const one of asked) if (!this.known(one.name)) this.decide(one, this.book.sums(now.atMs), now);
     return {
       instance,
       leading: this.epoch !== undefined,
       endpoints: asked.map(({ name, scaling }) => ({
         endpoint: name,
         policy: scaling,
-        regions: this.book
-          .regions()
-          .flatMap((region) => this.scalers.get(`${name} ${region}`)?.explained ?? []),
+        regions: this.book.regions().flatMap((region) => this.scalers.find(name, region)?.explained ?? []),
       })),
     };
   }
@@ -166,31 +182,102 @@ export class Autoscaler {
     metrics.follow(new Set(scaled.flatMap(({ scaling }) => scaling.metric?.subject ?? [])));
     this.book.forget(now.atMs);
     const sums = this.book.sums(now.atMs);
-    const seen = new Set<string>();
-    for (const endpoint of scaled) {
-      const regions = this.decide(endpoint, sums, now, seen);
+    for (const endpoint of this.due(scaled, sums, now)) {
+      const regions = this.decide(endpoint, sums, now);
       if (this.epoch !== undefined) await this.write(endpoint, regions, this.epoch, now);
     }
-    for (const key of this.scalers.keys()) if (!seen.has(key)) this.scalers.delete(key);
-    if (this.epoch !== undefined) await this.tidy(new Set(scaled.map(({ name }) => name)), this.epoch, state);
+    const names = new Set(scaled.map(({ name }) => name));
+    this.scalers.tidy(names, state.awake);
+    if (this.epoch !== undefined) await this.makeRoom(scaled, this.epoch, now);
+    if (this.epoch !== undefined) await this.tidy(names, this.epoch, state);
   }
 
-  private decide(endpoint: Scaled, sums: Sums, now: Now, seen: Set<string>): Record<string, number> {
-    const { metrics, state } = this.parts;
-    const { name, scaling, variants, placement } = endpoint;
+  /** First those that somebody waits for. Who may doze is left out while it sleeps and nobody asks for it. */
+  private due(scaled: readonly Scaled[], { waitedFor }: Sums, { atMs }: Now): Scaled[] {
+    const regions = this.book.regions();
+    const waking = scaled.filter(({ name }) => waitedFor.has(name));
+    const others = scaled.filter((endpoint) => {
+      const { name, scaling } = endpoint;
+      if (waitedFor.has(name)) return false;
+      if (!mayDoze(scaling) || this.parts.state.awake.has(name) || this.scalers.isDue(name, atMs))
+        return true;
+      return regions.some(
+        (region) => livesIn(endpoint, region) && this.current(endpoint, region) === undefined,
+      );
+    });
+    return [...waking, ...others];
+  }
+
+  private decide(endpoint: Scaled, sums: Sums, now: Now): Record<string, number> {
+    const { metrics } = this.parts;
+    const { name, scaling, variants } = endpoint;
     const versions = [...new Set(variants.map(({ version }) => version))];
     const decided: Record<string, number> = {};
     for (const region of this.book.regions()) {
-      if (placement?.regions && !placement.regions.includes(region)) continue;
-      const key = `${name} ${region}`;
-      seen.add(key);
-      const scaler = this.scalers.get(key) ?? new EndpointScaler(region, now.atMs);
-      this.scalers.set(key, scaler);
+      if (!livesIn(endpoint, region)) continue;
+      const scaler = this.scalers.of(name, region, now.atMs);
       const metric = scaling.metric && metrics.of(scaling.metric.subject);
-      const current = state.of(name)?.regions[region];
-      decided[region] = scaler.look(sums.load(name, versions, region), scaling, current, now, metric);
+      const current = this.current(endpoint, region);
+      const load = sums.load(name, versions, region);
+      const replicas = scaler.look(load, scaling, current, now, metric);
+      decided[region] = replicas;
+      const residency = this.residencyOf(region);
+      if (replicas === 0) residency.sleeps(name);
+      else if (mayDoze(scaling)) {
+        const startMs = scaler.explained?.startMs ?? 0;
+        const inUse = load.inFlight + load.waiting + load.loading > 0;
+        const bytes = versions.reduce((sum, version) => sum + this.memoryOf(version), 0);
+        residency.saw(name, { arrived: load.arrived, inUse, startMs, bytes }, now.atMs);
+      }
     }
     return decided;
+  }
+
+  /** What is wanted now, or what a fresh endpoint begins with. */
+  private current({ name, scaling }: Scaled, region: string): number | undefined {
+    return this.parts.state.of(name)?.regions[region] ?? scaling.initialReplicas;
+  }
+
+  private known(endpoint: string): boolean {
+    return this.book.regions().some((region) => this.scalers.find(endpoint, region));
+  }
+
+  private memoryOf(version: string): number {
+    return Math.max(this.parts.bytesOf(version) ?? 0, MODEL_BYTES_MIN) * MEMORY_PER_BYTE;
+  }
+
+  private residencyOf(region: string): Residency {
+    const residency = this.residencies.get(region) ?? new Residency();
+    this.residencies.set(region, residency);
+    return residency;
+  }
+
+  /** Puts those to sleep that are worth least, where more are awake than have room. */
+  private async makeRoom(scaled: readonly Scaled[], epoch: number, now: Now): Promise<void> {
+    const { state, residentsMax } = this.parts;
+    const mayLeave = scaled.filter(({ name, scaling }) => state.awake.has(name) && mayDoze(scaling));
+    for (const region of this.book.regions()) {
+      const awake = mayLeave.filter(({ name }) => (state.of(name)?.regions[region] ?? 0) > 0);
+      const bytesMax = this.roomOf(region, awake, now);
+      const names = awake.map(({ name }) => name);
+      const victims = new Set(this.residencyOf(region).crowdedOut(names, { residentsMax, bytesMax }));
+      for (const endpoint of awake.filter(({ name }) => victims.has(name))) {
+        await this.write(endpoint, { [region]: 0 }, epoch, now, 'others are worth more in the room there is');
+        this.residencyOf(region).sleeps(endpoint.name);
+      }
+    }
+  }
+
+  /** Memory of the region's shards less what lies there and may not leave. */
+  private roomOf(region: string, awake: readonly Scaled[], { atMs }: Now): number {
+    const beats = this.book.beats(region, atMs);
+    const there = beats.reduce((sum, { device }) => sum + device.memoryBytes, 0) * MEMORY_SHARE_MAX;
+    const leaving = new Set(awake.flatMap(({ variants }) => variants.map(({ version }) => version)));
+    const staying = beats
+      .flatMap(({ replicas }) => replicas)
+      .filter(({ version }) => !leaving.has(version))
+      .reduce((sum, { version }) => sum + this.memoryOf(version), 0);
+    return there - staying;
   }
 
   /** One record for all regions; a region that is not seen keeps its number. */
@@ -199,6 +286,7 @@ export class Autoscaler {
     decided: Readonly<Record<string, number>>,
     epoch: number,
     now: Now,
+    why?: string,
   ): Promise<void> {
     const { wanted, state, log } = this.parts;
     const before = state.of(name);
@@ -216,9 +304,9 @@ export class Autoscaler {
     });
     for (const [region, to] of differs) {
       const from = before?.regions[region] ?? 0;
-      const scaler = this.scalers.get(`${name} ${region}`);
-      scaler?.changed(from, to, now);
-      log.info('scaling.changed', { endpoint: name, region, from, to, why: scaler?.explained?.why });
+      const scaler = this.scalers.find(name, region);
+      scaler?.changed(from, to, now, why);
+      log.info('scaling.changed', { endpoint: name, region, from, to, why: why ?? scaler?.explained?.why });
     }
   }
 
@@ -250,7 +338,7 @@ export class Autoscaler {
         if (!notice) return;
         this.book.waits(notice, clock.monotonicMs());
         const wanted = this.parts.state.of(notice.endpoint)?.regions[notice.region];
-        if (notice.waiting > 0 && wanted === 0) this.nudge();
+        if (notice.waiting > 0 && (wanted ?? 0) === 0) this.nudge();
       },
     });
     return () => {
@@ -280,6 +368,9 @@ export class Autoscaler {
     }
   }
 }
+
+const livesIn = ({ placement }: Scaled, region: string): boolean =>
+  placement?.regions?.includes(region) ?? true;
 
 function read<T>(schema: z.ZodType<T>, text: string): T | undefined {
   try {

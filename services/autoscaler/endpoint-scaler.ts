@@ -95,11 +95,11 @@ export class EndpointScaler {
     return this.show(seen, replicas, mode, decision.parts, why, [...bounds]);
   }
 
-  /** It was written down. */
-  changed(from: number, to: number, { atMs, wallMs }: Now): void {
+  /** It was written down; `other`: for a reason that is not the policy's. */
+  changed(from: number, to: number, { atMs, wallMs }: Now, other?: string): void {
     this.lastChangeMs = atMs;
     if (to > from) this.growth = { atMs, ready: this.shown?.ready ?? 0 };
-    const why = [this.shown?.why, ...(this.shown?.bounds ?? [])].filter(Boolean).join('; ');
+    const why = other ?? [this.shown?.why, ...(this.shown?.bounds ?? [])].filter(Boolean).join('; ');
     this.changes.push({ at: new Date(wallMs).toISOString(), from, to, why });
     if (this.changes.length > CHANGES_KEPT) this.changes.shift();
   }

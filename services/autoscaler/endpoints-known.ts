@@ -1,14 +1,17 @@
-// The endpoints of the catalog, followed for as long as the process lives.
+// The endpoints of the catalog and how large versions are, followed for as long as the process lives.
 import { buckets } from '../../contracts/buckets.js';
-import { EndpointRecord } from '../../contracts/registry.js';
+import { EndpointRecord, VersionRecord } from '../../contracts/registry.js';
 import type { Bus } from '../mesh/bus.js';
 import { type BucketEntry, watchBucket, type WatchOptions } from '../mesh/watch-bucket.js';
 
 const PREFIX = 'endpoint.';
+const VERSIONS = 'version.';
+const Size = VersionRecord.pick({ digest: true, bytes: true });
 const decoder = new TextDecoder();
 
 export class EndpointsKnown {
   private readonly records = new Map<string, EndpointRecord>();
+  private readonly sizes = new Map<string, number>();
   private readonly ended = new AbortController();
   private told: () => void = () => undefined;
 
@@ -28,6 +31,11 @@ export class EndpointsKnown {
     return this.records.values();
   }
 
+  /** On disk; undefined for a version that was not heard of. */
+  bytesOf(version: string): number | undefined {
+    return this.sizes.get(version);
+  }
+
   onChange(call: () => void): void {
     this.told = call;
   }
@@ -37,11 +45,19 @@ export class EndpointsKnown {
   }
 
   private take({ key, value }: BucketEntry): void {
+    if (key.startsWith(VERSIONS)) return this.takeSize(key, value);
     if (!key.startsWith(PREFIX)) return;
     const parsed = value && EndpointRecord.safeParse(JSON.parse(decoder.decode(value)));
     // One that cannot be read keeps its last good form.
     if (!value) this.records.delete(key);
     else if (parsed?.success) this.records.set(key, parsed.data);
     this.told();
+  }
+
+  private takeSize(key: string, value: Uint8Array | undefined): void {
+    const digest = key.slice(key.lastIndexOf('.') + 1);
+    const size = value && Size.safeParse(JSON.parse(decoder.decode(value))).data;
+    if (size) this.sizes.set(size.digest, size.bytes);
+    else this.sizes.delete(digest);
   }
 }

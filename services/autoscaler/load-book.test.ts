@@ -16,6 +16,7 @@ const beat = (replicas: Beat['replicas'], more: Partial<Beat> = {}): Beat => ({
   region: 'east',
   pid: 1,
   state: 'ready',
+  device: { kind: 'cpu', cores: 1, memoryBytes: 2 ** 30 },
   replicas,
   ...more,
 });

@@ -5,7 +5,7 @@ import { WAITING_STALE_MS, type WaitingNotice } from '../../contracts/scaling.js
 import type { ReplicaStatistics, StatisticsReply } from '../../contracts/statistics.js';
 
 /** What of a heartbeat matters here. */
-export type Beat = Pick<Heartbeat, 'shard' | 'region' | 'pid' | 'state' | 'cordoned'> & {
+export type Beat = Pick<Heartbeat, 'shard' | 'region' | 'pid' | 'state' | 'cordoned' | 'device'> & {
   readonly replicas: readonly Pick<
     ReplicaReport,
     'id' | 'version' | 'state' | 'inFlight' | 'served' | 'failed' | 'itemMs' | 'latencyMs'
@@ -28,6 +28,8 @@ export interface Load {
 }
 
 export interface Sums {
+  /** Endpoints that somebody waits for, by name. */
+  readonly waitedFor: ReadonlySet<string>;
   load(endpoint: string, versions: readonly string[], region: string): Load;
 }
 
@@ -109,12 +111,15 @@ export class LoadBook {
       }
     }
     const waiting = new Map<string, number>();
+    const waitedFor = new Set<string>();
     for (const { notice, atMs } of this.rooms.values()) {
       if (nowMs - atMs > WAITING_STALE_MS) continue;
       const key = `${notice.endpoint} ${notice.region}`;
       waiting.set(key, (waiting.get(key) ?? 0) + notice.waiting);
+      waitedFor.add(notice.endpoint);
     }
     return {
+      waitedFor,
       load: (endpoint, versions, region) => {
         const share = versions
           .map((version) => replicas.get(`${version} ${region}`) ?? NO_SHARE)

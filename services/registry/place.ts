@@ -40,7 +40,10 @@ export function place(
     // An empty list, or a shard that comes back would take away what lies elsewhere by now.
     for (const shard of members) if (shard.state === 'gone') placements.set(shard.id, []);
     const live = members.filter((shard) => shard.state !== 'gone').map((shard) => new Holding(shard, sizeOf));
-    placeRegion(wantedVersions(all, region, replicasOf), live, current, ({ model, version }) =>
+    const held = new Set(
+      live.flatMap(({ shard }) => current.get(shard.id)?.map(({ version }) => version) ?? []),
+    );
+    placeRegion(wantedVersions(all, region, held, replicasOf), live, current, ({ model, version }) =>
       unplaced.push({ model, version, region }),
     );
     for (const member of live) placements.set(member.shard.id, member.list());
@@ -58,6 +61,7 @@ interface Wanted extends PlacedVersion {
 function wantedVersions(
   endpoints: readonly EndpointRecord[],
   region: string,
+  held: ReadonlySet<Digest>,
   replicasOf: ReplicasOf,
 ): Wanted[] {
   const wanted = new Map<Digest, Wanted>();
@@ -66,6 +70,8 @@ function wantedVersions(
       const { model, variants, replicasPerRegion } = endpoint;
       const { version } = variant;
       const asked = variant.replicas?.[region] ?? replicasOf(endpoint, region) ?? replicasPerRegion;
+      // Of ten thousand endpoints most sleep: who is neither wanted nor there is no concern of anybody.
+      if (asked === 0 && !held.has(version) && !wanted.has(version)) continue;
       const replicas = Math.max(wanted.get(version)?.replicas ?? 0, asked);
       const yieldsTo = variants.find((other) => other.replicas !== undefined && other.version !== version);
       wanted.set(version, { model, version, replicas, yieldsTo: variant.replicas && yieldsTo?.version });

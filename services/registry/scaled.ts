@@ -28,10 +28,10 @@ export class Scaled {
     return watchBucket(bus, buckets.scaling(home), (entry) => this.take(entry), signal, options);
   }
 
-  /** Undefined where no autoscaler decides, or none has yet. */
+  /** Undefined where no autoscaler decides, or none has yet and the policy does not say what to begin with. */
   replicasOf({ name, scaling }: EndpointRecord, region: string): number | undefined {
     if (!scaling || scaling.dryRun) return undefined;
-    return this.records.get(keys.wanted(name))?.regions[region];
+    return this.records.get(keys.wanted(name))?.regions[region] ?? scaling.initialReplicas;
   }
 
   private take({ key, value }: BucketEntry): void {

@@ -1,0 +1,52 @@
+// The scalers of all endpoints that are awake, or were lately enough to be known by their days: the autoscaler asks for one when it
+// looks at an endpoint.
+import { EndpointScaler } from './endpoint-scaler.js';
+
+interface Kept {
+  readonly regions: Map<string, EndpointScaler>;
+  lookedMs: number;
+}
+
+/** Each remembers ten minutes by the second and a day by the minute, some 30 KB. */
+const KEPT_MAX = 1_000;
+/** A sleeper is looked at so often, for what its forecast says. */
+const ASLEEP_EVERY_MS = 5_000;
+
+export class EndpointScalers {
+  /** Those that were awake most recently come last. */
+  private readonly kept = new Map<string, Kept>();
+
+  of(endpoint: string, region: string, nowMs: number): EndpointScaler {
+    const kept = this.kept.get(endpoint) ?? { regions: new Map<string, EndpointScaler>(), lookedMs: nowMs };
+    kept.lookedMs = nowMs;
+    this.kept.set(endpoint, kept);
+    const scaler = kept.regions.get(region) ?? new EndpointScaler(region, nowMs);
+    kept.regions.set(region, scaler);
+    return scaler;
+  }
+
+  find(endpoint: string, region: string): EndpointScaler | undefined {
+    return this.kept.get(endpoint)?.regions.get(region);
+  }
+
+  /** Of an endpoint that sleeps: it is time to see whether somebody is expected. */
+  isDue(endpoint: string, nowMs: number): boolean {
+    const kept = this.kept.get(endpoint);
+    return kept !== undefined && nowMs - kept.lookedMs >= ASLEEP_EVERY_MS;
+  }
+
+  /** Forgets who is gone and, above the limit, who sleeps for longest. */
+  tidy(endpoints: ReadonlySet<string>, awake: ReadonlySet<string>, keptMax = KEPT_MAX): void {
+    for (const [name, kept] of [...this.kept]) {
+      if (!endpoints.has(name)) this.kept.delete(name);
+      else if (awake.has(name)) {
+        this.kept.delete(name);
+        this.kept.set(name, kept);
+      }
+    }
+    for (const name of this.kept.keys()) {
+      if (this.kept.size <= keptMax || awake.has(name)) break;
+      this.kept.delete(name);
+    }
+  }
+}
