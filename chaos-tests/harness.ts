@@ -10,8 +10,10 @@ import { HEARTBEAT_MS, HEARTBEAT_STALE_MS, Heartbeat } from '../contracts/heartb
 import type { StateFile } from '../contracts/state-file.js';
 import { subjects, wildcards } from '../contracts/subjects.js';
 import { LocalMesh } from '../deploy/local/local-mesh.js';
+import { freePorts } from '../deploy/local/free-ports.js';
 import { freeBlock } from '../deploy/local/ports.js';
 import { planMesh, type RegionPlan, type Topology, type TopologyOptions } from '../deploy/local/topology.js';
+import { Link } from './link.js';
 import { waitUntil } from '../services/mesh/testing/wait-until.js';
 
 export interface MeshOptions {
@@ -20,6 +22,8 @@ export interface MeshOptions {
   /** Every service a process of its own. */
   readonly apart?: boolean;
   readonly pool?: NonNullable<TopologyOptions['pool']>;
+  /** The regions' NATS servers meet over a line that can be cut. */
+  readonly cuttable?: boolean;
 }
 
 export interface Target {
@@ -39,7 +43,10 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
   const dir = await mkdtemp(join(tmpdir(), 'massif-drill-'));
   const from = PORTS_FROM + 20 * Math.floor((Math.random() * (PORTS_UP_TO - PORTS_FROM)) / 20);
   const base = await freeBlock(from, options.regions?.length ?? 2);
-  const topology = planMesh({ dir, base, shardsPerRegion: 1, ...options });
+  const { cuttable, ...shape } = options;
+  const [linkPort = 0] = cuttable ? await freePorts(1) : [];
+  const topology = planMesh({ dir, base, shardsPerRegion: 1, ...shape, ...(cuttable && { linkPort }) });
+  const link = cuttable ? await Link.open(linkPort, topology.regions[0]?.ports.natsLeaf ?? 0) : undefined;
   const local = new LocalMesh(topology);
   try {
     await local.boot();
@@ -54,9 +61,10 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
       ),
     );
     await writeFile(stateFileOf(topology), JSON.stringify(stateOf(topology)));
-    return new DrillMesh(topology, local, listeners);
+    return new DrillMesh(topology, local, listeners, link);
   } catch (error) {
     await local.stop();
+    await link?.[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -89,6 +97,8 @@ export class DrillMesh implements AsyncDisposable {
     readonly topology: Topology,
     readonly local: LocalMesh,
     private readonly listeners: readonly NatsConnection[],
+    /** Of a mesh that is `cuttable`. */
+    readonly link: Link | undefined,
   ) {
     this.regions = topology.regions;
     for (const nc of listeners) {
@@ -266,6 +276,7 @@ export class DrillMesh implements AsyncDisposable {
       ...beat.engines.map((engine) => engine.pid),
     ]);
     await this.local.stop();
+    await this.link?.[Symbol.asyncDispose]();
     try {
       await waitUntil('no process of the mesh is left', () => ![...pids, ...engines].some(isAlive));
     } finally {

@@ -26,7 +26,7 @@ export class LocalMesh implements AsyncDisposable {
 
   /** Returns when every process is ready and the regions see each other. Fails with what the first failing process said. */
   async boot(): Promise<void> {
-    const { regions, services, dir } = this.topology;
+    const { regions, services, dir, linkPort } = this.topology;
     await mkdir(dir, { recursive: true });
     const [nats, consul, keys] = await Promise.all([
       requireServer('nats'),
@@ -38,7 +38,7 @@ export class LocalMesh implements AsyncDisposable {
       regions.filter((region) => !region.home),
     ];
     const startNats = async (group: readonly RegionPlan[]): Promise<void> =>
-      this.supervisor.start(group.map((region) => natsOf(region, nats, home[0])));
+      this.supervisor.start(group.map((region) => natsOf(region, nats, linkPort)));
 
     // Consul takes a second or two to elect itself. Services may start meanwhile: registering asks the agent alone, and
     // whoever wants a lease waits for a leader anyway.
@@ -65,13 +65,14 @@ export class LocalMesh implements AsyncDisposable {
   }
 }
 
-function natsOf(region: RegionPlan, binary: string, home: RegionPlan | undefined): ProcessSpec {
+function natsOf(region: RegionPlan, binary: string, linkPort: number): ProcessSpec {
   const { nats: client, natsLeaf: leaf, natsMonitor } = region.ports;
   return natsSpec(binary, {
     dir: region.natsDir,
     region: region.name,
     ports: { client, leaf, monitor: natsMonitor },
-    ...(home && !region.home && { home: `nats-leaf://127.0.0.1:${home.ports.natsLeaf}` }),
+    ...(region.home && { linkPort }),
+    ...(!region.home && { home: `nats-leaf://127.0.0.1:${linkPort}` }),
   });
 }
 

@@ -21,6 +21,8 @@ export interface NatsOptions {
   readonly ports?: NatsPorts;
   /** The leaf URL of the home region's server. Without it this server is the home and listens for the others. */
   readonly home?: string;
+  /** Of a home: the port on loopback that others reach it by, where that is not its leaf port. */
+  readonly linkPort?: number;
   /** With a home: return only once the leaf link is up. True when not given. */
   readonly awaitHome?: boolean;
 }
@@ -53,7 +55,7 @@ export class NatsServer extends Server {
 
 /** The process of one region's NATS server. */
 export function natsSpec(binary: string, options: NatsOptions & { readonly ports: NatsPorts }): ProcessSpec {
-  const { dir, region, ports, home } = options;
+  const { dir, region, ports, home, linkPort } = options;
   return {
     name: `nats-${region}`,
     kind: 'nats',
@@ -68,6 +70,7 @@ export function natsSpec(binary: string, options: NatsOptions & { readonly ports
       MASSIF_NATS_STORE: quote(dir),
       MASSIF_NATS_LEAF_HOST: quote('127.0.0.1'),
       MASSIF_NATS_LEAF_PORT: String(home === undefined ? ports.leaf : 0),
+      MASSIF_NATS_LEAF_ADVERTISE: quote(linkPort === undefined ? '' : `127.0.0.1:${linkPort}`),
       MASSIF_NATS_LEAF_REMOTES: home === undefined ? '[]' : `[{ url: ${quote(home)} }]`,
     },
     // Its own words rather than its port: on a taken port somebody else would answer.

@@ -12,6 +12,8 @@ export interface TopologyOptions {
   readonly shardsPerRegion?: number;
   /** More shard hosts that the autoscaler may start in the home region, and how long it keeps those that nobody needs. */
   readonly pool?: { readonly processes: number; readonly lingerMs: number };
+  /** The port at which other regions reach the home's NATS server, where that is not its own: a line that a drill can cut. */
+  readonly linkPort?: number;
   /** Every service as a process of its own instead of one control and one edge process. */
   readonly apart?: boolean;
 }
@@ -43,6 +45,8 @@ export interface Topology {
   readonly logs: string;
   readonly regions: readonly RegionPlan[];
   readonly services: readonly ServicePlan[];
+  /** Where other regions reach the home's NATS server. */
+  readonly linkPort: number;
 }
 
 export const REGIONS = ['east', 'west'];
@@ -94,6 +98,7 @@ export function planMesh(options: TopologyOptions): Topology {
     );
   return {
     dir,
+    linkPort: options.linkPort ?? regions[0]?.ports.natsLeaf ?? 0,
     keys: join(dir, 'keys'),
     logs: join(dir, 'logs'),
     regions,
