@@ -1,7 +1,7 @@
 // What a compression job is asked to do: which version, how or how far, proved on which data, and what becomes of it. Written by
 // people, read by the compressor. Shares are of the parent's, times in milliseconds.
 import { z } from 'zod';
-import { CompressionRecipe } from './compression-recipe.js';
+import { CompressionRecipe, type EndpointTeacher } from './compression-recipe.js';
 import { Label, ModelName } from './names.js';
 import { DataFile, DataSpec, filesOf, SplitSpec } from './train-job.js';
 
@@ -71,4 +71,12 @@ export type CompressJob = z.infer<typeof CompressJob>;
 export function dataFilesOf({ data }: CompressJob): DataFile[] {
   if (data.kind === 'labelled') return filesOf(data);
   return data.kind === 'samples' ? [data.file] : [];
+}
+
+/** Endpoints that answer as teachers while the job runs. */
+export function teachersOf({ how }: CompressJob): EndpointTeacher[] {
+  if (how.kind !== 'recipe') return [];
+  return how.recipe.steps.flatMap((step) =>
+    step.kind === 'distil' && step.teacher !== undefined ? [step.teacher] : [],
+  );
 }

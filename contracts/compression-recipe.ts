@@ -1,6 +1,8 @@
 // How a version is made smaller: a list of steps, applied in order. Written by people; the toolkit applies it. Steps that learn
 // come before the one that rounds, since integers do not learn. Shares of 1.
 import { z } from 'zod';
+import { ModelName } from './names.js';
+import { Network } from './train-job.js';
 
 const Learning = {
   steps: z.int().min(0).max(100_000).default(300),
@@ -9,6 +11,24 @@ const Learning = {
 const Weight = z.string().min(1).max(1_000);
 const float = z.array(Weight).default([]);
 const calibrator = z.enum(['minMax', 'percentile', 'entropy', 'squares']).default('minMax');
+
+/** Who learns: the version itself, what is left of it when channels of least worth go, or a network described as for training. */
+export const Student = z.discriminatedUnion('from', [
+  z.object({ from: z.literal('itself') }),
+  z.object({ from: z.literal('parent'), keep: z.number().gt(0).lt(1) }),
+  z.object({ from: z.literal('network'), network: Network }),
+]);
+export type Student = z.infer<typeof Student>;
+
+/** Whose answers are learned, where it is not the version that is compressed. It stands behind an endpoint of the mesh. */
+export const EndpointTeacher = z.object({
+  endpoint: ModelName,
+  /** Name of its probabilities; its first output when not given. */
+  output: z.string().min(1).max(1_000).optional(),
+  /** For each class of the teacher the student's, or null where the student has none. When not given they are the same. */
+  classes: z.array(z.int().min(0).nullable()).min(1).max(100_000).optional(),
+});
+export type EndpointTeacher = z.infer<typeof EndpointTeacher>;
 
 export const CompressionStep = z.discriminatedUnion('kind', [
   /** Whole channels go until this share of the multiplications is left. */
@@ -38,6 +58,20 @@ export const CompressionStep = z.discriminatedUnion('kind', [
     ...Learning,
   }),
   z.object({ kind: z.literal('tune'), ...Learning }),
+  /** A student learns what a teacher answers. */
+  z.object({
+    kind: z.literal('distil'),
+    student: Student.default({ from: 'itself' }),
+    teacher: EndpointTeacher.optional(),
+    /** So many inner values of the teacher are learned as well; a teacher behind an endpoint shows none. */
+    hints: z.int().min(0).max(8).default(0),
+    /** Of the teacher in the loss; the rest is the labels'. */
+    share: z.number().gt(0).max(1).default(0.9),
+    temperature: z.number().min(1).max(100).default(4),
+    /** Noise on what the student sees, in deviations of the input. */
+    jitter: z.number().min(0).max(10).default(0),
+    ...Learning,
+  }),
   z.object({
     kind: z.literal('static'),
     calibrator,

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CompressReport } from '../../contracts/compress-report.js';
-import { dataFilesOf } from '../../contracts/compress-job.js';
+import { dataFilesOf, teachersOf } from '../../contracts/compress-job.js';
 import type { CompressRecord } from '../../contracts/compressor.js';
 import { failure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
@@ -24,6 +24,7 @@ export interface CompressionParts {
   readonly objects: CompressionObjects;
   readonly keysDir: string;
   readonly threads: number;
+  readonly natsUrl: string;
 }
 
 /** What is signed with a version and holds for a smaller one too. */
@@ -35,7 +36,7 @@ export class Compression implements Craft<CompressRecord> {
   constructor(private readonly parts: CompressionParts) {}
 
   readonly order = async ({ job }: CompressRecord, folder: string): Promise<WorkOrder> => {
-    const { bus, objects, threads } = this.parts;
+    const { bus, objects, threads, natsUrl } = this.parts;
     const { version, path } = await fetchParent(bus, objects, folder, job);
     const beside = version.resources.find(({ name }) => !KNOWN.includes(name));
     if (beside !== undefined)
@@ -49,7 +50,9 @@ export class Compression implements Craft<CompressRecord> {
       files[digest] = join(folder, digest);
       await objects.fetchDataset(digest, files[digest]);
     }
-    return { job, files, parent: { path, digest: version.digest, label: version.label }, proof, threads };
+    const parent = { path, digest: version.digest, label: version.label };
+    const asks = teachersOf(job).length > 0;
+    return { job, files, parent, proof, threads, ...(asks && { natsUrl }) };
   };
 
   /** Throws BUDGET_MISSED for a version that is slower, larger or worse than it may be. */

@@ -1,6 +1,8 @@
+import { headers as natsHeaders, type Msg } from '@nats-io/transport-node';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
+import { buckets } from '../../contracts/buckets.js';
 import type { CompressJob } from '../../contracts/compress-job.js';
 import {
   CompressJobsReply,
@@ -8,10 +10,15 @@ import {
   CompressReply,
   CompressReportReply,
 } from '../../contracts/compressor.js';
+import { headers } from '../../contracts/headers.js';
+import { decodeInferRequest, encodeInferResponse } from '../../contracts/infer-body.js';
 import type { JobState } from '../../contracts/job.js';
+import { RESOURCES } from '../../contracts/manifest.js';
 import { ShowReply } from '../../contracts/registry.js';
 import { type CompressorVerb, subjects } from '../../contracts/subjects.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
+import { openSession } from '../onnx/session.js';
+import { float32 } from '../onnx/tensor.js';
 import { registryService } from '../registry/registry.module.js';
 import { startTrainedRegion, type TrainedRegion } from '../trainer/testing/trained-region.js';
 
@@ -74,6 +81,45 @@ const until = (id: string, state: JobState): Promise<CompressRecord> =>
     60_000,
   );
 
+/** The version v1 behind the subject of an endpoint, as a router would hand its requests on. */
+async function serveTeacher() {
+  const { resources } = await version('v1');
+  const digest = resources.find(({ name }) => name === RESOURCES.model)?.digest ?? '';
+  const store = await region.bus.object(buckets.artifacts('east'));
+  const session = await openSession((await store.getBlob(digest)) ?? new Uint8Array());
+  let rows = 0;
+  const subscription = region.bus.nc.subscribe(subjects.infer('wise'), {
+    callback: (_, message) => void answer(message),
+  });
+  await region.bus.nc.flush();
+  const answer = async (message: Msg): Promise<void> => {
+    const length = Number(message.headers?.get(headers.jsonLength));
+    const { inputs } = decodeInferRequest(message.data, length);
+    const { shape = [], data } = inputs[0] ?? {};
+    rows += shape[0] ?? 0;
+    const { probabilities } = await session.run({ x: float32(shape, data as Float32Array) });
+    const outputs = [
+      {
+        name: 'probabilities',
+        datatype: 'FP32' as const,
+        shape: probabilities?.dims ?? [],
+        data: probabilities?.data as Float32Array,
+      },
+    ];
+    const { bytes, jsonLength } = encodeInferResponse({ modelName: 'wise', outputs }, { binaryOutput: true });
+    const sent = natsHeaders();
+    sent.set(headers.jsonLength, String(jsonLength));
+    message.respond(bytes, { headers: sent });
+  };
+  return {
+    rows: () => rows,
+    async [Symbol.asyncDispose]() {
+      subscription.unsubscribe();
+      await session.close();
+    },
+  };
+}
+
 test('a version becomes a smaller one with lineage and report, proved on what was held back from training', async () => {
   const before = await version('v1');
   const { id } = await submit({
@@ -116,6 +162,52 @@ test(
     await region.kill(busy.worker ?? '');
     expect((await until(job.id, 'done')).attempts).toBeGreaterThan(1);
     expect((await reportOf(job.id)).modelDigest).toBe((await reportOf(calm.id)).modelDigest);
+  },
+);
+
+test(
+  'a student learns from a teacher behind an endpoint, with labels and on samples without them; it shows no inner values',
+  { timeout: 90_000 },
+  async () => {
+    await using teacher = await serveTeacher();
+    const student = { from: 'network' as const, network: { kind: 'mlp' as const, hidden: [8] } };
+    const distil = { kind: 'distil' as const, teacher: { endpoint: 'wise' }, steps: 300, rate: 0.01 };
+    const small = await submit({
+      model: 'moons',
+      version: 'v1',
+      label: 'student',
+      how: own([{ ...distil, student }]),
+    });
+    expect((await until(small.id, 'done')).result?.size).toBeLessThan(0.2);
+    expect((await reportOf(small.id)).candidate.quality).toBeGreaterThan(0.7);
+
+    const lines = Array.from({ length: 12 }, (_, line) => {
+      const data = Array.from({ length: 32 }, (__, i) => Math.sin(7 * line + 3 * i) * 1.5);
+      return JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [16, 2], data }] });
+    });
+    const bytes = Buffer.from(lines.join('\n'));
+    await region.upload(DIGEST(bytes), bytes);
+    const data = {
+      kind: 'samples' as const,
+      file: { name: 'traffic.jsonl', digest: DIGEST(bytes), bytes: bytes.length },
+    };
+    const how = own([{ ...distil, steps: 30 }], { ...WIDE, drop: 0 });
+    const followed = await submit({ model: 'moons', version: 'student', how, data, publish: false });
+    await until(followed.id, 'done');
+    const { figure, parent, candidate } = await reportOf(followed.id);
+    expect(figure).toBe('agreement');
+    expect(candidate.quality).toBeGreaterThanOrEqual(parent.quality);
+    expect(teacher.rows()).toBeGreaterThan(16 * 12);
+
+    const nobody = own([{ ...distil, teacher: { endpoint: 'wise' }, hints: 1 }]);
+    const { error } = await until(
+      (await submit({ model: 'moons', version: 'v1', how: nobody })).id,
+      'failed',
+    );
+    expect(error).toMatchObject({
+      code: 'MODEL_REFUSED',
+      message: expect.stringContaining('no inner values'),
+    });
   },
 );
 

@@ -6,6 +6,7 @@ import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'onnxruntime-node';
 import type { CompressReport } from '../../../contracts/compress-report.js';
+import { teachersOf } from '../../../contracts/compress-job.js';
 import { failure } from '../../../contracts/errors.js';
 import { WORK_FILES } from '../../mesh/jobs/work-messages.js';
 import type { WorkPlace } from '../../mesh/jobs/worker-program.js';
@@ -18,6 +19,7 @@ import { edgeObjections, memoryOf } from './edge.js';
 import { labelledProof } from './labelled-proof.js';
 import { layerChanges } from './layer-changes.js';
 import { plotsOf } from './plots.js';
+import { openTeachers, type Teachers } from './endpoint-teacher.js';
 import type { Proof } from './proof.js';
 import { recipeDataOf } from './recipe-data.js';
 import { samplesProof } from './samples-proof.js';
@@ -30,13 +32,16 @@ export async function carryOut(place: WorkPlace<WorkOrder>): Promise<CompressRep
   const { folder, order, clock } = place;
   const fromMs = clock.monotonicMs();
   const parent = new Uint8Array(readFileSync(order.parent.path));
-  const { proof: said } = order;
+  const { proof: said, natsUrl } = order;
+  await using teachers = natsUrl === undefined ? undefined : await openTeachers(natsUrl, clock);
+  // Of another task it is no judge of this one.
+  const [judge] = teachersOf(order.job).filter((one) => one.classes === undefined);
   const proof =
     said.kind === 'samples'
-      ? await samplesProof(said, parent)
+      ? await samplesProof(said, parent, judge && teachers?.of(judge.endpoint))
       : await labelledProof(folder, order, said, parent);
   place.tell({ kind: 'working' });
-  const work = new Work(place, parent, proof);
+  const work = new Work(place, parent, proof, teachers);
   const made = await work.make(await work.choose());
   const report = await work.report(made, clock.monotonicMs() - fromMs);
   writeWhole(join(folder, WORK_FILES.model), made.model);
@@ -52,6 +57,7 @@ class Work {
     private readonly place: WorkPlace<WorkOrder>,
     private readonly parent: Uint8Array,
     private readonly proof: Proof,
+    private readonly teachers: Teachers | undefined,
   ) {
     const { job, parent: version } = place.order;
     const fingerprint = fingerprintOf(version.digest, job.how, job.seed, proof.digest);
@@ -94,13 +100,14 @@ class Work {
   }
 
   async make(chosen: Chosen): Promise<{ chosen: Chosen; model: Uint8Array }> {
-    const { proof, place, saved } = this;
+    const { parent, proof, place, saved, teachers } = this;
+    const { threads } = place.order;
     const of = chosen.recipe.steps.length;
     this.tell(`step 1 of ${chosen.name}`, saved.steps.length, of);
     const { model } = await applyRecipe(
       saved.model,
       chosen.recipe.steps,
-      recipeDataOf(proof, place.order.threads),
+      recipeDataOf({ parent, proof, threads, teachers }),
       (step, now) => {
         const steps = [...this.saved.steps, { ...step, detail: step.detail ?? null }];
         this.tell(`${chosen.name}, step ${step.step}`, steps.length, of);

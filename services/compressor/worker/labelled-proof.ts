@@ -3,8 +3,9 @@
 import { failure } from '../../../contracts/errors.js';
 import { TokenSpec } from '../../../contracts/train-job.js';
 import { ExampleFile } from '../../onnx/data/example-file.js';
-import { checkFits, type ParentModel, readParent } from '../../onnx/data/described-model.js';
+import { checkFits, describeData, type ParentModel, readParent } from '../../onnx/data/described-model.js';
 import { measure } from '../../onnx/data/evaluate.js';
+import { firstModel } from '../../onnx/data/first-model.js';
 import { inputTensor, targetTensor } from '../../onnx/data/feed.js';
 import { partFile, type Prepared, readPrepared } from '../../onnx/data/prepared.js';
 import { prepare } from '../../onnx/data/prepare.js';
@@ -70,6 +71,11 @@ export async function labelledProof(
       Array.from({ length: Math.min(SAMPLES, Math.ceil(count / SAMPLE_ROWS)) }, (_, i) =>
         rows(i * SAMPLE_ROWS, SAMPLE_ROWS),
       ),
+    network: (network) => {
+      const graph = firstModel(learned, network, order.job.seed);
+      describeData(graph, learned);
+      return graph.write();
+    },
     measure: measured,
     examples: test,
     feeds: rows(0, 1),

@@ -61,7 +61,7 @@ async function trial(
 ): Promise<Omit<RecipeTrial, 'name' | 'recipe' | 'pareto'>> {
   const { how, parent, proof, threads, folder } = parts;
   try {
-    const { model } = await applyRecipe(parent, recipe.steps, recipeDataOf(proof, threads));
+    const { model } = await applyRecipe(parent, recipe.steps, recipeDataOf({ parent, proof, threads }));
     const [before, after] = await timed([parent, model], proof.feeds);
     if (before === undefined || after === undefined) return { meets: false, why: 'it was not timed' };
     const quality = await proof.measure(model, 'choice');

@@ -20,4 +20,6 @@ export interface WorkOrder {
   readonly parent: { readonly path: string; readonly digest: string; readonly label: string };
   readonly proof: ProofOrder;
   readonly threads: number;
+  /** NATS of the region, where the recipe has a teacher behind an endpoint. */
+  readonly natsUrl?: string;
 }

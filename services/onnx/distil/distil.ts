@@ -1,6 +1,6 @@
 // Distillation: a small network learns what a large one says. From its outputs alone (black-box: the teacher may stand behind an
 // endpoint), from its inner values as well (hints), or with noise on what the student sees while the teacher sees the clean
-// input (jitter), so that the student bears noise.
+// input (jitter), so that the student bears noise; of another task (classes), where some of its classes mean some of the student's.
 import { failure } from '../../../contracts/errors.js';
 import { copyModel } from '../extract.js';
 import { Graph } from '../graph.js';
@@ -11,6 +11,7 @@ import { float32, floatValues, type Tensor } from '../tensor.js';
 import type { Loss } from '../training/loss.js';
 import { findParameters } from '../training/parameters.js';
 import { tuned, type Batches } from '../training/tune.js';
+import { translated } from './class-map.js';
 import { withRegressors, type Hint } from './hints.js';
 
 /** Answers with probabilities, one row an example, under its output's name; with hints their values as well. */
@@ -18,8 +19,12 @@ export type Teacher = (inputs: Tensors) => Promise<Tensors>;
 
 export interface DistilOptions {
   readonly teacher: Teacher;
-  /** Name of the teacher's probabilities. */
-  readonly output: string;
+  /** Name of the teacher's probabilities; its first output where absent. */
+  readonly output?: string;
+  /** For each class of the teacher the student's, or null: a teacher of another task. */
+  readonly classes?: readonly (number | null)[];
+  /** Of the student; checked where it is said. */
+  readonly classCount?: number;
   /** Without `labels` in a batch, `share` has to be 1. Their loss is not used. */
   readonly batches: Batches;
   readonly steps: number;
@@ -28,7 +33,7 @@ export interface DistilOptions {
   readonly temperature?: number;
   /** Of the teacher in the loss, the rest is the labels'; 0.9 where absent. */
   readonly share?: number;
-  /** Deviation of noise on the student's float inputs. */
+  /** Noise on the student's float inputs, in deviations of each input over the batch. */
   readonly jitter?: number;
   /** Inner values of the student and what they should say of the teacher's. */
   readonly hints?: readonly Hint[];
@@ -52,12 +57,14 @@ export async function distilled(student: Uint8Array, options: DistilOptions): Pr
     ...losses,
   ];
   const known = new Map<number, Tensors>();
+  let drawn = 0;
   const batch = async (step: number): Promise<Tensors> => {
     const given = await batches.batch(step);
     const inputs = inputsOf(plain, given);
-    const said = known.get(step) ?? (await targetsOf(inputs, options, temperature));
-    known.set(step, said);
-    return { ...given, ...jittered(inputs, options.jitter ?? 0, seed * 100_003 + step), ...said };
+    const said = known.get(step) ?? (await targetsOf(inputs, given, options, temperature));
+    // Inner values are large, and whoever shows them is at hand: they are asked for again.
+    if (hints.length === 0) known.set(step, said);
+    return { ...given, ...jittered(inputs, options.jitter ?? 0, seed * 100_003 + drawn++), ...said };
   };
   const learned = Graph.read(
     await tuned(graph.write(), { ...batches, loss: { kind: 'sum', parts }, batch }, options),
@@ -76,15 +83,26 @@ const inputsOf = (student: Graph, given: Tensors): Tensors =>
     student.inputs.flatMap(({ name }) => (given[name] === undefined ? [] : [[name, given[name]]])),
   );
 
-async function targetsOf(inputs: Tensors, options: DistilOptions, temperature: number): Promise<Tensors> {
+async function targetsOf(
+  inputs: Tensors,
+  { labels }: Tensors,
+  options: DistilOptions,
+  temperature: number,
+): Promise<Tensors> {
   const said = await options.teacher(inputs);
-  const probabilities = said[options.output];
-  if (probabilities === undefined) throw refusal(`The teacher has no output "${options.output}".`);
+  const { output = Object.keys(said)[0] ?? '', classes, classCount = 0 } = options;
+  const own = said[output];
+  if (own === undefined) throw refusal(`The teacher has no output "${output}".`);
+  const probabilities = classes === undefined ? own : translated(own, classes, classCount, labels);
   const hints = (options.hints ?? []).map(({ teacher }): [string, Tensor] => {
     const value = said[teacher];
     if (value === undefined) throw refusal(`The teacher does not say "${teacher}", which is a hint.`);
     return [`massif.hint.${teacher}`, value];
   });
+  if (classCount > 0 && probabilities.dims.at(-1) !== classCount)
+    throw refusal(
+      `The teacher tells ${probabilities.dims.at(-1)} classes, the student ${classCount}: say which is which with "classes".`,
+    );
   return { [TARGETS]: softened(probabilities, temperature), ...Object.fromEntries(hints) };
 }
 
@@ -117,16 +135,19 @@ function softened(probabilities: Tensor, temperature: number): Tensor {
 function jittered(inputs: Tensors, deviation: number, seed: number): Tensors {
   if (deviation === 0) return inputs;
   const random = seeded(seed);
+  const noise = (data: Float32Array): Float32Array => {
+    const reach = deviation * deviationOf(data);
+    return data.map((value) => value + reach * random.normal());
+  };
   return Object.fromEntries(
     Object.entries(inputs).map(([name, tensor]) => {
       if (!(tensor.data instanceof Float32Array)) return [name, tensor];
-      return [
-        name,
-        float32(
-          tensor.dims,
-          tensor.data.map((value) => value + deviation * random.normal()),
-        ),
-      ];
+      return [name, float32(tensor.dims, noise(tensor.data))];
     }),
   );
+}
+
+function deviationOf(data: Float32Array): number {
+  const mean = data.reduce((a, b) => a + b, 0) / data.length;
+  return Math.sqrt(data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length);
 }

@@ -2,6 +2,7 @@
 // model that comes in stays as it is; the same model, data and recipe give the same bytes.
 import type { CompressionStep } from '../../../contracts/compression-recipe.js';
 import { failure, inStep, toFailure } from '../../../contracts/errors.js';
+import { taught, type Lesson } from '../distil/teach.js';
 import { Graph } from '../graph.js';
 import { pooled } from '../pool/pool.js';
 import { activations } from '../prune/activations.js';
@@ -27,6 +28,11 @@ export interface RecipeData {
   /** What counts, higher is better, on data that nothing was learned from. */
   readonly measure?: (model: Uint8Array) => Promise<number>;
   readonly threads?: number;
+  /** The version before the first step, which students learn from; what the recipe is applied to where absent. */
+  readonly parent?: Uint8Array;
+  /** Teachers behind endpoints, by their names, and networks as people describe them. */
+  readonly teachers?: (endpoint: string) => NonNullable<Lesson['endpoint']>;
+  readonly network?: Lesson['network'];
 }
 
 export interface StepReport {
@@ -65,7 +71,7 @@ export async function applyRecipe(
     if (i < done.length) continue;
     const name = `${i + 1}, ${step.kind}`;
     try {
-      const made = await apply(now, step, data);
+      const made = await apply(now, step, { parent: model, ...data });
       now = made.model;
       const report = { step: name, bytes: now.length, detail: made.detail };
       steps.push(report);
@@ -114,6 +120,19 @@ async function apply(
     }
     case 'tune':
       return { model: await learned(model, step, data), detail: { steps: step.steps } };
+    case 'distil': {
+      const { batches, samples, parent = model, network, teachers } = data;
+      const endpoint = step.teacher === undefined ? undefined : teachers?.(step.teacher.endpoint);
+      const made = await taught(model, step, {
+        parent,
+        threads,
+        ...(batches && { batches }),
+        ...(samples && { samples }),
+        ...(network && { network }),
+        ...(endpoint && { endpoint }),
+      });
+      return { model: made.model, detail: made.report };
+    }
     case 'static': {
       const made = await quantizeStatic(model, unlabelled(data)(), step);
       return { model: made.model, detail: made.report };

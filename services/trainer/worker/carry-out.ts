@@ -14,7 +14,7 @@ import { openSession } from '../../onnx/session.js';
 import { ExampleFile } from '../../onnx/data/example-file.js';
 import { partFile, type Prepared, readPrepared } from '../../onnx/data/prepared.js';
 import { prepare } from '../../onnx/data/prepare.js';
-import { firstModel } from '../graph/first-model.js';
+import { firstModel } from '../../onnx/data/first-model.js';
 import { plotsOf } from '../report/plots.js';
 import { measure } from '../../onnx/data/evaluate.js';
 import { readRun, type RunPosition, saveRun } from '../training/saved-run.js';

@@ -2,20 +2,20 @@
 // the same bytes. Training runs begin with it.
 import assert from 'node:assert';
 import type { Network } from '../../../contracts/train-job.js';
-import { Graph } from '../../onnx/graph.js';
-import { merge } from '../../onnx/merge.js';
-import { alexNetLike, convolutional, googLeNetLike, vggLike } from '../../onnx/models/convolutional.js';
-import { decoder } from '../../onnx/models/decoder.js';
-import { encoder } from '../../onnx/models/encoder.js';
-import { Layers } from '../../onnx/models/layers.js';
-import { multilayer } from '../../onnx/models/mlp.js';
-import { sequenceClassifier } from '../../onnx/models/recurrent.js';
-import { tokenScores } from '../../onnx/models/text-ends.js';
-import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
-import { float32 } from '../../onnx/tensor.js';
-import { dataRefusal } from '../../onnx/data/data-refusal.js';
-import type { NumberTarget, Prepared } from '../../onnx/data/prepared.js';
-import { NUMBER, outputOf, PROBABILITIES } from '../../onnx/data/trained-names.js';
+import { Graph } from '../graph.js';
+import { merge } from '../merge.js';
+import { alexNetLike, convolutional, googLeNetLike, vggLike } from '../models/convolutional.js';
+import { decoder } from '../models/decoder.js';
+import { encoder } from '../models/encoder.js';
+import { Layers } from '../models/layers.js';
+import { multilayer } from '../models/mlp.js';
+import { sequenceClassifier } from '../models/recurrent.js';
+import { tokenScores } from '../models/text-ends.js';
+import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
+import { float32 } from '../tensor.js';
+import { dataRefusal } from './data-refusal.js';
+import type { NumberTarget, Prepared } from './prepared.js';
+import { NUMBER, outputOf, PROBABILITIES } from './trained-names.js';
 import { FEATURES, featureGraph } from './feature-graph.js';
 
 interface Sizes {

@@ -1,11 +1,11 @@
 // The first part of every trained model: what the data taught about itself, as constants. A missing number becomes the mean,
 // outliers are drawn in, numbers get mean 0 and deviation 1, a code becomes one-hot. So a caller sends plain values, and nothing
 // that training knew can be forgotten when the model is served.
-import { GraphBuilder } from '../../onnx/builder.js';
-import { Graph } from '../../onnx/graph.js';
-import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
-import { INPUT } from '../../onnx/data/trained-names.js';
-import type { Features, Prepared } from '../../onnx/data/prepared.js';
+import { GraphBuilder } from '../builder.js';
+import { Graph } from '../graph.js';
+import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
+import { INPUT } from './trained-names.js';
+import type { Features, Prepared } from './prepared.js';
 
 /** Outputs of the feature graph: `features` of tables and pictures; `ids`, and 1 where there is one in `mask`, of texts. */
 export const FEATURES = { values: 'features', ids: 'ids', mask: 'mask' } as const;

@@ -10,8 +10,8 @@ import { prepareImages } from '../../onnx/data/prepare-images.js';
 import { prepareRunningText, prepareText } from '../../onnx/data/prepare-text.js';
 import type { Prepared } from '../../onnx/data/prepared.js';
 import { listTable } from '../../onnx/data/table-source.js';
-import { TrainingRun } from '../training/training-run.js';
-import { firstModel } from './first-model.js';
+import { TrainingRun } from './training-run.js';
+import { firstModel } from '../../onnx/data/first-model.js';
 
 const base = mkdtempSync(join(tmpdir(), 'massif-networks-'));
 afterAll(() => rmSync(base, { recursive: true }));
