@@ -11,7 +11,7 @@ import { PipelineSpec } from '../contracts/pipeline.js';
 import type { Tensor } from '../contracts/tensor.js';
 import { root } from '../deploy/local/root.mjs';
 import { applyProcessing } from '../services/shard/steps/catalogue.js';
-import { joinRows, rowOf } from '../services/shard/steps/tensor-rows.js';
+import { joinRows, rowOf } from '../contracts/tensor-rows.js';
 import { type Benchmark, percentile, round } from './report.js';
 
 const ASSETS = join(root, 'node_modules', '@gutenye', 'ocr-models', 'assets');

@@ -89,6 +89,43 @@ test('three stages answer as one endpoint, in both regions, directly and through
     }
 });
 
+test('rows go through the stages in micro-batches, and come back in their places, through every door', async () => {
+  await using setter = await mesh.client({ mode: 'routed' });
+  await setter.registry.applyPipeline({ ...chain, name: 'rows', microBatch: 4 });
+  const [rows, width] = [19, 3];
+  const data = Float32Array.from({ length: rows * width }, (_, i) => i);
+  const wanted = Array.from(data, right);
+  const x = { data, shape: [rows, width] };
+  const parts = new Set<string>();
+  const spied = nc.subscribe('massif.run.*', {
+    callback: (_, message) => void parts.add(message.headers?.get(headers.requestId) ?? ''),
+  });
+  await nc.flush();
+  for (const mode of ['routed', 'direct'] as const) {
+    await using client = await mesh.client({ nats: [mesh.natsUrls[0] as string], mode });
+    const requestId = `rows-${mode}`;
+    const { outputs } = await eventually('the pipeline is known', () =>
+      client.infer('rows', { x }, { requestId, timeoutMs: DEADLINE_MS }),
+    );
+    expect(outputs['t3']?.shape).toEqual([rows, width]);
+    expect(Array.from(outputs['t3']?.data as Float32Array)).toEqual(wanted);
+    expect([1, 2, 3, 4, 5].every((part) => parts.has(`${requestId}.${part}`))).toBe(true);
+  }
+  spied.unsubscribe();
+  const answer = await fetch(`${mesh.regions[0]?.restUrl}/v2/models/rows/infer`, {
+    method: 'POST',
+    body: JSON.stringify({
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, width], data: [...data] }],
+    }),
+  });
+  const { outputs } = (await answer.json()) as { outputs: { shape: number[]; data: number[] }[] };
+  expect(outputs[0]).toMatchObject({ shape: [rows, width], data: wanted });
+  const bad = { x: { data: new Float32Array(6), shape: [6] } };
+  await expect(setter.infer('rows', bad, { timeoutMs: DEADLINE_MS })).rejects.toMatchObject({
+    code: 'TENSOR_MISMATCH',
+  });
+}, 60_000);
+
 test('what lies between the steps passes neither the router nor the caller', async () => {
   const [region] = mesh.regions;
   const router = async (): Promise<{ in: number; out: number }> => {

@@ -10,6 +10,8 @@ const TENSORS_MAX = 64;
 /** Of the JSON that goes with every request, in a header. */
 export const PLAN_BYTES_MAX = 16_384;
 
+const MICRO_BATCH_MAX = 1_024;
+
 const TensorName = z.string().min(1).max(128);
 /** The names of models' own tensors may be anything. */
 const PortName = z.string().min(1).max(4_096);
@@ -60,6 +62,11 @@ export const PipelineSpec = z.object({
   steps: z.array(PipelineStep).min(1).max(STEPS_MAX),
   /** Which tensors the caller gets, in this order. */
   outputs: z.array(TensorName).min(1).max(TENSORS_MAX),
+  /**
+   * Of requests with more rows than this, so many at a time go through the steps one behind the other, so that all steps have work; the
+   * answer is put together again. For stages of one model whose rows do not depend on each other.
+   */
+  microBatch: z.int().min(1).max(MICRO_BATCH_MAX).optional(),
   /** For calls that bring no deadline of their own. */
   timeoutMs: z.int().min(1).max(600_000).default(10_000),
 });
@@ -83,6 +90,7 @@ export const PipelinePlan = PipelineRecord.pick({
   steps: true,
   outputs: true,
   tensors: true,
+  microBatch: true,
 });
 export type PipelinePlan = z.infer<typeof PipelinePlan>;
 

@@ -15,6 +15,7 @@ import {
 } from '../cli/command.js';
 import { readKeyFile } from '../cli/key-files.js';
 import { table } from '../cli/table.js';
+import type { Shapes } from '../split/probe-inputs.js';
 import type { SplitModel } from '../../services/onnx/split/split-model.js';
 
 export const split: Command = {
@@ -27,6 +28,7 @@ export const split: Command = {
   --name NAME       of the endpoint (MODEL-split); its stages are NAME-stage-1-of-N, ...
   --region NAME     where the stages lie, in turn; in every region when not given
   --spares N        further replicas of each stage, ready to take over (0)
+  --micro-batch N   rows of larger requests that go through the stages at a time, so that all of them have work
   --dims NAME=SIZE  sizes that vary, for the profile: by the dimension's name or INPUT:AXIS; else those of the card, else 1
   --counted         costs are counted from the graph, not measured in a run
   --link MS,MBIT    what a hop between stages takes and carries (0.5,1000)
@@ -39,6 +41,7 @@ export const split: Command = {
     name: { type: 'string' },
     region: { type: 'string', multiple: true },
     spares: { type: 'string' },
+    'micro-batch': { type: 'string' },
     dims: { type: 'string', multiple: true },
     counted: { type: 'boolean' },
     link: { type: 'string' },
@@ -54,6 +57,8 @@ export const split: Command = {
     if ((stages === undefined) === (memoryBytes === undefined))
       throw new UsageError('one of --stages and --fit says how far to split');
     const spares = wholeNumber(values, 'spares') ?? 0;
+    const microBatch = wholeNumber(values, 'micro-batch');
+    if (microBatch === 0) throw new UsageError('--micro-batch is a number of rows above 0');
     const link = readLink(text(values, 'link') ?? '0.5,1000');
     const sizes = Object.fromEntries(texts(values, 'dims').map(readSize));
     const { registry } = await invocation.client('routed');
@@ -64,6 +69,7 @@ export const split: Command = {
       ...link,
       sizes,
       counted: values['counted'] === true,
+      inRows: microBatch !== undefined,
     });
     await show(invocation, made, parent);
     const figures = { plan: made.plan, cuts: made.problem.cuts.length };
@@ -74,6 +80,7 @@ export const split: Command = {
       name,
       parent,
       spares,
+      microBatch,
       regions: texts(values, 'region'),
       labels: await catalog.file(parent, RESOURCES.labels),
       privateKeyPem: await readKeyFile(invocation, 'publisher.pem', 'which key signs the stages'),
@@ -96,6 +103,8 @@ interface CutOptions {
   readonly msPerByte: number;
   readonly sizes: Readonly<Record<string, number>>;
   readonly counted: boolean;
+  /** Rows are to go through apart from each other: proved by a run first. */
+  readonly inRows: boolean;
 }
 
 /** The toolkit brings onnxruntime, which no other command needs: it is loaded here. */
@@ -103,7 +112,7 @@ async function cut(
   catalog: Catalog,
   parent: VersionRecord,
   stages: number | undefined,
-  { sizes, counted, ...costs }: CutOptions,
+  { sizes, counted, inRows, ...costs }: CutOptions,
 ): Promise<SplitModel> {
   const known: ReadonlySet<string> = new Set(Object.values(RESOURCES));
   const outside = parent.resources.find(({ name }) => !known.has(name));
@@ -123,9 +132,30 @@ async function cut(
   const { splitModel } = await import('../../services/onnx/split/split-model.js');
   const { probeInputs, probeShapes } = await import('../split/probe-inputs.js');
   const inputShapes = probeShapes(parent.inputs, { ...parent.card.warmDims, ...sizes });
+  if (inRows) await proveRows(bytes, parent, inputShapes);
   const feeds = counted ? undefined : probeInputs(parent.inputs, inputShapes);
   const options = { ...costs, inputShapes, ...(feeds !== undefined && { feeds }) };
   return splitModel(Graph.read(bytes), stages, options);
+}
+
+const ROWS_PROVED = 3;
+
+async function proveRows(
+  model: Uint8Array,
+  { model: name, inputs }: VersionRecord,
+  shapes: Shapes,
+): Promise<void> {
+  const { rowsAreApart } = await import('../../services/onnx/rows-apart.js');
+  const { probeInputs } = await import('../split/probe-inputs.js');
+  const rows = Object.fromEntries(
+    Object.entries(shapes).map(([input, shape]) => [input, [ROWS_PROVED, ...shape.slice(1)]]),
+  );
+  const fed = inputs.every(({ shape }) => shape[0] === -1) ? probeInputs(inputs, rows) : undefined;
+  if (fed !== undefined && (await rowsAreApart(model, fed, ROWS_PROVED))) return;
+  throw failure(
+    'MODEL_REFUSED',
+    `The rows of ${name} depend on each other, or it has none: it takes no micro-batches. Split it without --micro-batch.`,
+  );
 }
 
 async function show({ values, out }: Invocation, made: SplitModel, parent: VersionRecord): Promise<void> {

@@ -15,6 +15,8 @@ export interface StagesWanted {
   readonly regions: readonly string[];
   /** Replicas of each stage beyond the first, ready to take over. */
   readonly spares: number;
+  /** Rows that go through the stages at a time. */
+  readonly microBatch?: number | undefined;
   readonly privateKeyPem: string;
   /** Of the parent: the last stage's answers are read with them. */
   readonly labels: Uint8Array | undefined;
@@ -62,7 +64,7 @@ export async function publishStages(
     outputs: graph.outputs.map((output) => output.name),
   }));
   const description = `${parent.model} ${parent.label} in ${graphs.length} stages`;
-  await registry.applyPipeline(stagePipeline(name, description, parent, stages));
+  await registry.applyPipeline(stagePipeline(name, description, parent, stages, wanted.microBatch));
   return published;
 }
 

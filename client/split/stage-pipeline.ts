@@ -23,6 +23,7 @@ export function stagePipeline(
   description: string,
   whole: WholeModel,
   stages: readonly StageEndpoint[],
+  microBatch?: number,
 ): z.input<typeof PipelineSpec> {
   const short = shortNames([
     ...whole.inputs.map((input) => input.name),
@@ -45,6 +46,7 @@ export function stagePipeline(
       out: wired(outputs),
     })),
     outputs: whole.outputs.map((output) => short(output.name)),
+    ...(microBatch !== undefined && { microBatch }),
   };
 }
 

@@ -3,6 +3,7 @@
 import { nuid } from '@nats-io/transport-node';
 import type { Body } from '../../contracts/body-tensors.js';
 import { failure } from '../../contracts/errors.js';
+import type { PipelineRecord } from '../../contracts/pipeline.js';
 import { DEFAULT_TIMEOUT_MS } from '../../contracts/headers.js';
 import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
 import type { Sequence } from '../../contracts/body-parameters.js';
@@ -14,6 +15,7 @@ import { DISPATCHER_RULES } from './call-rules.js';
 import { HedgeDelays } from './hedge-delay.js';
 import { LargeBodies, messageBytesMax, OutgoingBody } from './large-bodies.js';
 import type { EvidenceBook } from './evidence/book.js';
+import { joinAnswers, microBatches } from './micro-batches.js';
 import { Mux } from './mux.js';
 import type { Random } from './random.js';
 import { repeatLines } from './repeat-lines.js';
@@ -134,6 +136,8 @@ export class Dispatcher {
       repeats,
       failFast: options.failFast,
     };
+    const pipeline = known === undefined ? view.pipeline(endpoint) : undefined;
+    if (pipeline?.microBatch !== undefined) return this.inferRows(pipeline, request, signal);
     if (body.bytes.length > this.messageBytesMax()) return this.inferLarge(request, signal);
     const answer = this.call(request, signal);
     if (view.endpoint(endpoint)?.shadow) this.shadow(request, answer);
@@ -158,6 +162,39 @@ export class Dispatcher {
       ({ bytes, jsonLength }) => pair.real({ bytes, jsonLength, latencyMs: this.parts.nowMs() - startedMs }),
       () => pair.real(undefined),
     );
+  }
+
+  /** Rows of a pipeline of stages, so many at a time, one behind the other; the first that fails calls the others off. */
+  private async inferRows(
+    pipeline: PipelineRecord,
+    request: CallRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<DispatchResult> {
+    const parts = microBatches(pipeline, request.body);
+    if (parts === undefined) return this.whole(request, signal);
+    const { requestId } = request;
+    const over = new AbortController();
+    const ends = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+    try {
+      const answers = await Promise.all(
+        parts.bodies.map((body, i) =>
+          this.whole({ ...request, body, requestId: `${requestId}.${i + 1}` }, ends),
+        ),
+      );
+      const last = answers.at(-1) as DispatchResult;
+      const { bytes, jsonLength } = joinAnswers(parts, answers);
+      const attempts = Math.max(...answers.map((answer) => answer.attempts));
+      return { ...last, bytes, jsonLength, attempts, requestId };
+    } catch (error) {
+      throw signal?.aborted === true ? callerGone(signal) : error;
+    } finally {
+      over.abort();
+    }
+  }
+
+  private whole(request: CallRequest, signal: AbortSignal | undefined): Promise<DispatchResult> {
+    const isLarge = request.body.bytes.length > this.messageBytesMax();
+    return isLarge ? this.inferLarge(request, signal) : this.call(request, signal);
   }
 
   private call(request: CallRequest, signal: AbortSignal | undefined): Promise<DispatchResult> {

@@ -62,6 +62,15 @@ test('stages of a model need no processing, and every tensor gets its type', () 
   expect(tensors['middle']).toEqual({ datatype: 'FP32', shape: [-1, 8] });
 });
 
+test('micro-batches are for pipelines of models alone, with rows from the caller to the answer', () => {
+  const stages = [step('first', 'in', 'middle'), step('second', 'middle', 'out')];
+  expect(check(stages, { microBatch: 4 }).microBatch).toBe(4);
+  const fixed = [{ name: 'in', datatype: 'FP32' as const, shape: [2, 8] }];
+  expect(refusal(stages, { microBatch: 4, inputs: fixed })).toMatch(/need rows: .*"in"/);
+  const rows = { of: ['in'], run: 'each' as const };
+  expect(refusal([step('a', 'in', 'out', { rows })], { microBatch: 4 })).toMatch(/^a: .*a model alone/);
+});
+
 test('steps may be declared in any order, and a diamond runs one branch after the other', () => {
   const steps = [
     { name: 'join', endpoint: 'pair', in: { a: 'left', b: 'right' }, out: { y: 'out' } },

@@ -47,12 +47,33 @@ export function checkPipeline(spec: PipelineSpec, signaturesOf: SignaturesOf): C
   });
   const unknown = outputs.find((output) => !tensors.has(output));
   if (unknown !== undefined) throw refused(`The output "${unknown}" is made by no step.`);
-  const checked = { name, inputs, outputs, steps, tensors: Object.fromEntries(tensors) };
+  if (spec.microBatch !== undefined) checkRows(spec, steps, tensors);
+  const checked = {
+    ...{ name, inputs, outputs, steps, tensors: Object.fromEntries(tensors) },
+    ...(spec.microBatch !== undefined && { microBatch: spec.microBatch }),
+  };
   const bytes = JSON.stringify(checked).length;
   // It goes with every request, in a header.
   if (bytes > PLAN_BYTES_MAX)
     throw refused(`The pipeline has ${bytes} bytes as JSON, the limit is ${PLAN_BYTES_MAX}.`);
   return checked;
+}
+
+/** What is cut into rows and put together again has rows, from the caller to the answer, and nothing on the way that looks at all of them. */
+function checkRows(
+  { inputs, outputs }: PipelineSpec,
+  steps: readonly PipelineStep[],
+  tensors: ReadonlyMap<string, TensorType>,
+): void {
+  const ends = [...inputs.map(({ name }) => name), ...outputs];
+  const rowless = ends.find((name) => tensors.get(name)?.shape[0] !== -1);
+  if (rowless !== undefined)
+    throw refused(`Micro-batches need rows: the first dimension of "${rowless}" does not vary.`);
+  const more = steps.find(
+    ({ rows, before, after }) => rows !== undefined || before.length + after.length > 0,
+  );
+  if (more !== undefined)
+    throw inStep(refused('Micro-batches go through steps that are a model alone.'), more.name);
 }
 
 /** Those first whose tensors are there, otherwise as declared; what is left over then waits for itself or for nobody. */

@@ -26,7 +26,7 @@ import { ruleHeaders } from '../mesh/rule-match.js';
 import { ShadowMirror } from '../mesh/shadow-mirror.js';
 import { shadowCounter } from '../mesh/shadow-counter.js';
 import type { Metrics } from '../mesh/telemetry.js';
-import type { Call, Wire } from './call.js';
+import type { Asked, Call, Wire } from './call.js';
 import { Forwarder } from './forwarder.js';
 import { attemptHeaders, callerHead } from './forward-headers.js';
 import { inferTarget } from './infer-subject.js';
@@ -34,6 +34,7 @@ import { readOutcomes } from './outcomes.js';
 import type { RefusalLog } from './refusal-log.js';
 import { refusalOf } from './refusal.js';
 import type { RouterConfig } from './router.config.js';
+import { RowCalls } from './row-calls.js';
 
 export interface DoorParts {
   readonly bus: Bus;
@@ -67,6 +68,7 @@ export class RouterDoor implements Wire {
   private readonly seconds;
   private readonly dropped;
   private readonly extra;
+  private readonly rows: RowCalls;
   private readonly stopHearing: () => void;
   private subscriptions: Subscription[] = [];
   private stopSweep: (() => void) | undefined;
@@ -97,6 +99,7 @@ export class RouterDoor implements Wire {
       observer: shadowCounter(metrics),
       evidence: parts.evidence,
     });
+    this.rows = new RowCalls(bus, view, { clock, random, bodyMaxBytes: config.bodyMaxBytes });
     this.stopHearing = view.onUsable(() => this.forwarder.wakeAll());
     this.seconds = metrics.histogram('massif_request_seconds', {
       help: 'From the arrival of a request at a door to its answer.',
@@ -137,8 +140,10 @@ export class RouterDoor implements Wire {
     if (bus.connected())
       await Promise.all(this.subscriptions.map((one) => one.drain().catch(() => undefined)));
     const untilMs = clock.monotonicMs() + LEAVE_MS_MAX;
-    while (this.forwarder.held.calls > 0 && clock.monotonicMs() < untilMs) await clock.sleep(LEAVE_LOOK_MS);
+    while (this.forwarder.held.calls + this.rows.inFlight > 0 && clock.monotonicMs() < untilMs)
+      await clock.sleep(LEAVE_LOOK_MS);
     this.forwarder.abandon();
+    this.rows.close();
     this.waiting.close();
     this.stopHearing();
     this.stopSweep?.();
@@ -192,6 +197,8 @@ export class RouterDoor implements Wire {
       const head = callerHead(message, ruleHeaders(this.parts.view.endpoint(target.endpoint)));
       requestId = head.requestId ?? nuid.next();
       this.checkSize(head.body?.bytes ?? message.data.length);
+      if (this.rows.takes(target.endpoint, head))
+        return void this.inRows({ ...target, head, requestId, replyTo, body: message.data });
       this.keepSweeping();
       this.forwarder.accept({ ...target, head, requestId, replyTo, body: message.data });
       // By now the real one is out.
@@ -208,6 +215,27 @@ export class RouterDoor implements Wire {
       this.parts.refusals.refused(reason, { subject: message.subject.slice(0, 200), requestId });
       this.parts.endpoint.refused(0, reason.message);
       this.send(replyTo, reason, requestId, 0);
+    }
+  }
+
+  private async inRows({ endpoint, version, head, requestId, replyTo, body }: Asked): Promise<void> {
+    const startedMs = this.parts.clock.monotonicMs();
+    const seen = (code: number): void => {
+      const ms = this.parts.clock.monotonicMs() - startedMs;
+      this.seconds.observe({ endpoint, version: '', door: 'nats', code: String(code) }, ms / 1e3);
+      if (code < 500) this.parts.endpoint.answered(ms);
+      else this.parts.endpoint.refused(ms, `${endpoint} ${code}`);
+    };
+    try {
+      const whole = { bytes: body, jsonLength: head.jsonLength };
+      const { bytes, lines } = await this.rows.infer(endpoint, version, head, whole, requestId);
+      this.answer(replyTo, bytes, { headers: headerBlock(lines) });
+      seen(200);
+    } catch (error) {
+      const reason = toFailure(error);
+      this.parts.refusals.refused(reason, { requestId, endpoint, version });
+      this.send(replyTo, reason, requestId, 1);
+      seen(reason.http);
     }
   }
 

@@ -164,9 +164,11 @@ export class Scheduler {
     const { bestRun, triedMax } = curve;
     if (bestRun === 1 && ++this.sinceTry < TRY_EVERY) return 1;
     if (bestRun === 1) this.sinceTry = 0;
+    // Micro-batches that are joined again would leave the next stage without work.
+    const microBatch = decoded.stage?.itinerary.plan.microBatch ?? Infinity;
     return Math.max(
       1,
-      Math.min(triedMax, this.parts.rowsMax, Math.floor(RUN_ITEMS_MAX / itemsOfRow(decoded))),
+      Math.min(triedMax, microBatch, this.parts.rowsMax, Math.floor(RUN_ITEMS_MAX / itemsOfRow(decoded))),
     );
   }
 

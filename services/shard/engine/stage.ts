@@ -22,7 +22,7 @@ import type { Tensor } from '../../../contracts/tensor.js';
 import type { TensorSpec } from '../../../contracts/tensor-spec.js';
 import { applyProcessing } from '../steps/catalogue.js';
 import type { StepSurroundings } from '../steps/step-function.js';
-import { joinRows, noRows, rowOf } from '../steps/tensor-rows.js';
+import { joinRows, noRows, rowOf } from '../../../contracts/tensor-rows.js';
 import type { Itinerary } from './itinerary.js';
 import { inOrder } from './rows.js';
 

@@ -1,7 +1,7 @@
 // Drops the rows whose score is too low.
 import type { TensorData } from '../../../contracts/tensor.js';
 import { floats, made, port, sameRows, type StepFunction } from './step-function.js';
-import { joinRows, rowOf } from './tensor-rows.js';
+import { joinRows, rowOf } from '../../../contracts/tensor-rows.js';
 
 export const keepRows: StepFunction<'keep-rows'> = (ports, { scoreMin }) => {
   const rows = sameRows(ports, 'rows', 'scores');

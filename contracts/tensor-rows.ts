@@ -1,16 +1,17 @@
-// Rows of tensors: taken out one by one, put together again.
-import { failure } from '../../../contracts/errors.js';
-import { ARRAYS, type Tensor, type TensorData } from '../../../contracts/tensor.js';
-import type { TensorType } from '../../../contracts/pipeline.js';
+// Rows of tensors, the first dimension: taken out, put together again. Steps of pipelines, micro-batches and benches use it.
+import { failure } from './errors.js';
+import { ARRAYS, type Tensor, type TensorData } from './tensor.js';
+import type { TensorType } from './pipeline.js';
 
 /** A view where the data allows one. */
-export function rowOf({ shape, data, ...rest }: Tensor, row: number): Tensor {
+export function rowsFrom({ shape, data, ...rest }: Tensor, first: number, count: number): Tensor {
   const length = data.length / Math.max(1, shape[0] ?? 0);
-  const part = Array.isArray(data)
-    ? data.slice(row * length, (row + 1) * length)
-    : data.subarray(row * length, (row + 1) * length);
-  return { ...rest, shape: [1, ...shape.slice(1)], data: part as TensorData };
+  const [from, to] = [first * length, (first + count) * length];
+  const part = Array.isArray(data) ? data.slice(from, to) : data.subarray(from, to);
+  return { ...rest, shape: [count, ...shape.slice(1)], data: part as TensorData };
 }
+
+export const rowOf = (tensor: Tensor, row: number): Tensor => rowsFrom(tensor, row, 1);
 
 /** `parts` are of one type and agree in all dimensions but the first. */
 export function joinRows(name: string, parts: readonly Tensor[]): Tensor {
