@@ -16,6 +16,7 @@ import {
   EndpointsReply,
   LineageReply,
   ModelsReply,
+  type PinRequest,
   PushReply,
   ShowReply,
   type VersionQuery,
@@ -106,6 +107,11 @@ export class Registry {
 
   async lineage(query: VersionQuery): Promise<LineageReply['versions']> {
     return (await this.ask('lineage', LineageReply, query)).versions;
+  }
+
+  /** The user is answered by that shard as long as it can; null: by any. */
+  pin(request: PinRequest): Promise<DeployReply> {
+    return this.ask('pin', DeployReply, request);
   }
 
   private ask<T>(

@@ -147,6 +147,12 @@ export const ERRORS = {
     grpc: 9,
     fix: 'Correct the pipeline where the message says, then apply it again.',
   },
+  DEVICE_UNAVAILABLE: {
+    retryable: false,
+    http: 503,
+    grpc: 9,
+    fix: 'Install onnxruntime with the provider that MASSIF_SHARD_DEVICE needs, on a machine with that device, or set it to cpu.',
+  },
   PLACEMENT_REFUSED: {
     retryable: false,
     http: 422,

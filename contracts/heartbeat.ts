@@ -57,6 +57,22 @@ export const EngineReport = z.object({
 });
 export type EngineReport = z.infer<typeof EngineReport>;
 
+/** What a shard runs on, as placing reads it; what it does not say is as the inventory's defaults are (placement.ts). */
+export const ShardDevice = z.object({
+  /** `cpu` or `cuda:N`. */
+  kind: z.string(),
+  cores: z.int(),
+  memoryBytes: z.int(),
+  /** Execution providers of onnxruntime, best first. */
+  providers: z.array(z.string().max(32)).max(8).optional(),
+  zone: RegionName.optional(),
+  /** Reserved for the users of this pool. */
+  pool: z.string().min(1).max(32).optional(),
+  pricePerHour: z.number().min(0).optional(),
+  speed: z.number().positive().optional(),
+});
+export type ShardDevice = z.infer<typeof ShardDevice>;
+
 export const Heartbeat = z.object({
   shard: InstanceName,
   region: RegionName,
@@ -66,7 +82,7 @@ export const Heartbeat = z.object({
   state: z.enum(['starting', 'ready', 'draining']),
   /** It serves on, and is to get nothing new: it will be drained when what it holds is ready elsewhere. */
   cordoned: z.boolean().optional(),
-  device: z.object({ kind: z.string(), cores: z.int(), memoryBytes: z.int() }),
+  device: ShardDevice,
   engines: z.array(EngineReport),
   replicas: z.array(ReplicaReport),
 });

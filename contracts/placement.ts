@@ -13,6 +13,9 @@ export const DeviceClass = z.enum(['cpu', 'cuda']);
 export type DeviceClass = z.infer<typeof DeviceClass>;
 export const deviceClassOf = (kind: string): DeviceClass => (kind.startsWith('cuda') ? 'cuda' : 'cpu');
 
+/** Shards that are kept for some users. */
+export const PoolName = z.string().min(1).max(32);
+
 const positive = (what: string) =>
   z.number(`${what} must be a number above 0`).positive(`${what} must be above 0`);
 const notNegative = (what: string) =>
@@ -29,7 +32,7 @@ export const InventoryShard = z.object({
   speed: positive('speed').default(1),
   pricePerHour: notNegative('pricePerHour').default(0),
   /** Reserved for user groups of this pool. */
-  pool: z.string().min(1).max(64).optional(),
+  pool: PoolName.optional(),
   /** Endpoints with a replica there now. */
   holds: z.array(EndpointName).max(10_000).default([]),
 });
@@ -65,7 +68,7 @@ export const UserGroup = z.object({
   /** Residency: their requests may be answered nowhere else. */
   regions: z.array(RegionName).min(1).max(256).optional(),
   /** Only shards of this pool answer them. */
-  pool: z.string().min(1).max(64).optional(),
+  pool: PoolName.optional(),
   /** All of them are answered by this shard. */
   pin: InstanceName.optional(),
   /** Which share of them each region answers now. */

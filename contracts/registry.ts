@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { CompressionRecipe } from './compression-recipe.js';
 import { CACHE_S_MAX } from './headers.js';
 import { MOVES_MAX, VersionMove, VersionState } from './lifecycle.js';
-import { Digest, EndpointName, Label, ModelName, RegionName } from './names.js';
+import { Digest, EndpointName, InstanceName, Label, ModelName, RegionName } from './names.js';
 import { Bundle, Envelope } from './manifest.js';
-import { PlacementPolicy, Spread } from './placement.js';
+import { DeviceClass, PlacementPolicy, PoolName, Spread } from './placement.js';
 import { ScalingPolicy } from './scaling.js';
 import { StateTensor } from './sequence-state.js';
 import { TensorSpec } from './tensor-spec.js';
@@ -115,11 +115,22 @@ export const armOf = ({ arm, label }: Pick<Variant, 'arm' | 'label'>): string =>
 /** Milliseconds after which a second replica is asked as well; `auto`: the 95th percentile of the endpoint's own latencies. */
 export const HedgeAfter = z.union([z.int().min(1), z.literal('auto')]);
 
+/** A pin is an exception; who has more users to put somewhere has a pool. */
+export const PINS_MAX = 256;
+
 export const EndpointPlacement = z.object({
   policy: PlacementPolicy,
   /** Residency: it lies, and its users are answered, nowhere else. */
   regions: z.array(RegionName).min(1).max(64).optional(),
   spread: Spread.optional(),
+  /** It runs on these devices only. */
+  devices: z.array(DeviceClass).min(1).max(2).optional(),
+  /** Its users are answered by shards of this pool; by those that belong to none when not given. */
+  pool: PoolName.optional(),
+  /** The same for the users of some tenants, by tenant. */
+  pools: z.record(z.string().min(1).max(128), PoolName).optional(),
+  /** No users are answered where round trip and run alone take longer. */
+  withinMs: z.number().positive().optional(),
 });
 export type EndpointPlacement = z.infer<typeof EndpointPlacement>;
 
@@ -155,6 +166,13 @@ export const EndpointRecord = z.object({
   replicasPerRegion: z.int().min(1).max(64),
   /** Absent: so many in every region. Else a policy decides how many, and where, from the demand that routers report. */
   placement: EndpointPlacement.optional(),
+  /** Users that are answered by one shard, by user, as long as it can. */
+  pins: z
+    .record(z.string().min(1).max(256), InstanceName)
+    .refine((pins) => Object.keys(pins).length <= PINS_MAX, {
+      message: `an endpoint has at most ${PINS_MAX} pins`,
+    })
+    .optional(),
   /** The autoscaler decides how many replicas; in a dry run, and before its first word, `replicasPerRegion` counts. */
   scaling: ScalingPolicy.optional(),
   /** A call without a deadline gets this one. */
@@ -254,6 +272,14 @@ export type DeployRequest = z.infer<typeof DeployRequest>;
 /** With a release the endpoint is as it was: the release loads the new versions first, then switches. */
 export const DeployReply = z.object({ endpoint: EndpointRecord, release: z.string().optional() });
 export type DeployReply = z.infer<typeof DeployReply>;
+
+/** To the registry: this user is answered by that shard from now on; null: by whichever the route chooses. */
+export const PinRequest = z.object({
+  endpoint: EndpointName,
+  user: z.string().min(1).max(256),
+  shard: InstanceName.nullable(),
+});
+export type PinRequest = z.infer<typeof PinRequest>;
 
 export const EndpointQuery = z.object({ endpoint: EndpointName });
 export type EndpointQuery = z.infer<typeof EndpointQuery>;

@@ -82,7 +82,8 @@ export type RegistryVerb =
   | 'pipeline'
   | 'pipelines'
   | 'withdraw'
-  | 'plan';
+  | 'plan'
+  | 'pin';
 
 export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'promote' | 'abort' | 'history';
 

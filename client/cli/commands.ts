@@ -16,6 +16,7 @@ import { jobs } from '../commands/jobs.js';
 import { keys } from '../commands/keys.js';
 import { lineage } from '../commands/lineage.js';
 import { models } from '../commands/models.js';
+import { pin } from '../commands/pin.js';
 import { pipeline } from '../commands/pipeline.js';
 import { pipelines } from '../commands/pipelines.js';
 import { place } from '../commands/place.js';
@@ -45,6 +46,7 @@ export const COMMANDS: readonly Command[] = [
   override,
   scale,
   place,
+  pin,
   pipelines,
   pipeline,
   split,

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { PlacementPolicy } from '../../contracts/placement.js';
-import { DeployRequest } from '../../contracts/registry.js';
+import { DeployRequest, EndpointPlacement } from '../../contracts/registry.js';
 import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
 import {
   argument,
@@ -33,7 +33,7 @@ export const deploy: Command = {
   --by-user                  the user decides the variant; a call without Massif-User is refused
   --traffic FILE             JSON with any of rules, experiment, shadow, withoutUser (docs/routing.md)
   --placement POLICY         proportional, traffic, user or intelligent decides how many replicas lie where (docs/placement.md); none: as many
-                             in every region again
+                             in every region again; FILE.json: with spread, devices, pool, pools by tenant, withinMs
   --region NAME              with --placement: it lies in these regions only
   --scaling WORDS            min=0,max=4,idle=30s: as many replicas as the load needs (massif help scale); off: a fixed number again
   --timeout MS               for calls that bring no deadline of their own (10000)
@@ -69,7 +69,7 @@ export const deploy: Command = {
       variants: texts(values, 'variant').map(readVariant),
       assignment: values['by-user'] === true ? 'user' : 'request',
       ...traffic,
-      ...readPlacement(values),
+      ...(await readPlacement(values)),
       ...(scaling !== undefined && { scaling: scaling === 'off' ? null : readScaling(scaling) }),
       ...(replicasPerRegion !== undefined && { replicasPerRegion }),
       ...(timeoutMs !== undefined && { timeoutMs }),
@@ -101,15 +101,22 @@ async function readTraffic(file: string | undefined): Promise<z.infer<typeof Tra
   throw new UsageError(`${file}: ${z.prettifyError(read.error)}`);
 }
 
-function readPlacement(values: Values): Pick<z.input<typeof DeployRequest>, 'placement'> {
+async function readPlacement(values: Values): Promise<Pick<z.input<typeof DeployRequest>, 'placement'>> {
   const given = text(values, 'placement');
   const regions = texts(values, 'region');
   if (given === undefined && regions.length > 0) throw new UsageError('--region comes with --placement');
   if (given === undefined) return {};
   if (given === 'none') return { placement: null };
+  if (given.endsWith('.json')) {
+    const read = EndpointPlacement.strict().safeParse(JSON.parse(await readFile(given, 'utf8')));
+    if (read.success) return { placement: read.data };
+    throw new UsageError(`${given}: ${z.prettifyError(read.error)}`);
+  }
   const policy = PlacementPolicy.safeParse(given);
   if (!policy.success)
-    throw new UsageError(`--placement is one of ${PlacementPolicy.options.join(', ')}, none; got "${given}"`);
+    throw new UsageError(
+      `--placement is one of ${PlacementPolicy.options.join(', ')}, none, a .json file; got "${given}"`,
+    );
   return { placement: { policy: policy.data, ...(regions.length > 0 && { regions }) } };
 }
 

@@ -18,6 +18,7 @@ export type FlightEnd =
 export const NO_LINK = -1;
 
 export class ReplicaEntry implements ReplicaView {
+  pool: string | undefined;
   ready = false;
   leaving = false;
   /** Open ones, as it said last and as we began since. */

@@ -135,3 +135,33 @@ test('reasons are told on demand and name the bucket, the tier and the choice', 
   );
   expect(route(table([replica('a')]), { endpoint: 'ocr', user: 'ann' }, () => 0).reasons).toEqual([]);
 });
+
+test('a pinned user goes to the shard of the pin, and where everybody goes while it cannot answer', () => {
+  const pinnedTo = (pins: Record<string, string>, replicas: readonly ReplicaView[]) => {
+    const decision = route(
+      table(replicas, { ...one, pins }),
+      { endpoint: 'ocr', user: 'ada' },
+      seededRandom(1),
+    );
+    return decision.kind === 'replica' ? decision.replica.id : decision.code;
+  };
+  const others = ['a', 'b', 'c'].map((id) => replica(id));
+  for (const shard of ['a', 'b', 'c']) expect(pinnedTo({ ada: shard }, others)).toBe(shard);
+  expect(pinnedTo({ ada: 'far' }, [...others, replica('far', { region: 'west' })])).toBe('far');
+  const free = pinnedTo({}, others);
+  expect(pinnedTo({ ada: 'gone' }, others)).toBe(free);
+  expect(pinnedTo({ ada: 'late' }, [...others, replica('late', { ready: false })])).toBe(free);
+});
+
+test('a pool answers its tenants and nobody else, and they go nowhere else', () => {
+  const record: EndpointRecord = { ...one, placement: { policy: 'user', pools: { acme: 'gold' } } };
+  const ask = (replicas: readonly ReplicaView[], tenant?: string) =>
+    route(table(replicas, record), { endpoint: 'ocr', tenant }, seededRandom(1));
+  const both = [replica('free'), replica('kept', { pool: 'gold', inFlight: 5 })];
+  expect(ask(both, 'acme')).toMatchObject({ replica: { id: 'kept' } });
+  for (const tenant of [undefined, 'other', 'constructor'])
+    expect(ask(both, tenant)).toMatchObject({ replica: { id: 'free' } });
+  const none = ask([replica('free')], 'acme');
+  expect(none).toMatchObject({ code: 'NOT_READY' });
+  expect(none.kind === 'refused' && none.message).toContain('in pool gold');
+});

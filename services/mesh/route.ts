@@ -10,6 +10,7 @@ import { murmur3 } from './murmur3.js';
 import { powerOfTwo } from './power-of-two.js';
 import type { Random } from './random.js';
 import { rendezvous } from './rendezvous.js';
+import { inPool, pinOf, poolFor } from './seat-rules.js';
 import { firstSeat, type SequenceRequest, whoHasIt } from './sequence-route.js';
 import {
   type Asking,
@@ -96,8 +97,9 @@ export function route(
   const choice = chooseArm(endpoint, beginner(endpoint, request, sequence), table.region, random, say);
   if ('code' in choice) return refused(choice.code, choice.message, reasons);
   const { variant, bucket, rule } = choice;
-  const replicas = table.replicas(variant.version);
-  const replica = pick(replicas, table.region, request, random, say, sequence);
+  const replicas = inPool(table.replicas(variant.version), endpoint, request.tenant);
+  const pinned = sequence ? undefined : pinnedReplica(replicas, endpoint, table.region, request, say);
+  const replica = pinned ?? pick(replicas, table.region, request, random, say, sequence);
   if (replica) {
     const { version, label } = variant;
     return {
@@ -190,6 +192,26 @@ function pick(
   return seat;
 }
 
+/** While the shard loads the version, is full or lost, the user goes where everybody goes. */
+function pinnedReplica(
+  replicas: readonly ReplicaView[],
+  endpoint: EndpointRecord,
+  region: string,
+  request: RouteRequest,
+  say: Say,
+): ReplicaView | undefined {
+  const shard = pinOf(endpoint, request.user);
+  if (shard === undefined) return undefined;
+  const replica = replicas.find((one) => one.shard === shard);
+  const tier = replica ? tierOf(replica, region, request) : 'not there';
+  if (typeof tier !== 'string') {
+    say?.(`the user is pinned to ${shard}`);
+    return replica;
+  }
+  say?.(`the user is pinned to ${shard}, whose replica is ${tier}`);
+  return undefined;
+}
+
 const hashOf = (replica: ReplicaView): number => replica.hash ?? murmur3(replica.shard);
 
 function whyNone(
@@ -197,9 +219,10 @@ function whyNone(
   region: string,
   endpoint: EndpointRecord,
   { label }: Variant,
-  asking: Asking,
+  asking: RouteRequest,
 ): None {
-  const of = `of ${endpoint.name} version ${label}`;
+  const pool = poolFor(endpoint, asking.tenant);
+  const of = `of ${endpoint.name} version ${label}${pool === undefined ? '' : ` in pool ${pool}`}`;
   const ready = replicas.filter((replica) => replica.ready);
   if (ready.length === 0)
     return { code: 'NOT_READY', message: `No replica ${of} is ready (${replicas.length} known).` };

@@ -156,6 +156,7 @@ export class ShardTable {
       // Another engine has it now: what the one before held is gone with it.
       if (known && (reborn || known.epoch !== report.epoch)) known.lose(~0);
       if (report.state === 'failed') replica.lose(~0);
+      replica.pool = beat.device.pool;
       replica.report(report, report.state === 'ready' && beat.state !== 'draining', nowMs);
     }
     for (const replica of shard.replicas.values()) if (!reported.has(replica.id)) this.drop(shard, replica);

@@ -33,6 +33,8 @@ export interface ReplicaView {
   readonly blocked: boolean;
   /** Milliseconds of cost for recent failures. */
   readonly penalty: number;
+  /** Its shard is kept for the users of this pool. */
+  readonly pool?: string | undefined;
   /** murmur3 of the shard, where somebody took it before. */
   readonly hash?: number;
 }

@@ -14,6 +14,7 @@ const CHANGES: ReadonlySet<Verb> = new Set<Verb>([
   'alias',
   'deploy',
   'undeploy',
+  'pin',
   'archive',
   'approve',
   'pipeline',

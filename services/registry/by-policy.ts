@@ -1,22 +1,32 @@
-// Endpoints that name a placement policy: from live shards and observed demand to the replicas that each region is to hold. Pure; the
-// placer keeps the plans and asks again every while.
+// Endpoints that name a placement policy: from live shards and observed demand to a problem that the planner solves. Pure; the placer
+// keeps the plans and asks again every while.
 import {
+  type DeviceClass,
   deviceClassOf,
+  type InventoryShard,
+  type Link,
   type PlacementEndpoint,
   type PlacementPlan,
   type PlacementPolicy,
   type PlacementProblem,
+  type UserGroup,
 } from '../../contracts/placement.js';
+import type { Digest } from '../../contracts/names.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
-import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
-import type { ShardView, SizeOf } from './holding.js';
+import { MEMORY_PER_BYTE, MEMORY_SHARE } from '../mesh/placement/setting.js';
+import { MEMORY_SHARE_MAX, type ShardView, type SizeOf } from './holding.js';
+import { poolsOf } from './may-lie.js';
 import type { Placements } from './place.js';
+import { pinnedTo } from './seats.js';
 
 export interface PolicyInputs {
   readonly endpoints: readonly EndpointRecord[];
   readonly shards: readonly ShardView[];
   readonly current: Placements;
   readonly sizeOf: SizeOf;
+  /** Request and answer together, as far as a version's shapes tell. */
+  readonly bytesOf?: ((version: Digest) => number) | undefined;
+  readonly links?: readonly Link[];
   readonly ratePerS: (endpoint: string, region: string) => number;
   /** The shares that the plan before gave. */
   readonly shares: (endpoint: string) => PlacementPlan['endpoints'][number]['shares'] | undefined;
@@ -33,20 +43,31 @@ export function problemFor(policy: PlacementPolicy, inputs: PolicyInputs): Place
   const open = inputs.shards.filter(({ state }) => state === 'open');
   if (endpoints.length === 0 || open.length === 0) return undefined;
   const regions = [...new Set(open.map(({ region }) => region))];
-  const holds = ({ id }: ShardView): string[] => {
-    const held = new Set((inputs.current.get(id) ?? []).map(({ version }) => version));
-    return endpoints
-      .filter(({ variants }) => variants.some(({ version }) => held.has(version)))
-      .map(({ name }) => name);
-  };
   return {
-    shards: open.map((shard) => ({
-      ...{ id: shard.id, region: shard.region, device: shard.device ?? 'cpu', speed: 1, pricePerHour: 1 },
-      memoryBytes: shard.memoryBytes ?? MEMORY_BYTES,
-      holds: holds(shard),
-    })),
-    links: [],
+    shards: open.map((shard) => inventoryOf(shard, endpoints, inputs)),
+    links: [...(inputs.links ?? [])],
     endpoints: endpoints.map((endpoint) => endpointOf(endpoint, regions, open, inputs)),
+  };
+}
+
+function inventoryOf(
+  { id, region, device }: ShardView,
+  endpoints: readonly EndpointRecord[],
+  { current, sizeOf }: PolicyInputs,
+): InventoryShard {
+  const held = new Set((current.get(id) ?? []).map(({ version }) => version));
+  const mine = endpoints.filter(({ variants }) => variants.some(({ version }) => held.has(version)));
+  const ours = new Set(mine.flatMap(({ variants }) => variants.map(({ version }) => version)));
+  const others = [...held].filter((version) => !ours.has(version));
+  const taken = others.reduce((sum, version) => sum + (sizeOf(version) ?? 0), 0) * MEMORY_PER_BYTE;
+  // What the planner may fill of it is what `place` has room for, less what is placed by others.
+  const room = ((device?.memoryBytes ?? MEMORY_BYTES) * MEMORY_SHARE_MAX - taken) / MEMORY_SHARE;
+  const { kind = 'cpu', zone, pool, pricePerHour = 1, speed = 1 } = device ?? {};
+  return {
+    ...{ id, region, device: kind, speed, pricePerHour, memoryBytes: Math.max(1, room) },
+    ...(zone !== undefined && { zone }),
+    ...(pool !== undefined && { pool }),
+    holds: mine.map(({ name }) => name),
   };
 }
 
@@ -54,71 +75,88 @@ function endpointOf(
   endpoint: EndpointRecord,
   regions: readonly string[],
   open: readonly ShardView[],
-  { sizeOf, ratePerS, shares }: PolicyInputs,
+  inputs: PolicyInputs,
 ): PlacementEndpoint {
   const { name, variants, placement } = endpoint;
   const versions = [...new Set(variants.map(({ version }) => version))];
-  const bytes = versions.reduce((sum, version) => sum + (sizeOf(version) ?? 0), 0);
-  const measured = open.flatMap(({ itemMs }) => versions.flatMap((version) => itemMs?.get(version) ?? []));
-  const serviceMs = measured.length > 0 ? Math.max(...measured) : SERVICE_MS;
-  const devices = [...new Set(open.map(({ device }) => deviceClassOf(device ?? 'cpu')))];
-  const before = shares(name);
+  const bytes = versions.reduce((sum, version) => sum + (inputs.sizeOf(version) ?? 0), 0);
   return {
     name,
     policy: placement?.policy ?? 'proportional',
     memoryBytes: Math.max(1, bytes * MEMORY_PER_BYTE),
-    runs: Object.fromEntries(devices.map((device) => [device, { serviceMs, ratePerS: 1_000 / serviceMs }])),
-    bytesPerRequest: 0,
+    runs: runsOf(versions, placement?.devices, open),
+    bytesPerRequest: Math.max(0, ...versions.map((version) => inputs.bytesOf?.(version) ?? 0)),
+    ...(placement?.withinMs !== undefined && { withinMs: placement.withinMs }),
     spread: placement?.spread ?? { over: 'region', domains: 1, survives: 0 },
-    groups: regions.map((region) => ({
-      ...{ name: region, home: region, ratePerS: ratePerS(name, region) },
-      ...(placement?.regions && { regions: placement.regions }),
-      ...(before?.[region] && { now: before[region] }),
-    })),
+    groups: groupsOf(endpoint, regions, open, inputs),
   };
 }
 
-export type RegionReplicas = ReadonlyMap<string, ReadonlyMap<string, number>>;
-
-/** Of every endpoint that was placed, the replicas by region. */
-export function regionReplicas(plan: PlacementPlan, regionOf: (shard: string) => string): RegionReplicas {
-  return new Map(
-    plan.endpoints.map(({ name, shards }) => {
-      const counts = new Map<string, number>();
-      for (const shard of shards) counts.set(regionOf(shard), (counts.get(regionOf(shard)) ?? 0) + 1);
-      return [name, counts];
+/** By device, at speed 1; a device on which nothing was measured is taken to be as fast as the other. */
+function runsOf(
+  versions: readonly Digest[],
+  wanted: readonly DeviceClass[] | undefined,
+  open: readonly ShardView[],
+): PlacementEndpoint['runs'] {
+  const classOf = ({ device }: ShardView): DeviceClass => deviceClassOf(device?.kind ?? 'cpu');
+  const measuredOn = (shards: readonly ShardView[]): number[] =>
+    shards.flatMap(({ itemMs, device }) =>
+      versions
+        .flatMap((version) => (itemMs?.get(version) ?? []) as number | [])
+        .map((ms) => ms * (device?.speed ?? 1)),
+    );
+  const anywhere = measuredOn(open);
+  const devices = new Set(wanted ?? open.map(classOf));
+  return Object.fromEntries(
+    [...devices].map((device) => {
+      const here = measuredOn(open.filter((shard) => classOf(shard) === device));
+      const serviceMs = Math.max(0, ...(here.length > 0 ? here : anywhere)) || SERVICE_MS;
+      return [device, { serviceMs, ratePerS: 1_000 / serviceMs }];
     }),
   );
 }
 
-/**
- * First the new replicas, then away with the old ones: as long as some region has fewer ready than planned, none has fewer than it
- * holds now.
- */
-export function replicasNow(
+/** Users by region; those of each pool, and of each shard that some are pinned to, are groups of their own. */
+function groupsOf(
   endpoint: EndpointRecord,
-  region: string,
-  planned: ReadonlyMap<string, number>,
-  shards: readonly ShardView[],
-  current: Placements,
-): number {
-  const wanted = planned.get(region) ?? 0;
-  const versions = endpoint.variants.filter(({ weight }) => weight > 0).map(({ version }) => version);
-  const ready = (where: string): number =>
-    Math.min(
-      ...versions.map(
-        (version) =>
-          shards.filter((one) => one.state === 'open' && one.region === where && one.ready.has(version))
-            .length,
-      ),
-    );
-  const growing = [...planned].some(([where, count]) => ready(where) < count);
-  if (!growing) return wanted;
-  const held = shards.filter(
-    (one) =>
-      one.state === 'open' &&
-      one.region === region &&
-      (current.get(one.id) ?? []).some(({ version }) => versions.includes(version)),
-  ).length;
-  return Math.max(wanted, held);
+  regions: readonly string[],
+  open: readonly ShardView[],
+  { ratePerS, shares }: PolicyInputs,
+): UserGroup[] {
+  const { name, placement } = endpoint;
+  const before = shares(name);
+  const residency = placement?.regions && { regions: placement.regions };
+  const groups: UserGroup[] = regions.map((region) => ({
+    ...{ name: region, home: region, ratePerS: ratePerS(name, region), ...residency },
+    ...(placement?.pool !== undefined && { pool: placement.pool }),
+    ...(before?.[region] && { now: before[region] }),
+  }));
+  const home = regions[0] ?? '';
+  // How many of the requests are theirs is not counted: they get a replica, and more when a policy gives the endpoint more.
+  for (const pool of poolsOf(endpoint))
+    if (pool !== undefined && pool !== placement?.pool)
+      groups.push({ name: `pool ${pool}`.slice(0, 64), home, ratePerS: 0, pool, ...residency });
+  for (const shard of open)
+    if (pinnedTo(endpoint).has(shard.id)) {
+      const pool = shard.device?.pool;
+      groups.push({
+        ...{
+          name: `pin ${shard.id}`.slice(0, 64),
+          home: shard.region,
+          ratePerS: 0,
+          pin: shard.id,
+          ...residency,
+        },
+        ...(pool !== undefined && { pool }),
+      });
+    }
+  return groups.slice(0, GROUPS_MAX);
 }
+
+const GROUPS_MAX = 64;
+
+export type PlannedShards = ReadonlyMap<string, readonly string[]>;
+
+/** Of every endpoint that was placed, its shards. */
+export const plannedShards = (plan: PlacementPlan): PlannedShards =>
+  new Map(plan.endpoints.map(({ name, shards }) => [name, shards]));

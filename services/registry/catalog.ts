@@ -23,6 +23,8 @@ import type { Clock } from '../mesh/clock.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
+import { bytesPerRequest } from './bytes-per-request.js';
+import { checkPlacement } from './check-placement.js';
 import { checkTraffic } from './check-traffic.js';
 import { decideEndpoint } from './endpoint.js';
 import { lineageOf } from './lineage.js';
@@ -41,6 +43,8 @@ export interface CatalogParts {
   readonly state: CatalogState;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of the mesh: what is to lie elsewhere is refused. */
+  readonly regions?: readonly string[];
   /** Throws UNSIGNED for a version that may not run in one of these regions. */
   readonly gate?: (version: VersionRecord, regions: readonly string[] | undefined) => void;
 }
@@ -169,6 +173,7 @@ export class Catalog {
       others: state.endpoints.values(),
       freshSalt: Math.floor(random() * 2 ** 48).toString(36),
     });
+    checkPlacement(endpoint, this.parts.regions);
     checkDependents(endpoint, state);
     this.checkGate(endpoint, endpoint.variants);
     return endpoint;
@@ -199,7 +204,11 @@ export class Catalog {
     await this.parts.log.refresh();
     const { state, log } = this.parts;
     const sizeOf = (digest: Digest) => state.version(digest)?.bytes;
-    return { endpoints: state.endpoints.values(), sizeOf, revision: log.revision };
+    const bytesOf = (digest: Digest) => {
+      const version = state.version(digest);
+      return version ? bytesPerRequest(version) : 0;
+    };
+    return { endpoints: state.endpoints.values(), sizeOf, bytesOf, revision: log.revision };
   }
 }
 

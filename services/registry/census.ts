@@ -1,5 +1,6 @@
 // Which shards there are, from heartbeats and from Consul, without being nervous: the placer moves models only for a shard that
 // is gone for good. Knows no clock and no bus; the placer tells it what was heard and when.
+import { isDeepStrictEqual } from 'node:util';
 import { type Heartbeat, HEARTBEAT_STALE_MS, type ReplicaReport } from '../../contracts/heartbeat.js';
 import type { ShardView } from './holding.js';
 
@@ -35,7 +36,7 @@ export class Census {
       before.sign.state !== sign.state ||
       before.sign.cordoned !== sign.cordoned ||
       before.sign.region !== sign.region ||
-      before.sign.device.memoryBytes !== sign.device.memoryBytes
+      !isDeepStrictEqual(before.sign.device, sign.device)
     );
   }
 
@@ -82,8 +83,7 @@ function viewOf({ shard, region, state, cordoned, device, replicas }: Sign): Sha
     id: shard,
     region,
     state: state === 'draining' || cordoned ? 'draining' : 'open',
-    device: device.kind,
-    memoryBytes: device.memoryBytes,
+    device,
     itemMs: new Map(replicas.flatMap(({ version, itemMs }) => (itemMs ? [[version, itemMs]] : []))),
     ready: new Set(replicas.filter((one) => one.state === 'ready').map((one) => one.version)),
   };

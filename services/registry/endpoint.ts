@@ -46,6 +46,7 @@ export function decideEndpoint(request: DeployRequest, inputs: EndpointInputs): 
     assignment: request.assignment,
     replicasPerRegion: request.replicasPerRegion,
     ...placementOf(request, current),
+    ...(current?.pins && { pins: current.pins }),
     ...scalingOf(request.scaling, current),
     timeoutMs: request.timeoutMs,
     ...(request.hedgeAfterMs === undefined ? {} : { hedgeAfterMs: request.hedgeAfterMs }),

@@ -1,4 +1,5 @@
 // A shard as placing sees it, and what it will hold: which versions, and whether one more fits into its memory.
+import type { ShardDevice } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
 import { murmur3 } from '../mesh/murmur3.js';
 import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
@@ -8,12 +9,10 @@ export interface ShardView {
   readonly region: string;
   /** `draining` keeps what it has until it is gone and gets nothing new; `gone` is gone for good. */
   readonly state: 'open' | 'draining' | 'gone';
-  /** `cpu` or `cuda:N`. */
-  readonly device?: string;
+  /** Undefined where the shard does not say. */
+  readonly device?: ShardDevice;
   /** What a request costs there, measured. */
   readonly itemMs?: ReadonlyMap<Digest, number>;
-  /** Of the device; undefined where the shard does not say. */
-  readonly memoryBytes?: number;
   /** What it can answer for at this moment. */
   readonly ready: ReadonlySet<Digest>;
 }
@@ -26,8 +25,8 @@ export interface PlacedVersion {
 /** Weights of a version on disk, in bytes; undefined where unknown. */
 export type SizeOf = (version: Digest) => number | undefined;
 
-// The rest is for the host, a spare engine and the tensors of running requests.
-const MEMORY_SHARE_MAX = 0.8;
+/** The rest is for the host, a spare engine and the tensors of running requests. */
+export const MEMORY_SHARE_MAX = 0.8;
 
 /** What one shard will hold. */
 export class Holding {
@@ -57,9 +56,10 @@ export class Holding {
   }
 
   hasRoomFor(version: Digest): boolean {
-    if (this.shard.memoryBytes === undefined) return true;
+    const { device } = this.shard;
+    if (device === undefined) return true;
     const bytes = this.bytes + (this.sizeOf(version) ?? 0);
-    return bytes * MEMORY_PER_BYTE <= this.shard.memoryBytes * MEMORY_SHARE_MAX;
+    return bytes * MEMORY_PER_BYTE <= device.memoryBytes * MEMORY_SHARE_MAX;
   }
 
   list(): PlacedVersion[] {

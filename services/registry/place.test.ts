@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { EndpointRecord } from '../../contracts/registry.js';
 import type { ShardView } from './holding.js';
 import { place, type Placements } from './place.js';
 import { anEndpoint, digestOf } from './testing/records.js';
@@ -123,11 +124,58 @@ test('a draining shard keeps what it has until it is gone, and a replacement is 
 test('a version goes where there is memory for it, and where there is none the region is named', () => {
   const wanted = [anEndpoint('big', { v1: 10_000 })];
   const gib = 2 ** 30;
-  const small = shard('east-0', { memoryBytes: 2 * gib });
-  const large = shard('east-1', { memoryBytes: 16 * gib });
+  const small = shard('east-0', { device: { kind: 'cpu', cores: 1, memoryBytes: 2 * gib } });
+  const large = shard('east-1', { device: { kind: 'cpu', cores: 1, memoryBytes: 16 * gib } });
   const sizeOf = () => gib;
   expect(holders(place(wanted, [small, large], nothing, sizeOf).placements, digestOf('big v1'))).toEqual([
     'east-1',
   ]);
   expect(place(wanted, [small], nothing, sizeOf).unplaced).toMatchObject([{ model: 'big', region: 'east' }]);
+});
+
+const pooled = (id: string, pool: string) =>
+  shard(id, { device: { kind: 'cpu', cores: 1, memoryBytes: 2 ** 34, pool } });
+const placedBy = (placement: EndpointRecord['placement']) => ({
+  ...anEndpoint('m', { v1: 10_000 }),
+  ...(placement && { placement }),
+});
+
+test('a shard of a pool is left alone by endpoints without one, and holds those that have it', () => {
+  const all = [pooled('east-0', 'gold'), shard('east-1')];
+  const free = place([placedBy(undefined)], all, nothing).placements;
+  expect(holders(free, digestOf('m v1'))).toEqual(['east-1']);
+  const gold = place([placedBy({ policy: 'user', pool: 'gold' })], all, nothing).placements;
+  expect(holders(gold, digestOf('m v1'))).toEqual(['east-0']);
+});
+
+test('an endpoint that is to run on GPUs lies on no processor', () => {
+  const gpu = shard('east-9', { device: { kind: 'cuda:0', cores: 1, memoryBytes: 2 ** 34 } });
+  const record = placedBy({ policy: 'user', devices: ['cuda'] });
+  expect(holders(place([record], [...many('east', 5), gpu], nothing).placements, digestOf('m v1'))).toEqual([
+    'east-9',
+  ]);
+  expect(counts(place([record], many('east', 5), nothing).placements)).toEqual([0, 0, 0, 0, 0]);
+});
+
+test('seats are filled first, and a seat without room adds no replica elsewhere, however often one looks', () => {
+  const small = shard('east-0', { device: { kind: 'cpu', cores: 1, memoryBytes: 1_000 } });
+  const all = [small, ...many('east', 4).slice(1)];
+  const record = anEndpoint('m', { v1: 10_000 });
+  const look = (current: Placements, seat: string) =>
+    place([record], all, current, () => 1_000, {
+      seatsOf: () => new Set([seat, ...holders(current, digestOf('m v1'))]),
+    }).placements;
+  const first = look(nothing, 'east-3');
+  expect(holders(first, digestOf('m v1'))).toEqual(['east-3']);
+  let current = first;
+  for (let i = 0; i < 5; i++) current = look(current, 'east-0');
+  expect(holders(current, digestOf('m v1'))).toEqual(['east-3']);
+});
+
+test('what the autoscaler says is a number that seats do not raise', () => {
+  const { placements } = place([anEndpoint('m', { v1: 10_000 })], many('east', 4), nothing, undefined, {
+    fixedOf: () => 1,
+    seatsOf: () => new Set(['east-2', 'east-3']),
+  });
+  expect(holders(placements, digestOf('m v1'))).toHaveLength(1);
 });

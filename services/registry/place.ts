@@ -5,6 +5,7 @@ import type { Digest } from '../../contracts/names.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { murmur3 } from '../mesh/murmur3.js';
 import { score } from '../mesh/rendezvous.js';
+import { mayLie } from './may-lie.js';
 import { Holding, type PlacedVersion, type ShardView, type SizeOf } from './holding.js';
 
 export type Placements = ReadonlyMap<string, readonly PlacedVersion[]>;
@@ -19,19 +20,29 @@ export interface Placing {
 /** How many replicas of each version a policy wants in a region; undefined where none decides. */
 export type ReplicasOf = (endpoint: EndpointRecord, region: string) => number | undefined;
 
+export interface PlaceRules {
+  readonly replicasOf?: ReplicasOf;
+  /** The same, and no more than that: what the autoscaler says. */
+  readonly fixedOf?: ReplicasOf;
+  /** Shards, of any region, that are to hold its versions before others do. */
+  readonly seatsOf?: (endpoint: EndpointRecord) => ReadonlySet<string>;
+}
+
 // Scores lie between 0 and 1.
 const SHARE_LEFT = 1;
+const NOWHERE: ReadonlySet<string> = new Set();
 
 export function place(
   endpoints: Iterable<EndpointRecord>,
   shards: readonly ShardView[],
   current: Placements,
   sizeOf: SizeOf = () => undefined,
-  replicasOf: ReplicasOf = () => undefined,
+  { replicasOf = () => undefined, fixedOf = () => undefined, seatsOf = () => NOWHERE }: PlaceRules = {},
 ): Placing {
   const all = [...endpoints];
   const placements = new Map(current);
   const unplaced: (PlacedVersion & { region: string })[] = [];
+  const seats = new Map(all.map((endpoint) => [endpoint, seatsOf(endpoint)]));
   for (const region of new Set(shards.map((shard) => shard.region))) {
     const members = shards.filter((shard) => shard.region === region);
     // Without any live shard it is a region that we cannot see, or one with nowhere to move to: its records stay, so that a
@@ -43,8 +54,11 @@ export function place(
     const held = new Set(
       live.flatMap(({ shard }) => current.get(shard.id)?.map(({ version }) => version) ?? []),
     );
-    placeRegion(wantedVersions(all, region, held, replicasOf), live, current, ({ model, version }) =>
-      unplaced.push({ model, version, region }),
+    placeRegion(
+      wantedVersions(all, region, held, { replicasOf, fixedOf, seats }),
+      live,
+      current,
+      ({ model, version }) => unplaced.push({ model, version, region }),
     );
     for (const member of live) placements.set(member.shard.id, member.list());
   }
@@ -52,9 +66,21 @@ export function place(
 }
 
 interface Wanted extends PlacedVersion {
+  /** Of them, or of these seats, whichever are more. */
   readonly replicas: number;
+  readonly seats: ReadonlySet<string>;
+  /** The number was decided elsewhere: seats are only where the replicas go first. */
+  readonly counted: boolean;
+  /** May lie there. */
+  readonly endpoints: readonly EndpointRecord[];
   /** A version that comes beside it, replica by replica: where that one lies this one leaves first. */
   readonly yieldsTo: Digest | undefined;
+}
+
+interface Wishes {
+  readonly replicasOf: ReplicasOf;
+  readonly fixedOf: ReplicasOf;
+  readonly seats: ReadonlyMap<EndpointRecord, ReadonlySet<string>>;
 }
 
 /** Every variant counts, also one of weight 0: it stays resident so that going back to it is a change of weights alone. */
@@ -62,19 +88,27 @@ function wantedVersions(
   endpoints: readonly EndpointRecord[],
   region: string,
   held: ReadonlySet<Digest>,
-  replicasOf: ReplicasOf,
+  { replicasOf, fixedOf, seats }: Wishes,
 ): Wanted[] {
   const wanted = new Map<Digest, Wanted>();
   for (const endpoint of endpoints)
     for (const variant of endpoint.variants) {
       const { model, variants, replicasPerRegion } = endpoint;
       const { version } = variant;
-      const asked = variant.replicas?.[region] ?? replicasOf(endpoint, region) ?? replicasPerRegion;
+      const before = wanted.get(version);
+      const fixed = variant.replicas?.[region] ?? fixedOf(endpoint, region);
+      const asked = fixed ?? replicasOf(endpoint, region) ?? replicasPerRegion;
+      const mine = seats.get(endpoint) ?? NOWHERE;
       // Of ten thousand endpoints most sleep: who is neither wanted nor there is no concern of anybody.
-      if (asked === 0 && !held.has(version) && !wanted.has(version)) continue;
-      const replicas = Math.max(wanted.get(version)?.replicas ?? 0, asked);
+      if (asked === 0 && mine.size === 0 && !held.has(version) && !before) continue;
+      const replicas = Math.max(before?.replicas ?? 0, asked);
       const yieldsTo = variants.find((other) => other.replicas !== undefined && other.version !== version);
-      wanted.set(version, { model, version, replicas, yieldsTo: variant.replicas && yieldsTo?.version });
+      wanted.set(version, {
+        ...{ model, version, replicas, yieldsTo: variant.replicas && yieldsTo?.version },
+        seats: before && before.seats.size > 0 ? new Set([...before.seats, ...mine]) : mine,
+        counted: (before?.counted ?? true) && fixed !== undefined,
+        endpoints: [...(before?.endpoints ?? []), endpoint],
+      });
     }
   return [...wanted.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
 }
@@ -86,15 +120,30 @@ function placeRegion(
   unplaced: (version: PlacedVersion) => void,
 ): void {
   const open = members.filter(isOpen);
+  const openToAll = open.filter(({ shard }) => shard.device?.pool === undefined).length;
   const holders = holdersNow(members, current);
   const missing: { readonly version: Wanted; readonly count: number }[] = [];
   // First what stays, for all versions, so that the load is known before anything new is placed.
   for (const version of wanted) {
     const holding = holders.get(version.version) ?? [];
-    const staying = bestFirst(version, holding.filter(isOpen)).slice(0, version.replicas);
+    const { seats } = version;
+    const seated = seats.size === 0 ? [] : open.filter(({ shard }) => seats.has(shard.id));
+    const most = version.counted ? version.replicas : Math.max(version.replicas, seated.length);
+    const may = holding.filter(
+      (member) => isOpen(member) && (seated.includes(member) || mayHold(version, member)),
+    );
+    const staying = bestFirst(version, may).slice(0, most);
     const leaving = holding.filter((member) => !isOpen(member));
     for (const member of [...staying, ...leaving]) member.add(version);
-    const count = Math.min(version.replicas, open.length) - staying.length;
+    for (const member of seated)
+      if (staying.length < most && !member.has(version.version) && member.hasRoomFor(version.version)) {
+        member.add(version);
+        staying.push(member);
+      }
+    const allowed = version.endpoints.every(({ placement }) => !placement)
+      ? openToAll
+      : open.filter((member) => mayHold(version, member)).length;
+    const count = Math.min(version.replicas, allowed) - staying.length;
     if (count > 0) missing.push({ version, count });
     // With all shards draining there is nothing to place on, and nothing to say while one of them still holds it.
     else if (open.length === 0 && leaving.length === 0 && version.replicas > 0) unplaced(version);
@@ -103,7 +152,7 @@ function placeRegion(
   const share = Math.ceil(slots / Math.max(1, open.length));
   for (const { version, count } of missing)
     for (let placed = 0; placed < count; placed++) {
-      const chosen = choose(version.version, open, share);
+      const chosen = choose(version, open, share);
       if (!chosen) {
         unplaced(version);
         break;
@@ -113,6 +162,9 @@ function placeRegion(
 }
 
 const isOpen = (member: Holding): boolean => member.shard.state === 'open';
+
+const mayHold = ({ endpoints }: Wanted, { shard }: Holding): boolean =>
+  endpoints.some((endpoint) => mayLie(endpoint, shard));
 
 function holdersNow(members: readonly Holding[], current: Placements): Map<Digest, Holding[]> {
   const holders = new Map<Digest, Holding[]>();
@@ -125,17 +177,20 @@ function holdersNow(members: readonly Holding[], current: Placements): Map<Diges
   return holders;
 }
 
-/** Of two that hold a version the one that serves it stays; where its successor is ready, it goes. */
-function bestFirst({ version, yieldsTo }: Wanted, holders: readonly Holding[]): readonly Holding[] {
+/** Seats first. Of two that hold a version the one that serves it stays; where its successor is ready, it goes. */
+function bestFirst({ version, yieldsTo, seats }: Wanted, holders: Holding[]): Holding[] {
   if (holders.length < 2) return holders;
   const hash = murmur3(version);
   const serves = ({ shard }: Holding): number =>
-    (shard.ready.has(version) ? 2 : 0) - (yieldsTo !== undefined && shard.ready.has(yieldsTo) ? 1 : 0);
+    (seats.has(shard.id) ? 4 : 0) +
+    (shard.ready.has(version) ? 2 : 0) -
+    (yieldsTo !== undefined && shard.ready.has(yieldsTo) ? 1 : 0);
   return [...holders].sort((a, b) => serves(b) - serves(a) || score(hash, b.hash) - score(hash, a.hash));
 }
 
 /** Rendezvous alone may put three of three versions on one of two shards: who has its share comes after those who have not. */
-function choose(version: Digest, members: readonly Holding[], share: number): Holding | undefined {
+function choose(wanted: Wanted, members: readonly Holding[], share: number): Holding | undefined {
+  const { version } = wanted;
   const hash = murmur3(version);
   let chosen: Holding | undefined;
   let chosenScore = 0;
@@ -143,6 +198,7 @@ function choose(version: Digest, members: readonly Holding[], share: number): Ho
     const scored = score(hash, member.hash) + (member.count < share ? SHARE_LEFT : 0);
     // The cheap question first: of a thousand shards only a handful are ever the best so far.
     if (scored <= chosenScore || member.has(version) || !member.hasRoomFor(version)) continue;
+    if (!mayHold(wanted, member)) continue;
     chosen = member;
     chosenScore = scored;
   }

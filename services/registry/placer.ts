@@ -6,6 +6,7 @@ import { Failure } from '../../contracts/errors.js';
 import { z } from 'zod';
 import { ArmReport, EvidenceReport } from '../../contracts/evidence.js';
 import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
+import { type Digest, shortDigest } from '../../contracts/names.js';
 import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
 import { Actor } from '../mesh/actor.js';
@@ -18,16 +19,20 @@ import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
 import { Demand } from './demand.js';
+import type { LinkMeter } from './link-meter.js';
 import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
 import { place, type Placing } from './place.js';
 import { PolicyPlans } from './policy-plans.js';
 import type { Scaled } from './scaled.js';
 import type { PlacementState } from './placement-state.js';
+import type { TellAudit } from '../mesh/tell-audit.js';
 import { Wake } from '../mesh/wake.js';
 
 export interface Wanting {
   readonly endpoints: Iterable<EndpointRecord>;
   readonly sizeOf: SizeOf;
+  /** Of a request and its answer. */
+  readonly bytesOf?: (version: Digest) => number;
   /** The same number: nothing of it has changed. */
   readonly revision: number;
 }
@@ -44,6 +49,10 @@ export interface PlacerParts {
   readonly scaled?: Pick<Scaled, 'replicasOf' | 'revision'> | undefined;
   /** By the placement policies. */
   readonly planning: Plan;
+  /** Between regions, as they are now. */
+  readonly meter?: Pick<LinkMeter, 'links' | 'measure'>;
+  /** Moves are announced. */
+  readonly tell?: TellAudit;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -142,7 +151,7 @@ export class Placer {
     const { placement, state, wanting, clock, unplaced } = this.parts;
     await this.claim(epoch);
     if (!this.ready()) return;
-    const { endpoints, sizeOf, revision } = await wanting();
+    const { endpoints, sizeOf, bytesOf, revision } = await wanting();
     const nowMs = clock.monotonicMs();
     const shards = this.census.shards(nowMs);
     const all = [...endpoints];
@@ -151,8 +160,10 @@ export class Placer {
     const current = state.placements();
     if (byPolicy && this.plans.due(things, nowMs)) {
       const ratePerS = (name: string, region: string): number => this.demand.ratePerS(name, region, nowMs);
+      const links = this.parts.meter?.links() ?? [];
+      void this.parts.meter?.measure(shards.filter(({ state: its }) => its === 'open'));
       const planned = this.plans.plan(
-        { endpoints: all, shards, current, sizeOf, ratePerS },
+        { endpoints: all, shards, current, sizeOf, bytesOf, links, ratePerS },
         things,
         nowMs,
         signal,
@@ -161,18 +172,17 @@ export class Placer {
       if (all.some(({ name, placement: by }) => by && !this.plans.knows(name))) await planned;
     }
     // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
-    const ready = byPolicy ? shards.map((shard) => [...shard.ready].sort().join()).join(' ') : '';
+    const ready =
+      byPolicy || all.some(({ pins }) => pins)
+        ? shards.map((shard) => [...shard.ready].sort().join()).join(' ')
+        : '';
     const { scaled } = this.parts;
     const about = [placement.revision, this.plans.revision, scaled?.revision, things, ready].join(' ');
     if (about === this.decidedAbout) return;
-    const planned = this.plans.replicasOf({ shards, current });
-    const placing = place(
-      all,
-      shards,
-      current,
-      sizeOf,
-      (endpoint, region) => scaled?.replicasOf(endpoint, region) ?? planned(endpoint, region),
-    );
+    const placing = place(all, shards, current, sizeOf, {
+      ...this.plans.rules({ shards, current }),
+      fixedOf: (endpoint, region) => scaled?.replicasOf(endpoint, region),
+    });
     await this.write(placing, epoch, signal);
     unplaced(placing.unplaced.length);
     this.decidedAbout = about;
@@ -204,14 +214,26 @@ export class Placer {
     const { placement, state, log } = this.parts;
     for (const [shard, versions] of placements) {
       if (signal.aborted) return;
-      if (sameVersions(state.of(shard)?.versions ?? [], versions)) continue;
+      const before = state.of(shard)?.versions ?? [];
+      if (sameVersions(before, versions)) continue;
       const value: PlacementRecord = { shard, epoch, versions: [...versions] };
       await placement.transact(() => {
         state.fence(epoch);
         return { change: { key: keys.placement(shard), value }, result: undefined };
       });
       log.info('placement.changed', { shard, epoch, versions: versions.length });
+      this.announce(shard, before, versions);
     }
+  }
+
+  private announce(shard: string, before: readonly PlacedVersion[], after: readonly PlacedVersion[]): void {
+    const without = (all: readonly PlacedVersion[], those: readonly PlacedVersion[]): string =>
+      all
+        .filter(({ version }) => !those.some((other) => other.version === version))
+        .map(({ model, version }) => `${model} ${shortDigest(version)}`)
+        .join(', ');
+    const about = { shard, comes: without(after, before), goes: without(before, after) };
+    this.parts.tell?.({ who: 'placer', action: 'placement.move', about, outcome: 'done' });
   }
 
   private listen(signal: AbortSignal): () => void {
@@ -267,7 +289,7 @@ function readSign(text: string): Sign | undefined {
   }
 }
 
-const aboutShard = ({ id, state, memoryBytes }: ShardView): string => `${id}:${state}:${memoryBytes}`;
+const aboutShard = ({ id, state, device }: ShardView): string => `${id}:${state}:${JSON.stringify(device)}`;
 
 /** Both lists are sorted by version. */
 const sameVersions = (a: readonly PlacedVersion[], b: readonly PlacedVersion[]): boolean =>

@@ -9,7 +9,12 @@ import { anEndpoint, digestOf } from './testing/records.js';
 
 const version = digestOf('ocr v1');
 const shard = (id: string, ready: boolean): ShardView => ({
-  ...{ id, region: id.split('-')[0] ?? '', state: 'open', device: 'cpu', memoryBytes: 2 ** 32 },
+  ...{
+    id,
+    region: id.split('-')[0] ?? '',
+    state: 'open',
+    device: { kind: 'cpu', cores: 1, memoryBytes: 2 ** 32 },
+  },
   itemMs: new Map([[version, 10]]),
   ready: new Set(ready ? [version] : []),
 });
@@ -41,7 +46,7 @@ async function settle(
       views,
       current,
       () => 1_000,
-      plans.replicasOf({ shards: views, current }),
+      plans.rules({ shards: views, current }),
     ).placements;
     seen.push(current);
   }
@@ -76,9 +81,25 @@ test('without a policy every region keeps its number', async () => {
   expect(holders(last)).toHaveLength(3);
 });
 
-test('what the policy cannot place is placed as before', async () => {
+test('residency is kept although the policy finds no place: it lies nowhere rather than elsewhere', async () => {
   const last = (await settle(endpoint({ policy: 'traffic', regions: ['mars'] }), { east: 1 })).at(
     -1,
   ) as Placements;
-  expect(holders(last)).toHaveLength(3);
+  expect(holders(last)).toEqual([]);
+});
+
+test('what the policy cannot place is placed as before, where it may be', async () => {
+  const spread = { over: 'zone', domains: 9, survives: 0 } as const;
+  const last = (await settle(endpoint({ policy: 'traffic', spread, regions: ['east', 'west'] }), {})).at(-1);
+  const regions = holders(last as Placements).map((id) => id.split('-')[0]);
+  expect(regions.toSorted()).toEqual(['east', 'west']);
+});
+
+test('a pinned shard gets a replica, with a policy and without one', async () => {
+  for (const placement of [undefined, { policy: 'user' as const }]) {
+    const record = { ...endpoint(placement), pins: { ada: 'west-2' } };
+    const last = (await settle(record, { east: 1 })).at(-1) as Placements;
+    expect(holders(last)).toContain('west-2');
+    expect(holders(last).filter((id) => id.startsWith('west'))).toHaveLength(1);
+  }
 });

@@ -1,10 +1,12 @@
 // Keeps the plans of the placement policies and makes new ones every while: the greedy answer at once, the solver's when it is ready.
 import type { PlacementPlan, PlacementProblem } from '../../contracts/placement.js';
 import { PlacementPolicy } from '../../contracts/placement.js';
+import type { EndpointRecord } from '../../contracts/registry.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Plan } from '../mesh/placement/planner.js';
-import { type PolicyInputs, problemFor, regionReplicas, replicasNow } from './by-policy.js';
-import type { ReplicasOf } from './place.js';
+import { type PolicyInputs, plannedShards, problemFor } from './by-policy.js';
+import type { PlaceRules } from './place.js';
+import { seatsNow } from './seats.js';
 
 // Loading a model takes seconds; a plan should see what came of the one before.
 const PLAN_EVERY_MS = 30_000;
@@ -80,14 +82,17 @@ export class PolicyPlans {
   }
 
   /** Undefined for endpoints without a policy, and for those that their policy could not place: they are placed as before. */
-  replicasOf({ shards, current }: Pick<PolicyInputs, 'shards' | 'current'>): ReplicasOf {
+  rules({
+    shards,
+    current,
+  }: Pick<PolicyInputs, 'shards' | 'current'>): Pick<Required<PlaceRules>, 'replicasOf' | 'seatsOf'> {
     const regions = new Map(shards.map(({ id, region }) => [id, region]));
-    const planned = new Map(
-      [...this.plans.values()].flatMap((plan) => [...regionReplicas(plan, (id) => regions.get(id) ?? '')]),
-    );
-    return (endpoint, region) => {
-      const mine = endpoint.placement && planned.get(endpoint.name);
-      return mine && replicasNow(endpoint, region, mine, shards, current);
+    const planned = new Map([...this.plans.values()].flatMap((plan) => [...plannedShards(plan)]));
+    const shardsOf = ({ name, placement }: EndpointRecord) => placement && planned.get(name);
+    return {
+      replicasOf: (endpoint, region) =>
+        shardsOf(endpoint)?.filter((shard) => regions.get(shard) === region).length,
+      seatsOf: (endpoint) => seatsNow(endpoint, shardsOf(endpoint), shards, current),
     };
   }
 

@@ -9,6 +9,8 @@ import { PlannerThread } from '../mesh/placement/planner.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
+import { Pins } from './pins.js';
+import { PinsController } from './pins.controller.js';
 import { PipelinesController } from './pipelines.controller.js';
 import { PlansController } from './plans.controller.js';
 import { Pipelines } from './pipelines.js';
@@ -22,7 +24,7 @@ const PARTS = Symbol('RegistryParts');
 type Mesh = RegistryMesh;
 
 @Module({
-  controllers: [RegistryController, ReleaseController, PipelinesController, PlansController],
+  controllers: [RegistryController, ReleaseController, PinsController, PipelinesController, PlansController],
   providers: [
     {
       provide: PARTS,
@@ -40,6 +42,7 @@ type Mesh = RegistryMesh;
     },
     { provide: Catalog, inject: [PARTS], useFactory: ({ catalog }: RegistryParts) => catalog },
     { provide: Pipelines, inject: [PARTS], useFactory: ({ pipelines }: RegistryParts) => pipelines },
+    { provide: Pins, inject: [PARTS], useFactory: ({ pins }: RegistryParts) => pins },
     { provide: Lifecycles, inject: [PARTS], useFactory: ({ lifecycles }: RegistryParts) => lifecycles },
     { provide: Releases, inject: [PARTS], useFactory: ({ releases }: RegistryParts) => releases },
     { provide: Approvals, inject: [PARTS], useFactory: ({ approvals }: RegistryParts) => approvals },

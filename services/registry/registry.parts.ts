@@ -1,6 +1,12 @@
 // Builds what the registry is made of, from the mesh's parts, in the order in which one needs the other. The module hands these to
 // the controller and to Nest's life cycle.
 import { buckets } from '../../contracts/buckets.js';
+import { Failure, failure } from '../../contracts/errors.js';
+import { Heartbeat } from '../../contracts/heartbeat.js';
+import type { Link } from '../../contracts/placement.js';
+import { subjects } from '../../contracts/subjects.js';
+import type { Bus } from '../mesh/bus.js';
+import { tellAudit } from '../mesh/tell-audit.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { Leases } from '../mesh/lease.js';
 import type { MeshParts } from '../mesh/mesh.module.js';
@@ -15,6 +21,7 @@ import { BucketLog } from '../mesh/bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { Duties } from './duties.js';
+import { LinkMeter } from './link-meter.js';
 import { Leadership } from '../mesh/leadership.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
@@ -24,6 +31,7 @@ import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
 import { Placer } from './placer.js';
 import { PlannerThread } from '../mesh/placement/planner.js';
+import { Pins } from './pins.js';
 import { Pusher } from './push.js';
 import { readRegistryConfig } from './registry.config.js';
 import { openReleases } from './release/release.parts.js';
@@ -32,11 +40,14 @@ import { Scaled } from './scaled.js';
 import { Replicator } from './replicator.js';
 import { Sweeper } from './sweeper.js';
 
+const INSPECT_MS_MAX = 2_000;
+
 export type RegistryMesh = Omit<MeshParts, 'endpoints'>;
 
 export interface RegistryParts {
   readonly catalog: Catalog;
   readonly pipelines: Pipelines;
+  readonly pins: Pins;
   readonly approvals: Approvals;
   readonly releases: Releases;
   readonly lifecycles: Lifecycles;
@@ -55,7 +66,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     throw new ConfigError(
       `MASSIF_REGION must be the home region "${config.homeRegion}" for a registry, got "${config.region}".`,
     );
-  const { collectAfterMs } = readRegistryConfig();
+  const { collectAfterMs, links } = readRegistryConfig();
   await openHomeBuckets(bus, config.homeRegion, clock);
 
   const state = new CatalogState(log);
@@ -69,7 +80,9 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     for (const region of regions ?? config.regions)
       passGate(version, trust.current(), { nowMs: clock.now(), region });
   };
-  const catalog = new Catalog({ log: catalogLog, state, clock, random, gate });
+  const catalog = new Catalog({ log: catalogLog, state, clock, random, gate, regions: config.regions });
+  const inspect = inspectOn(bus);
+  const pins = new Pins({ log: catalogLog, state, clock, inspect });
   const pipelines = new Pipelines({ log: catalogLog, state, clock });
   const approvals = new Approvals({ log: catalogLog, state, policy: trust, clock });
   const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy: trust, clock });
@@ -89,7 +102,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   await scaled.follow(bus, config.homeRegion, following.signal, { clock, log });
   const planner = new PlannerThread();
   const duties = new Duties({
-    placer: openPlacers(mesh, { catalog, placement, planner }, placementState, scaled),
+    placer: openPlacers(mesh, { catalog, placement, planner, links }, placementState, scaled),
     conductor: opened.conductor,
     keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log, told }),
     replicator: openReplicator(mesh, admission, artifacts),
@@ -121,6 +134,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   return {
     catalog,
     pipelines,
+    pins,
     approvals,
     releases,
     lifecycles,
@@ -135,7 +149,12 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
 
 function openPlacers(
   mesh: RegistryMesh,
-  { catalog, placement, planner }: { catalog: Catalog; placement: BucketLog; planner: PlannerThread },
+  {
+    catalog,
+    placement,
+    planner,
+    links,
+  }: { catalog: Catalog; placement: BucketLog; planner: PlannerThread; links: readonly Link[] },
   state: PlacementState,
   scaled: Scaled,
 ): () => Placer {
@@ -143,8 +162,15 @@ function openPlacers(
   const unplaced = metrics.gauge('massif_placement_unplaced', {
     help: 'Versions for which no shard of a region has room.',
   });
+  const inspect = inspectOn(bus);
+  const answered = async (shard: string): Promise<void> => {
+    if (!(await inspect(shard))) throw failure('UNAVAILABLE', `${shard} does not answer.`);
+  };
+  const meter = new LinkMeter(config.region, links, answered, () => clock.monotonicMs());
   return () =>
     new Placer({
+      meter,
+      tell: tellAudit(bus, config.instance, clock),
       planning: planner.plan,
       bus,
       discovery,
@@ -159,6 +185,24 @@ function openPlacers(
       unplaced: (count) => unplaced.set({}, count),
     });
 }
+
+/** The shard's own word for what it is. */
+const inspectOn =
+  (bus: Bus) =>
+  async (shard: string): Promise<Heartbeat | undefined> => {
+    try {
+      return await bus.request(
+        subjects.shardControl(shard, 'inspect'),
+        Heartbeat,
+        {},
+        { timeoutMs: INSPECT_MS_MAX },
+      );
+    } catch (error) {
+      // Nobody of that name, or nobody who answers: for those who ask it is the same.
+      if (error instanceof Failure) return undefined;
+      throw error;
+    }
+  };
 
 function openReplicator(mesh: RegistryMesh, admission: Admission, home: ArtifactStore): Replicator {
   const { config, bus, clock, random, log, metrics } = mesh;

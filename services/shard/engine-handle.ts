@@ -23,6 +23,7 @@ export interface EngineOptions {
   readonly region: string;
   readonly natsUrl: string;
   readonly threads: number;
+  readonly device: string;
   readonly bodyMaxBytes: number;
   readonly sequenceBytesMax?: number | undefined;
   readonly keptMaxBytes: number;
@@ -68,6 +69,7 @@ export class EngineHandle {
       region,
       natsUrl,
       threads,
+      device,
       bodyMaxBytes,
       keptMaxBytes,
       notePath,
@@ -93,6 +95,7 @@ export class EngineHandle {
       region,
       natsUrl,
       threads,
+      device,
       bodyMaxBytes,
       keptMaxBytes,
       notePath,

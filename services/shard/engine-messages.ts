@@ -15,6 +15,8 @@ export interface StartOrder {
   readonly natsUrl: string;
   /** Threads of one run; engines of one thread side by side beat one engine with many on small machines. */
   readonly threads: number;
+  /** `cpu` or `cuda:N`: what its sessions run on, or are refused for. */
+  readonly device: string;
   /** Of one request or answer. */
   readonly bodyMaxBytes: number;
   /** What the sequences of all its replicas may take; a default when not given. */

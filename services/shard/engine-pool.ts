@@ -20,6 +20,7 @@ export interface PoolOptions {
   readonly region: string;
   readonly natsUrl: string;
   readonly threads: number;
+  readonly device: string;
   readonly bodyMaxBytes: number;
   readonly keptMaxBytes: number;
   readonly dir: string;
@@ -134,13 +135,24 @@ export class EnginePool {
   }
 
   private fork(): PooledEngine {
-    const { entry, shard, region, natsUrl, threads, bodyMaxBytes, keptMaxBytes, dir } = this.options;
+    const { entry, shard, region, natsUrl, threads, device, bodyMaxBytes, keptMaxBytes, dir } = this.options;
     const id = ++this.lastId;
     const name = `${shard}.engine-${id}`;
     const notePath = join(dir, `${process.pid}-${id}.note`);
     const engine = new PooledEngine(
       id,
-      { entry, name, region, natsUrl, threads, bodyMaxBytes, keptMaxBytes, workDir: this.workDir, notePath },
+      {
+        entry,
+        name,
+        region,
+        natsUrl,
+        threads,
+        device,
+        bodyMaxBytes,
+        keptMaxBytes,
+        workDir: this.workDir,
+        notePath,
+      },
       {
         warming: (replica) => this.events.warming(replica),
         ended: (why) => this.ended(engine, why),

@@ -28,7 +28,12 @@ const SOON: Backoff = { firstMs: 200, maxMs: 2_000, jitter: 0.2 };
 const LONG: Backoff = { firstMs: 30_000, maxMs: 600_000, jitter: 0.2 };
 
 /** These do not go away by themselves: no use in three tries. */
-const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNSIGNED', 'MODEL_REFUSED', 'MODEL_FAILED']);
+const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'UNSIGNED',
+  'MODEL_REFUSED',
+  'MODEL_FAILED',
+  'DEVICE_UNAVAILABLE',
+]);
 /** The world's fault, not the version's: tried again and again, never `failed`. */
 const PATIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNAVAILABLE', 'VERSION_UNKNOWN']);
 

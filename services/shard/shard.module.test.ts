@@ -57,16 +57,18 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+const envOf = (more: Record<string, string> = {}) => ({
+  MASSIF_NAME: 'shard-east-1',
+  MASSIF_REGION: 'east',
+  MASSIF_NATS_URL: nats.url,
+  MASSIF_CONSUL_URL: consul.url,
+  MASSIF_DATA: join(dir, 'data'),
+  MASSIF_KEYS: join(dir, 'keys'),
+  ...more,
+});
+
 async function startHost(): Promise<ChildProcess> {
-  const env = {
-    MASSIF_NAME: 'shard-east-1',
-    MASSIF_REGION: 'east',
-    MASSIF_NATS_URL: nats.url,
-    MASSIF_CONSUL_URL: consul.url,
-    MASSIF_DATA: join(dir, 'data'),
-    MASSIF_KEYS: join(dir, 'keys'),
-  };
-  host = fork(hostEntry(), { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  host = fork(hostEntry(), { env: envOf(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   await once(host, 'message');
   return host;
 }
@@ -86,6 +88,17 @@ const alive = (pid: number): boolean => {
 };
 const ended = (pids: readonly number[]): Promise<unknown> =>
   waitUntil('all engines have ended', () => !pids.some(alive));
+
+test('a host that is to run on a GPU that is not there ends with a code before it is anything', async () => {
+  const env = envOf({ MASSIF_SHARD_DEVICE: 'cuda:99', MASSIF_SHARD_MEMORY_MIB: '1024' });
+  const child = fork(hostEntry(), { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => (said += String(bytes)));
+  const [code] = await once(child, 'close');
+  expect(code).toBe(1);
+  expect(said).toContain('DEVICE_UNAVAILABLE');
+  await expect(inspect()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
 
 test('a host that starts serves what is placed, tells its memory, and recycles when asked', async () => {
   await startHost();

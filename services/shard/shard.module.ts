@@ -17,6 +17,7 @@ import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js
 import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
 import { ArtifactCache } from './artifact-cache.js';
 import { ArtifactReader } from './artifact-reader.js';
+import { checkDevice } from './check-device.js';
 import { readShardConfig, type ShardConfig } from './shard.config.js';
 import { ShardController } from './shard.controller.js';
 import { shardMetrics } from './shard-metrics.js';
@@ -27,7 +28,14 @@ const SHARD_CONFIG = Symbol('ShardConfig');
 @Module({
   controllers: [ShardController],
   providers: [
-    { provide: SHARD_CONFIG, useFactory: () => readShardConfig() },
+    {
+      provide: SHARD_CONFIG,
+      useFactory: async () => {
+        const config = readShardConfig();
+        await checkDevice(config.device.kind);
+        return config;
+      },
+    },
     {
       provide: TrustFiles,
       inject: [MESH_CONFIG, CLOCK, LOG],
@@ -130,7 +138,8 @@ export const shardService: ServiceDefinition = {
   module: ShardModule,
   description: 'Hosts inference engines on one device.',
   meta: () => {
-    const { device } = readShardConfig();
-    return { device: device.kind, cores: String(device.cores), memoryBytes: String(device.memoryBytes) };
+    const { kind: device, providers = [], ...rest } = readShardConfig().device;
+    const said = { device, providers: providers.join(), ...rest };
+    return Object.fromEntries(Object.entries(said).map(([name, value]) => [name, String(value)]));
   },
 };

@@ -69,6 +69,7 @@ export class Shard {
         region: mesh.region,
         natsUrl: mesh.natsUrl,
         threads: config.engineThreads,
+        device: config.device.kind,
         bodyMaxBytes: config.bodyMaxBytes,
         keptMaxBytes: config.keptMaxBytes,
         // Engines have a working folder of their own, so what they are told is absolute.

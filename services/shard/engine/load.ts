@@ -18,6 +18,7 @@ export interface LoadParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly threads: number;
+  readonly device: string;
   readonly blocking: <T>(work: () => Promise<T>) => Promise<T>;
   /** The session is there and its first runs begin. */
   readonly warming: () => void;
@@ -39,9 +40,7 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   const selfTest = bytes.get(RESOURCES.selftest);
   const cases = selfTest === undefined ? [] : readSelfTest(selfTest, version);
   const external = new Map([...bytes].filter(([name]) => !isKnown(name)));
-  const session = await parts.blocking(() =>
-    ModelSession.create({ model, external }, version, parts.threads),
-  );
+  const session = await parts.blocking(() => ModelSession.create({ model, external }, version, parts));
   try {
     parts.warming();
     const { batchRowsMax: rowsMax, remembered } = order;

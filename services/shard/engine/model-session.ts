@@ -3,6 +3,7 @@ import { InferenceSession, type Tensor as RuntimeTensor } from 'onnxruntime-node
 import { failure } from '../../../contracts/errors.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { TensorSpec } from '../../../contracts/tensor-spec.js';
+import { deviceFailure, executionProviders, lacksDevice } from './execution-device.js';
 import { fromRuntime, runtimeType, toRuntime } from './tensors.js';
 
 export interface ModelBytes {
@@ -29,11 +30,12 @@ export class ModelSession {
   static async create(
     { model, external }: ModelBytes,
     declared: Declared,
-    threads: number,
+    { threads, device }: { readonly threads: number; readonly device: string },
   ): Promise<ModelSession> {
     let session: InferenceSession;
     try {
       session = await InferenceSession.create(model, {
+        executionProviders: executionProviders(device),
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
@@ -43,6 +45,7 @@ export class ModelSession {
         externalData: [...external].map(([path, data]) => ({ path, data })),
       });
     } catch (cause) {
+      if (lacksDevice(device, reason(cause))) throw deviceFailure(device, reason(cause), cause);
       throw failure('MODEL_REFUSED', `onnxruntime does not load the model: ${reason(cause)}`, {}, cause);
     }
     try {

@@ -33,6 +33,7 @@ export interface ServedParts {
   readonly note: RunNote;
   readonly region: string;
   readonly threads: number;
+  readonly device: string;
   /** Of one body, request or answer. */
   readonly bodyMaxBytes: number;
   /** Of all sequences of the engine. */
@@ -120,7 +121,7 @@ export class ServedReplicas {
   }
 
   private async loadNow(order: LoadOrder): Promise<LoadedReport> {
-    const { clock, random, note, threads, nc } = this.parts;
+    const { clock, random, note, threads, device, nc } = this.parts;
     if (this.served.has(order.replica))
       throw failure('CONFLICT', `${order.replica} is loaded in this engine already.`);
     const rssBefore = process.memoryUsage.rss();
@@ -130,6 +131,7 @@ export class ServedReplicas {
       clock,
       random,
       threads,
+      device,
       blocking: (work) => this.loop.blocking(work),
       warming: () => this.parts.warming(order.replica),
     });

@@ -66,6 +66,7 @@ export class DrivenEngine implements AsyncDisposable {
         region: 'east',
         natsUrl: nats.url,
         threads,
+        device: 'cpu',
         bodyMaxBytes,
         keptMaxBytes: 1_048_576,
         workDir,
