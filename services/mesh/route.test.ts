@@ -76,6 +76,26 @@ test('a replica not heard of lately is asked rather than nobody', () => {
   expect(chosen([replica('silent', { fresh: false })])).toBe('silent');
 });
 
+test('residency holds whatever fails: the same version in another region is not asked, by nobody and for no step', () => {
+  const resident: EndpointRecord = { ...one, placement: { policy: 'user', regions: ['east'] } };
+  const far = replica('far', { region: 'west' });
+  const ask = (trouble: Partial<ReplicaView>, record = resident) =>
+    route(table([replica('near', trouble), far], record), { endpoint: 'ocr' }, seededRandom(1));
+  for (const trouble of [{ ready: false }, { blocked: true }, { inFlight: 8, own: 8 }])
+    expect(ask(trouble, one)).toMatchObject({ replica: { id: 'far' } });
+  expect(ask({ ready: false })).toMatchObject({
+    code: 'NOT_READY',
+    message: 'No replica of ocr version v1 is ready in east (1 known).',
+  });
+  expect(ask({ blocked: true })).toMatchObject({ code: 'BREAKER_OPEN' });
+  expect(ask({ inFlight: 8, own: 8 })).toMatchObject({ code: 'MAILBOX_FULL' });
+  const stateful = { ...resident, stateful: true };
+  const step = { id: 's', start: false, end: false };
+  expect(route(table([far], stateful), { endpoint: 'ocr', sequence: step }, seededRandom(1))).toMatchObject({
+    code: 'SEQUENCE_LOST',
+  });
+});
+
 test('the refusal says what kind of nobody it is', () => {
   expect(chosen([])).toBe('NOT_READY');
   expect(chosen([replica('a', { ready: false })])).toBe('NOT_READY');

@@ -6,23 +6,12 @@ import type { Digest } from '../../contracts/names.js';
 import type { PipelineRecord } from '../../contracts/pipeline.js';
 import { armOf, type EndpointRecord, type Variant } from '../../contracts/registry.js';
 import { type ArmRequest, chooseArm, type RoutedEndpoint, type Say } from './arm-choice.js';
-import { murmur3 } from './murmur3.js';
-import { powerOfTwo } from './power-of-two.js';
 import type { Random } from './random.js';
-import { rendezvous } from './rendezvous.js';
-import { inPool, pinOf, poolFor } from './seat-rules.js';
-import { firstSeat, type SequenceRequest, whoHasIt } from './sequence-route.js';
-import {
-  type Asking,
-  bestTier,
-  drainMs,
-  drawTwo,
-  isFull,
-  type ReplicaView,
-  SCAN_MAX,
-  tierOf,
-  TIERS,
-} from './tier.js';
+import { chooseReplica } from './replica-choice.js';
+import { inPool, pinOf, poolFor, resident } from './seat-rules.js';
+import { type SequenceRequest, whoHasIt } from './sequence-route.js';
+import type { DistanceMs } from './spill.js';
+import { type Asking, drainMs, isFull, type ReplicaView, tierOf } from './tier.js';
 
 export { type ReplicaView, TIERS, tierOf } from './tier.js';
 
@@ -38,6 +27,8 @@ export interface RouteTable {
   replicas(version: Digest): readonly ReplicaView[];
   /** The replica that had a sequence last, as far as is known. */
   seat?(endpoint: string, sequence: string): string | undefined;
+  /** Round trip to another region; all are as far when nobody knows. */
+  readonly distanceMs?: DistanceMs;
 }
 
 export type Decision =
@@ -97,9 +88,9 @@ export function route(
   const choice = chooseArm(endpoint, beginner(endpoint, request, sequence), table.region, random, say);
   if ('code' in choice) return refused(choice.code, choice.message, reasons);
   const { variant, bucket, rule } = choice;
-  const replicas = inPool(table.replicas(variant.version), endpoint, request.tenant);
+  const replicas = inPool(resident(table.replicas(variant.version), endpoint), endpoint, request.tenant);
   const pinned = sequence ? undefined : pinnedReplica(replicas, endpoint, table.region, request, say);
-  const replica = pinned ?? pick(replicas, table.region, request, random, say, sequence);
+  const replica = pinned ?? chooseReplica(replicas, table, request, random, say, sequence);
   if (replica) {
     const { version, label } = variant;
     return {
@@ -134,7 +125,13 @@ function goOn(
   reasons: readonly string[],
 ): Decision {
   const last = table.seat?.(endpoint.name, request.sequence.id);
-  const found = whoHasIt(endpoint, request, table.region, (version) => table.replicas(version), last);
+  const found = whoHasIt(
+    endpoint,
+    request,
+    table.region,
+    (version) => resident(table.replicas(version), endpoint),
+    last,
+  );
   if ('code' in found) return refused(found.code, found.message, reasons);
   const { replica, variant } = found;
   say?.(
@@ -162,36 +159,6 @@ function beginner(
   return free && endpoint.withoutUser === undefined ? { ...request, user: sequence.id } : request;
 }
 
-function pick(
-  replicas: readonly ReplicaView[],
-  region: string,
-  request: RouteRequest,
-  random: Random,
-  say?: Say,
-  sequence?: Sequence,
-): ReplicaView | undefined {
-  const { user } = request;
-  if (user === undefined && !say && !sequence && replicas.length > SCAN_MAX) {
-    const drawn = drawTwo(replicas, region, request, random);
-    if (drawn) return drawn;
-  }
-  const [candidates, tier] = bestTier(replicas, region, request);
-  say?.(`${candidates.length} of ${replicas.length} replicas are ${TIERS[tier] ?? 'of use'}`);
-  if (sequence) {
-    const seat = firstSeat(sequence.id, candidates);
-    if (seat) say?.(`${seat.id} is the sequence's first choice that has room for another one`);
-    return seat;
-  }
-  if (user === undefined) {
-    const chosen = powerOfTwo(candidates, random);
-    if (chosen) say?.(`${chosen.id} is the cheaper of two drawn by latency x requests in flight`);
-    return chosen;
-  }
-  const seat = rendezvous(user, withoutSlow(candidates), hashOf);
-  if (seat) say?.(`${seat.id} is the user's first choice that has room`);
-  return seat;
-}
-
 /** While the shard loads the version, is full or lost, the user goes where everybody goes. */
 function pinnedReplica(
   replicas: readonly ReplicaView[],
@@ -212,8 +179,6 @@ function pinnedReplica(
   return undefined;
 }
 
-const hashOf = (replica: ReplicaView): number => replica.hash ?? murmur3(replica.shard);
-
 function whyNone(
   replicas: readonly ReplicaView[],
   region: string,
@@ -224,8 +189,10 @@ function whyNone(
   const pool = poolFor(endpoint, asking.tenant);
   const of = `of ${endpoint.name} version ${label}${pool === undefined ? '' : ` in pool ${pool}`}`;
   const ready = replicas.filter((replica) => replica.ready);
-  if (ready.length === 0)
-    return { code: 'NOT_READY', message: `No replica ${of} is ready (${replicas.length} known).` };
+  if (ready.length === 0) {
+    const where = endpoint.placement?.regions ? ` in ${endpoint.placement.regions.join(', ')}` : '';
+    return { code: 'NOT_READY', message: `No replica ${of} is ready${where} (${replicas.length} known).` };
+  }
   const full = ready.filter((replica) => isFull(tierOf(replica, region, asking)));
   if (full.length > 0)
     return {
@@ -238,22 +205,11 @@ function whyNone(
   return { code: 'BREAKER_OPEN', message: `Every replica ${of} failed too often lately.` };
 }
 
-/** A user's seat is not worth a replica that is many times slower than another one. */
-function withoutSlow(candidates: readonly ReplicaView[]): readonly ReplicaView[] {
-  let best = Number.POSITIVE_INFINITY;
-  for (const { latencyMs } of candidates) if (latencyMs < best) best = latencyMs;
-  const tooSlow = Math.max(best * SLOW_TIMES, best + SLOW_MS);
-  return candidates.filter(({ latencyMs }) => latencyMs <= tooSlow);
-}
-
 interface None {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
 }
-
-const SLOW_TIMES = 5;
-const SLOW_MS = 25;
 
 function refused(
   code: ErrorCode,

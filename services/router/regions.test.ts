@@ -2,6 +2,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buckets, keys } from '../../contracts/buckets.js';
 import { headers } from '../../contracts/headers.js';
@@ -117,6 +118,54 @@ test('a replica of the own region is asked first', async () => {
     expect(await ask(westCaller)).toBe(westEngine.id);
   }
   await eastEngine.vanish();
+});
+
+/** So many callers, each with one request at a time, for a second: who answered, and what was refused. */
+async function busy(name: string, callers: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const untilMs = performance.now() + 1_000;
+  const call = async () => {
+    while (performance.now() < untilMs) {
+      const answer = await eastCaller.request(subjects.infer(name), '{}', { timeout: 5_000 });
+      const by = answer.headers?.get(headers.errorCode) || answer.headers?.get(headers.replica) || 'nobody';
+      counts[by] = (counts[by] ?? 0) + 1;
+      if (answer.headers?.has(headers.errorCode)) await sleep(20);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  return counts;
+}
+
+test('a region at its limit sends the rest away while the other has room, and none where residency forbids it', async () => {
+  const version = 'b'.repeat(64);
+  const variants = [{ version, label: '1.0', weight: 10_000 }];
+  const catalog = await eastRouter.parts.bus.kv(buckets.catalog('east'));
+  const anywhere = { ...endpoint, name: 'anywhere', variants };
+  const resident = {
+    ...{ ...anywhere, name: 'resident' },
+    placement: { policy: 'user', regions: ['east'] },
+  };
+  for (const record of [anywhere, resident])
+    await catalog.put(keys.endpoint(record.name), JSON.stringify(record));
+  const engine = (region: string, { url }: NatsServer) =>
+    FakeEngine.start({ url, region, shard: `shard-${region}-2`, version, capacity: 10 });
+  const engines = await Promise.all([engine('east', east), engine('west', west)]);
+  for (const one of engines) one.slowBy(30);
+  const [nearId = '', farId = ''] = engines.map(({ id }) => id);
+  const view = eastRouter.app.get(RouteView);
+  const seen = () =>
+    view.endpoint('resident') && view.replicas(version).filter(({ fresh }) => fresh).length === 2;
+  await waitUntil('the router sees them', seen);
+
+  const few = await busy('anywhere', 5);
+  expect(Object.keys(few)).toEqual([nearId]);
+  const many = await busy('anywhere', 16);
+  expect(Object.keys(many).toSorted()).toEqual([nearId, farId].toSorted());
+  expect(many[nearId]).toBeGreaterThan(many[farId] ?? 0);
+  const held = await busy('resident', 16);
+  expect(held[farId]).toBeUndefined();
+  expect(held['MAILBOX_FULL']).toBeGreaterThan(0);
+  await Promise.all(engines.map((one) => one.vanish()));
 });
 
 test('a region that has lost its router is served by the other one', async () => {

@@ -15,6 +15,8 @@ export interface FakeEngineOptions {
   readonly region: string;
   readonly shard: string;
   readonly version: string;
+  /** How many requests it says it takes at a time. */
+  readonly capacity?: number;
 }
 
 export class FakeEngine {
@@ -32,7 +34,6 @@ export class FakeEngine {
   private failing: ErrorCode | undefined;
   private mute = false;
   private made: ((bytes: Uint8Array, jsonLength: number | undefined) => Body) | undefined;
-  private capacity = 1_000;
   private readonly timers = new Set<NodeJS.Timeout>();
 
   private constructor(
@@ -110,7 +111,7 @@ export class FakeEngine {
           version: this.options.version,
           state: this.state,
           inFlight: this.inFlight,
-          capacity: this.capacity,
+          capacity: this.options.capacity ?? 1_000,
           latencyMs: 1 + this.delayMs,
           batchMax: 1,
           served: this.received.length,
