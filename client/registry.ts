@@ -43,7 +43,13 @@ export class Registry {
   }
 
   async models(model?: string, archived = false): Promise<ModelsReply['models']> {
-    return (await this.ask('models', ModelsReply, { model, archived })).models;
+    const models: ModelsReply['models'] = [];
+    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+      const page = await this.ask('models', ModelsReply, { model, archived, after });
+      models.push(...page.models);
+      after = page.next;
+    }
+    return models;
   }
 
   async show(query: VersionQuery): Promise<VersionRecord> {
@@ -89,7 +95,13 @@ export class Registry {
   }
 
   async endpoints(): Promise<EndpointsReply['endpoints']> {
-    return (await this.ask('endpoints', EndpointsReply, {})).endpoints;
+    const endpoints: EndpointsReply['endpoints'] = [];
+    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+      const page = await this.ask('endpoints', EndpointsReply, { after });
+      endpoints.push(...page.endpoints);
+      after = page.next;
+    }
+    return endpoints;
   }
 
   /** Declares a graph of endpoints as one; what does not fit is refused by the step's name. */

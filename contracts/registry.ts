@@ -213,14 +213,20 @@ export type PushRequest = z.infer<typeof PushRequest>;
 export const PushReply = z.object({ version: VersionRecord, created: z.boolean() });
 export type PushReply = z.infer<typeof PushReply>;
 
-export const ModelsRequest = z.object({ model: ModelName.optional(), archived: z.boolean().default(false) });
+export const ModelsRequest = z.object({
+  model: ModelName.optional(),
+  archived: z.boolean().default(false),
+  /** The `next` of a page before. */
+  after: ModelName.optional(),
+});
 export type ModelsRequest = z.infer<typeof ModelsRequest>;
 export const ModelSummary = z.object({
   model: ModelName,
   aliases: z.record(z.string(), Digest),
   versions: z.array(VersionRecord.omit({ bundle: true, moves: true })),
 });
-export const ModelsReply = z.object({ models: z.array(ModelSummary) });
+/** A page that fits a message, by name; `next` is there when more follow. */
+export const ModelsReply = z.object({ models: z.array(ModelSummary), next: ModelName.optional() });
 export type ModelsReply = z.infer<typeof ModelsReply>;
 
 /** A version by digest (or its first 12 digits), label or alias; without one: the alias `stable`, else the newest. */
@@ -283,7 +289,13 @@ export type PinRequest = z.infer<typeof PinRequest>;
 
 export const EndpointQuery = z.object({ endpoint: EndpointName });
 export type EndpointQuery = z.infer<typeof EndpointQuery>;
-export const EndpointsReply = z.object({ endpoints: z.array(EndpointRecord) });
+/** `after`: the `next` of a page before. */
+export const EndpointsRequest = z.object({ after: EndpointName.optional() });
+export type EndpointsRequest = z.infer<typeof EndpointsRequest>;
+export const EndpointsReply = z.object({
+  endpoints: z.array(EndpointRecord),
+  next: EndpointName.optional(),
+});
 export type EndpointsReply = z.infer<typeof EndpointsReply>;
 
 export const LineageReply = z.object({

@@ -21,7 +21,12 @@ export class UnservedModels {
   async index(taken: ReadonlySet<string>): Promise<IndexEntry[]> {
     try {
       const options = { timeoutMs: REGISTRY_TIMEOUT_MS };
-      const { models } = await this.bus.request(subjects.registry('models'), ModelsReply, {}, options);
+      const models: Summary[] = [];
+      for (let after: string | undefined, more = true; more; more = after !== undefined) {
+        const page = await this.bus.request(subjects.registry('models'), ModelsReply, { after }, options);
+        models.push(...page.models);
+        after = page.next;
+      }
       return models.filter(({ model }) => !taken.has(model)).map(unservedEntry);
     } catch (error) {
       this.log.warn('index.served_only', { error });

@@ -128,3 +128,17 @@ test('with the server gone every call fails at once and says so, and after its r
     ['b', 3],
   ]);
 });
+
+test('a log that begins with hundreds of entries, some of them deleted or overwritten, has what is there', async () => {
+  const writer = await aLog();
+  for (let i = 0; i < 150; i++) await writer.put(`k${i % 100}`, i);
+  await writer.put('k0', undefined);
+  await writer.put('k99', undefined);
+  const late = await aLog();
+  expect(late.values).toEqual(writer.values);
+  expect(late.values.size).toBe(98);
+  expect(late.log.revision).toBe(writer.log.revision);
+  await writer.put('k1', 'new');
+  expect(await late.log.refresh()).toBe(true);
+  expect(late.values.get('k1')).toBe('new');
+});

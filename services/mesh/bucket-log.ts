@@ -1,7 +1,7 @@
 // A KV bucket kept in memory, and written on one condition: that nothing in it has changed since what the decision looked at.
 // The stream's own sequence is that condition, so two registries never decide on different pasts, and rules across keys (one
 // label, one version) hold without locks. Catalog and placer lean on it.
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { DeliverPolicy, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { headers as natsHeaders } from '@nats-io/transport-node';
 import { type Failure, failure } from '../../contracts/errors.js';
 import type { Bus } from './bus.js';
@@ -35,6 +35,9 @@ export interface BucketState {
 const TIMEOUT_MS = 2_000;
 // Every lost race means that somebody else's write went through; so many in a row are a storm, and the caller may come again.
 const RACES_MAX = 64;
+/** Of a registry that begins with ten thousand models each entry would be a round trip. */
+const ONE_BY_ONE_MAX = 64;
+const FETCHED = 1_000;
 
 export class BucketLog {
   private sequence = 0;
@@ -92,6 +95,7 @@ export class BucketLog {
       this.state.reset();
       this.sequence = 0;
     }
+    if (state.last_seq - this.sequence > ONE_BY_ONE_MAX) await this.readMany(state.last_seq);
     while (this.sequence < state.last_seq) {
       const next = { seq: this.sequence + 1, next_by_subj: this.subject('>') };
       const message = await this.ask(() => this.manager.streams.getMessage(this.stream, next));
@@ -103,6 +107,25 @@ export class BucketLog {
       } else this.sequence = state.last_seq;
     }
     return this.sequence !== before;
+  }
+
+  /** Thousands at once, through an ordered consumer of the stream's leader; what it did not bring is read one by one. */
+  private async readMany(upTo: number): Promise<void> {
+    const start = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.sequence + 1 };
+    const consumer = await this.ask(() => this.bus.js.consumers.get(this.stream, start));
+    for (let more = true; more;) {
+      more = false;
+      const batch = await this.ask(() => consumer.fetch({ max_messages: FETCHED, expires: TIMEOUT_MS }));
+      for await (const message of batch) {
+        if (message.seq > upTo) break;
+        const deleted = (message.headers?.get('KV-Operation') || 'PUT') !== 'PUT';
+        const key = message.subject.slice(this.subject('').length);
+        this.take(key, deleted ? undefined : parse(message.string()), message.seq);
+        more = message.info.pending > 0 && message.seq < upTo;
+        if (message.info.pending === 0) break;
+      }
+    }
+    await consumer.delete().catch(() => undefined);
   }
 
   /** False when somebody else wrote first. */

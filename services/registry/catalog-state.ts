@@ -28,6 +28,9 @@ export class CatalogState implements BucketState {
   readonly models = new Map<string, Model>();
   readonly endpoints = new Map<string, EndpointRecord>();
   readonly pipelines = new Map<string, PipelineRecord>();
+  /** Grows with every change of an endpoint or of a version's size: all that placing goes by. */
+  placing = 0;
+  private readonly pending = new Map<string, SubmissionRecord>();
   private readonly byDigest = new Map<Digest, VersionRecord>();
   private readonly byKey = new Map<string, Taken>();
   private swept: { readonly record: SweepRecord; readonly revision: number } | undefined;
@@ -45,17 +48,20 @@ export class CatalogState implements BucketState {
       case 'version':
         this.entry(taken.record.model).versions.set(taken.record.digest, taken.record);
         this.byDigest.set(taken.record.digest, taken.record);
+        this.placing++;
         break;
       case 'alias':
         this.entry(taken.record.model).aliases.set(taken.record.alias, taken.record.version);
         break;
       case 'endpoint':
         this.endpoints.set(taken.record.name, taken.record);
+        this.placing++;
         break;
       case 'pipeline':
         this.pipelines.set(taken.record.name, taken.record);
         break;
       case 'submission':
+        this.pending.set(key, taken.record);
         break;
       case 'sweep':
         this.swept = { record: taken.record, revision };
@@ -69,6 +75,8 @@ export class CatalogState implements BucketState {
     this.pipelines.clear();
     this.byDigest.clear();
     this.byKey.clear();
+    this.pending.clear();
+    this.placing++;
     this.swept = undefined;
   }
 
@@ -89,7 +97,7 @@ export class CatalogState implements BucketState {
   }
 
   submissions(): SubmissionRecord[] {
-    return [...this.byKey.values()].flatMap((taken) => (taken.kind === 'submission' ? [taken.record] : []));
+    return [...this.pending.values()];
   }
 
   submissionsOf(model: string): SubmissionRecord[] {
@@ -122,11 +130,13 @@ export class CatalogState implements BucketState {
         break;
       case 'endpoint':
         this.endpoints.delete(taken.record.name);
+        this.placing++;
         break;
       case 'pipeline':
         this.pipelines.delete(taken.record.name);
         break;
       case 'submission':
+        this.pending.delete(key);
         break;
       case 'sweep':
         this.swept = undefined;

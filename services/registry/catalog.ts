@@ -11,6 +11,7 @@ import type {
   EndpointQuery,
   EndpointRecord,
   EndpointsReply,
+  EndpointsRequest,
   LineageReply,
   ModelsReply,
   ModelsRequest,
@@ -28,6 +29,7 @@ import { checkPlacement } from './check-placement.js';
 import { checkTraffic } from './check-traffic.js';
 import { decideEndpoint } from './endpoint.js';
 import { lineageOf } from './lineage.js';
+import { pageOf } from './page.js';
 import { checkDependents, checkUnused } from './pipeline-users.js';
 import type { Wanting } from './placer.js';
 import type { CourseInputs } from './release/course-arms.js';
@@ -49,27 +51,20 @@ export interface CatalogParts {
   readonly gate?: (version: VersionRecord, regions: readonly string[] | undefined) => void;
 }
 
-// A reply must fit one message; nobody reads more in a list.
-const VERSIONS_LISTED_MAX = 1_000;
-
 export class Catalog {
   constructor(private readonly parts: CatalogParts) {}
 
-  /** Newest first, models by name. */
-  async models({ model, archived }: ModelsRequest): Promise<ModelsReply> {
+  /** Newest first, models by name, in pages. */
+  async models({ model, archived, after }: ModelsRequest): Promise<ModelsReply> {
     await this.parts.log.refresh();
     const { state } = this.parts;
-    const entries = model === undefined ? [...state.models.values()] : [state.model(model)];
-    const models = entries
-      .map((entry) => summaryOf(entry, archived))
-      .filter((one) => one.versions.length > 0);
-    const listed = models.reduce((sum, { versions }) => sum + versions.length, 0);
-    if (listed > VERSIONS_LISTED_MAX)
-      throw failure(
-        'TOO_LARGE',
-        `There are ${listed} versions, a list has ${VERSIONS_LISTED_MAX}: name a model.`,
-      );
-    return { models: models.sort((a, b) => (a.model < b.model ? -1 : 1)) };
+    const entries = model === undefined ? state.models.values() : [state.model(model)];
+    const shown = (entry: ModelEntry) => {
+      const summary = summaryOf(entry, archived);
+      return summary.versions.length > 0 ? summary : undefined;
+    };
+    const { items, next } = pageOf(entries, (entry) => entry.model, shown, after);
+    return { models: [...items], ...(next !== undefined && { next }) };
   }
 
   async show({ model, version }: VersionQuery): Promise<ShowReply> {
@@ -83,9 +78,17 @@ export class Catalog {
     return lineageOf(resolveVersion(state.model(model), version), (digest) => state.version(digest));
   }
 
-  async endpoints(): Promise<EndpointsReply> {
+  /** By name, in pages. */
+  async endpoints({ after }: EndpointsRequest = {}): Promise<EndpointsReply> {
     await this.parts.log.refresh();
-    return { endpoints: [...this.parts.state.endpoints.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+    const all = this.parts.state.endpoints.values();
+    const { items, next } = pageOf(
+      all,
+      ({ name }) => name,
+      (one) => one,
+      after,
+    );
+    return { endpoints: [...items], ...(next !== undefined && { next }) };
   }
 
   alias({ model, alias, version }: AliasRequest): Promise<ShowReply> {
@@ -202,13 +205,13 @@ export class Catalog {
   /** What the placer places, and how large it is. */
   async wanting(): Promise<Wanting> {
     await this.parts.log.refresh();
-    const { state, log } = this.parts;
+    const { state } = this.parts;
     const sizeOf = (digest: Digest) => state.version(digest)?.bytes;
     const bytesOf = (digest: Digest) => {
       const version = state.version(digest);
       return version ? bytesPerRequest(version) : 0;
     };
-    return { endpoints: state.endpoints.values(), sizeOf, bytesOf, revision: log.revision };
+    return { endpoints: state.endpoints.values(), sizeOf, bytesOf, revision: state.placing };
   }
 }
 

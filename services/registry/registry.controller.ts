@@ -10,6 +10,7 @@ import {
   DeployRequest,
   EndpointQuery,
   type EndpointsReply,
+  EndpointsRequest,
   type LineageReply,
   type ModelsReply,
   ModelsRequest,
@@ -108,8 +109,11 @@ export class RegistryController {
   }
 
   @MessagePattern(subjects.registry('endpoints'), shared)
-  endpoints(@Ctx() context: BusContext): Promise<EndpointsReply> {
-    return this.answered.run('endpoints', context, {}, () => this.catalog.endpoints());
+  endpoints(
+    @Payload({ schema: EndpointsRequest }) request: EndpointsRequest,
+    @Ctx() context: BusContext,
+  ): Promise<EndpointsReply> {
+    return this.answered.run('endpoints', context, request, () => this.catalog.endpoints(request));
   }
 
   @MessagePattern(subjects.registry('archive'), shared)

@@ -1,7 +1,8 @@
-// The host's own check of a version before an engine may see it: signature and publisher, digests of every resource, and the scan
-// of the graph. Earlier checks by gateway and registry give good errors; this one and the engine's own count.
+// The host's own check of a version before an engine may see it: signature and publisher every time, digests of every resource and
+// the scan of the graph once in its life, for they are of the very bytes that the digest names. Earlier checks by gateway and registry give good errors; this one and the engine's own count.
 import { failure, toFailure } from '../../contracts/errors.js';
 import { RESOURCES } from '../../contracts/manifest.js';
+import type { Digest } from '../../contracts/names.js';
 import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { Clock } from '../mesh/clock.js';
@@ -13,34 +14,67 @@ import type { ArtifactCache } from './artifact-cache.js';
 
 export interface Admitted {
   readonly policy: TrustPolicy;
+  /** The files were checked before and are only known to be there: the engine, which hashes what it loads, may find otherwise. */
+  readonly remembered: boolean;
 }
 
 export interface AdmissionParts {
-  readonly cache: Pick<ArtifactCache, 'read'>;
+  readonly cache: Pick<ArtifactCache, 'read' | 'has'>;
   readonly trust: PolicyReader;
   readonly clock: Pick<Clock, 'now'>;
   readonly region: string;
 }
 
-/** Throws UNSIGNED or MODEL_REFUSED for good reasons, UNAVAILABLE when trust or bytes cannot be had just now. */
-export async function admit(
-  version: VersionRecord,
-  { cache, trust, clock, region }: AdmissionParts,
-): Promise<Admitted> {
-  const policy = policyOf(trust);
-  passGate(version, policy, { nowMs: clock.now(), region });
-  let model: Uint8Array | undefined;
-  for (const resource of version.resources) {
-    const bytes = await cache.read(resource);
-    if (resource.name === RESOURCES.model) model = bytes;
+const KNOWN_MAX = 4_096;
+
+export class Admission {
+  /** Versions whose very bytes were hashed and scanned in this life; what is in them does not change. */
+  private readonly known = new Set<Digest>();
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: AdmissionParts) {}
+
+  /** Throws UNSIGNED or MODEL_REFUSED for good reasons, UNAVAILABLE when trust or bytes cannot be had just now. */
+  async admit(version: VersionRecord): Promise<Admitted> {
+    const { trust, clock, region } = this.parts;
+    const policy = policyOf(trust);
+    passGate(version, policy, { nowMs: clock.now(), region });
+    const remembered = this.known.has(version.digest) && (await this.allThere(version));
+    if (!remembered) await this.checkInTurn(version);
+    return { policy, remembered };
   }
-  if (model === undefined) throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
-  const graph = decode(model);
-  scanModel(
-    graph,
-    version.resources.map(({ name }) => name).filter((name) => !KNOWN.has(name)),
-  );
-  return { policy };
+
+  /** What an engine found on the disk is not what was checked: it is checked, and mended, once more. */
+  doubt(version: Digest): void {
+    this.known.delete(version);
+  }
+
+  private async allThere({ resources }: VersionRecord): Promise<boolean> {
+    const there = await Promise.all(resources.map((resource) => this.parts.cache.has(resource)));
+    return there.every(Boolean);
+  }
+
+  /** One after the other: each has a whole model in memory while it is hashed and scanned. */
+  private checkInTurn(version: VersionRecord): Promise<void> {
+    const next = this.last.then(() => this.check(version));
+    this.last = next.catch(() => undefined);
+    return next;
+  }
+
+  private async check(version: VersionRecord): Promise<void> {
+    let model: Uint8Array | undefined;
+    for (const resource of version.resources) {
+      const bytes = await this.parts.cache.read(resource);
+      if (resource.name === RESOURCES.model) model = bytes;
+    }
+    if (model === undefined)
+      throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
+    const company = version.resources.map(({ name }) => name).filter((name) => !KNOWN.has(name));
+    scanModel(decode(model), company);
+    this.known.add(version.digest);
+    const [oldest] = this.known;
+    if (this.known.size > KNOWN_MAX && oldest !== undefined) this.known.delete(oldest);
+  }
 }
 
 /** Trust that is not there yet is no verdict on the version. */

@@ -2,7 +2,7 @@
 // own region's store first, then from the others in the order given. A file gets its name only when its bytes were hashed, and
 // every later read hashes them again.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Failure, failure, toFailure } from '../../contracts/errors.js';
 import { Digest } from '../../contracts/names.js';
@@ -52,6 +52,12 @@ export class ArtifactCache {
       await rm(path, { force: true });
       return this.fetch(resource);
     }
+  }
+
+  /** A file of this name and size lies here; what is in it whoever loads it finds out. */
+  async has({ digest, bytes }: Resource): Promise<boolean> {
+    const found = await lstat(join(this.dir, digest)).catch(() => undefined);
+    return found?.isFile() === true && found.size === bytes;
   }
 
   /** Removes the longest unused files above the limit; `keep` are those of the versions on this shard. */

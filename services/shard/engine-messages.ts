@@ -5,6 +5,7 @@ import type { SequenceCounts } from '../../contracts/heartbeat.js';
 import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
+import type { PreparedGraph, Preparation } from './prepared-graphs.js';
 import type { WarmUpReport } from './engine/warm-up.js';
 
 /** The first message: who the engine is and where its bus is. */
@@ -43,6 +44,8 @@ export interface LoadOrder {
   readonly capacityMax: number;
   /** Rows that share a run at most. */
   readonly batchRowsMax: number;
+  /** Of the graph as onnxruntime rewrites it: where to write it, or which to take. */
+  readonly preparation?: Preparation | undefined;
   /** What another engine of this host found out about the very same bytes: it need not be measured again. */
   readonly remembered?: WarmUpReport | undefined;
 }
@@ -99,6 +102,8 @@ export interface LoadedReport {
   /** Growth of the engine's memory by this load. */
   readonly rssGrowthBytes: number;
   readonly warmUp: WarmUpReport;
+  /** Written by this load. */
+  readonly prepared?: PreparedGraph | undefined;
 }
 
 export interface CallFailed {

@@ -11,6 +11,7 @@ import {
 } from '../../contracts/statistics.js';
 import type { EngineStatistics, LoadedReport, ReplicaCounters } from './engine-messages.js';
 import type { PooledEngine } from './pooled-engine.js';
+import { cold, type Heat, warmer } from './heat.js';
 import { noTrouble, type Trouble } from './replica-trouble.js';
 
 export class HostedReplica {
@@ -24,6 +25,8 @@ export class HostedReplica {
   engine: PooledEngine | undefined;
   loaded: LoadedReport | undefined;
   epoch = 0;
+  /** How often it is asked for. */
+  heat: Heat = cold(0, 0);
   /** As it was admitted. */
   record: VersionRecord | undefined;
   /** A step is under way; the next begins when it is done. */
@@ -60,6 +63,15 @@ export class HostedReplica {
     this.countedBefore = this.allCounted;
     this.counted = undefined;
     this.engine = undefined;
+  }
+
+  /** True when it became hot or cold. */
+  warmed(nowMs: number): boolean {
+    this.refresh();
+    const before = this.heat;
+    const served = this.servedBefore + (this.last?.served ?? 0);
+    this.heat = before.atMs === 0 ? cold(served, nowMs) : warmer(before, served, nowMs);
+    return this.heat.hot !== before.hot;
   }
 
   /** What its engine counted until now. */

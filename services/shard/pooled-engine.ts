@@ -1,6 +1,7 @@
 // One engine of the pool: its process, who lives in it, its memory and its silence.
+import { setPriority } from 'node:os';
 import type { EngineReport } from '../../contracts/heartbeat.js';
-import type { EngineRoom } from './engine-choice.js';
+import { type EngineRoom, isCrowded } from './engine-choice.js';
 import { EngineHandle, type EngineEvents, type EngineOptions } from './engine-handle.js';
 import { freshWatch, isStuck, look } from './engine-watch.js';
 import type { EngineMemory } from './recycling.js';
@@ -9,7 +10,11 @@ export interface Resident {
   readonly number: number;
   readonly replica: string;
   readonly runLimitMs: number;
+  readonly hot: boolean;
 }
+
+/** Of an engine that is crowded, as `nice` has it: its loads do not hold up those that are hot elsewhere. */
+const CROWDED_NICENESS = 5;
 
 /** From fork to the library being loaded; half a second on an idle machine. */
 const START_LIMIT_MS = 30_000;
@@ -23,7 +28,8 @@ const CRASH_SIGNALS = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE
 export class PooledEngine {
   readonly handle: EngineHandle;
   group: string | undefined;
-  private readonly residents = new Map<number, Resident & { rssBytes: number }>();
+  private readonly residents = new Map<number, Resident & { rssBytes: number; hot: boolean }>();
+  private stepsBack = false;
   private watch = freshWatch;
   private pings = 0;
   private open = true;
@@ -71,7 +77,19 @@ export class PooledEngine {
 
   get room(): EngineRoom {
     const { id, group, open, alive } = this;
-    return { id, group, open: open && alive && this.ending === undefined, replicas: this.residents.size };
+    const hot = [...this.residents.values()].filter((one) => one.hot).length;
+    return {
+      id,
+      group,
+      open: open && alive && this.ending === undefined,
+      replicas: this.residents.size,
+      hot,
+    };
+  }
+
+  /** It was crowded once: nobody who is hot should be here. */
+  get forTheMany(): boolean {
+    return this.stepsBack;
   }
 
   get memory(): EngineMemory {
@@ -86,6 +104,19 @@ export class PooledEngine {
 
   take(resident: Resident): void {
     this.residents.set(resident.number, { ...resident, rssBytes: 0 });
+    if (this.stepsBack || !isCrowded({ replicas: this.residents.size })) return;
+    // For good: a process without privileges may lower its priority and never raise it again.
+    this.stepsBack = true;
+    try {
+      setPriority(this.pid, CROWDED_NICENESS);
+    } catch {
+      // It has just ended, and its end says so.
+    }
+  }
+
+  heats(number: number, hot: boolean): void {
+    const resident = this.residents.get(number);
+    if (resident) resident.hot = hot;
   }
 
   loaded(number: number, rssBytes: number): void {

@@ -10,13 +10,14 @@ import { errorFields, type Log } from '../mesh/log.js';
 import type { OrderBook } from '../mesh/order-book.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
 import type { Random } from '../mesh/random.js';
-import type { Admitted } from './admission.js';
+import type { Admission } from './admission.js';
 import { askStatistics } from './ask-statistics.js';
 import { needOf } from './engine-choice.js';
 import type { EnginePool } from './engine-pool.js';
 import { HostedReplica } from './hosted-replica.js';
 import type { WarmUpReport } from './engine/warm-up.js';
 import type { PooledEngine } from './pooled-engine.js';
+import type { PreparedGraphs } from './prepared-graphs.js';
 import {
   afterCrash,
   afterFailedLoad,
@@ -35,11 +36,14 @@ export interface ResidentsParts {
   readonly batchRowsMax: number;
   /** The record of a version from the catalog. */
   readonly versionOf: (model: string, digest: Digest) => Promise<VersionRecord>;
-  readonly admit: (version: VersionRecord) => Promise<Admitted>;
+  readonly admission: Pick<Admission, 'admit' | 'doubt'>;
+  readonly prepared: PreparedGraphs;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly changed: () => void;
+  /** What nobody acts on. */
+  readonly changedSoon: () => void;
   /** Orders of safety: what they withhold is placed here and does not live here. */
   readonly orders?: Pick<OrderBook, 'version' | 'kills'> | undefined;
   /** What people will ask about: refusals, kills. */
@@ -53,6 +57,7 @@ const DRAIN_MS = 5_000;
 /** Neighbours of a replica that is to be killed get this long to move to another engine. */
 const KILL_WITHIN_MS = 1_500;
 const WARM_UPS_KEPT = 4_096;
+const noStanding = { suspect: false, hot: true };
 
 export class Residents {
   private readonly replicas = new Map<Digest, HostedReplica>();
@@ -61,7 +66,8 @@ export class Residents {
   /** What engines found out about versions: a replica that comes back need not be measured again. */
   private readonly warmUps = new Map<Digest, WarmUpReport>();
   private lastNumber = 0;
-  private lastAdmission: Promise<unknown> = Promise.resolve();
+  /** One at a time: each takes a spare engine. */
+  private moving = false;
 
   constructor(private readonly parts: ResidentsParts) {}
 
@@ -87,7 +93,7 @@ export class Residents {
       this.settle(replica);
       if (orders?.kills(replica.version) || this.distrusted.has(replica.version)) void this.kill(replica);
     }
-    this.parts.changed();
+    this.parts.changedSoon();
   }
 
   /** After a change of the trust policy: what may not run any more ends at once; what may again comes back. */
@@ -135,7 +141,7 @@ export class Residents {
     const replica = [...this.replicas.values()].find((one) => one.id === id);
     if (replica?.state !== 'loading') return;
     replica.state = 'warming';
-    this.parts.changed();
+    this.parts.changedSoon();
   }
 
   /** Of the pool: their engine is gone. Who is loading or moving there hears of it by the failure of that. */
@@ -153,6 +159,22 @@ export class Residents {
       const verdict = afterLoss(replica.trouble, clock.now(), random);
       this.apply(replica, verdict, `its engine ended: ${why}`);
       if (verdict.afterMs === 0) this.settle(replica);
+    }
+  }
+
+  /** Once a second: who became hot leaves an engine that is for the many, and where it lives no loads come any more. */
+  lookAtHeat(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const replica of this.replicas.values())
+      if (replica.warmed(nowMs)) replica.engine?.heats(replica.number, replica.heat.hot);
+    const [disturbed] = [...this.replicas.values()].filter(
+      ({ heat, engine, busy, record }) =>
+        heat.hot && engine?.forTheMany && !busy && record && needOf(record, noStanding).kind === 'shared',
+    );
+    if (disturbed && !this.moving) {
+      this.moving = true;
+      this.parts.log.info('replica.quieter', { replica: disturbed.id, perSecond: disturbed.heat.perSecond });
+      void this.step(disturbed, () => this.move(disturbed)).finally(() => (this.moving = false));
     }
   }
 
@@ -230,40 +252,37 @@ export class Residents {
 
   /** Afterwards it lives there: subscribed, flushed, reachable. */
   private async loadInto(replica: HostedReplica): Promise<void> {
-    const { pool, versionOf, artifactsDir, region, capacityMax, batchRowsMax } = this.parts;
+    const { pool, versionOf, artifactsDir, region, capacityMax, batchRowsMax, admission, prepared } =
+      this.parts;
     const version = await versionOf(replica.model, replica.version);
     replica.stateful = version.card.state !== undefined;
     replica.record = version;
-    const { policy } = await this.admitInTurn(version);
+    const { policy, remembered: admittedBefore } = await admission.admit(version);
     const { runLimitMs } = version.card;
     const { number, id } = replica;
-    const engine = await pool.place(needOf(version, replica.trouble.suspect), {
-      number,
-      replica: id,
-      runLimitMs,
-    });
+    const { hot } = replica.heat;
+    const need = needOf(version, { suspect: replica.trouble.suspect, hot });
+    const engine = await pool.place(need, { number, replica: id, runLimitMs, hot });
     try {
       const order = { replica: id, number, version, artifactsDir, policy, region, capacityMax, batchRowsMax };
       // One that took an engine with it is measured anew.
       const remembered = replica.trouble.suspect ? undefined : this.warmUps.get(version.digest);
-      replica.loaded = await engine.handle.load({ ...order, remembered });
+      // What a suspect's engine wrote is not passed on either.
+      const preparation = replica.trouble.suspect ? undefined : prepared.for(version);
+      replica.loaded = await engine.handle.load({ ...order, remembered, preparation });
       this.remember(version.digest, replica.loaded.warmUp);
+      if (replica.loaded.prepared) prepared.keep(version.digest, replica.loaded.prepared);
     } catch (error) {
       pool.release(engine, number);
-      throw error;
+      if (!admittedBefore || toFailure(error).code !== 'UNSIGNED') throw error;
+      admission.doubt(version.digest);
+      return this.loadInto(replica);
     }
     engine.loaded(number, replica.loaded.rssGrowthBytes);
     if (replica.engine !== undefined) replica.leftEngine();
     replica.engine = engine;
     replica.state = 'ready';
     replica.reason = undefined;
-  }
-
-  /** One after the other: each has a whole model in memory while it is hashed and scanned. */
-  private admitInTurn(version: VersionRecord): Promise<Admitted> {
-    const next = this.lastAdmission.then(() => this.parts.admit(version));
-    this.lastAdmission = next.catch(() => undefined);
-    return next;
   }
 
   /** The latest are kept. */
@@ -328,7 +347,7 @@ export class Residents {
       this.replicas.delete(replica.version);
       replica.depart();
     }
-    this.parts.changed();
+    this.parts.changedSoon();
   }
 
   private async unload(replica: HostedReplica, engine: PooledEngine): Promise<void> {

@@ -1,5 +1,6 @@
 // The host with real engines over a real bus: what is placed is served, and what breaks comes back.
-import { rm, writeFile, chmod, readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buckets } from '../../contracts/buckets.js';
@@ -9,8 +10,9 @@ import { waitUntil } from '../mesh/testing/wait-until.js';
 import { identity } from '../onnx/testing/identity.js';
 import { mlp } from '../onnx/testing/mlp.js';
 import { slow } from '../onnx/testing/slow.js';
+import { CROWD } from './engine-choice.js';
 import { HostedShard } from './testing/hosted-shard.js';
-import { signedVersion } from './testing/signed-version.js';
+import { type SignedVersion, signedVersion } from './testing/signed-version.js';
 
 let mesh: HostedShard;
 beforeAll(async () => {
@@ -179,6 +181,85 @@ test('recycling moves replicas to a fresh process without a failed call', async 
   expect(await caller).toEqual(new Set(['OK']));
   await mesh.place();
   await mesh.until(version, 'gone');
+});
+
+test('a file that was changed on the disk since it was checked is fetched anew when its version comes back', async () => {
+  const version = signedVersion(mlp(7), { model: 'back' });
+  await mesh.serve(version);
+  await mesh.place();
+  await mesh.until(version, 'gone');
+  const file = version.record.resources.find(({ name }) => name === 'model.onnx');
+  const path = join(mesh.dataDir, 'artifacts', file?.digest ?? '');
+  const bytes = await readFile(path);
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0xff;
+  await chmod(path, 0o600);
+  await writeFile(path, bytes);
+  await mesh.place(version);
+  await mesh.until(version, 'ready');
+  expect(
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex'),
+  ).toBe(file?.digest);
+  await mesh.place();
+  await mesh.until(version, 'gone');
+});
+
+test('a version that comes back is loaded from the graph that was prepared, if that is still what was written', async () => {
+  const version = signedVersion(mlp(30, 512), { model: 'prepared' });
+  const image: Tensor = {
+    name: 'x',
+    datatype: 'FP32',
+    shape: [1, 784],
+    data: new Float32Array(784).fill(0.5),
+  };
+  const answer = async () => (await mesh.call(version, [image])).response?.outputs[0]?.data;
+  const again = async (): Promise<void> => {
+    await mesh.place();
+    await mesh.until(version, 'gone');
+    await mesh.place(version);
+    await mesh.until(version, 'ready');
+  };
+  await mesh.serve(version);
+  const first = await answer();
+  const dir = join(mesh.dataDir, 'prepared');
+  const files = () => readdir(dir);
+  expect(await files()).toHaveLength(1);
+  await again();
+  expect(await answer()).toEqual(first);
+  // It was taken, not written anew.
+  const [file = ''] = await files();
+  expect(file).toBe(`${version.record.digest}.1`);
+  await writeFile(join(dir, file), 'somebody was here');
+  await again();
+  expect(await answer()).toEqual(first);
+  await mesh.place();
+  await mesh.until(version, 'gone');
+});
+
+test('a replica that becomes hot leaves an engine of many, and no load comes to it any more', async () => {
+  const many = Array.from({ length: CROWD }, (_, i) => signedVersion(mlp(20 + i), { model: `many-${i}` }));
+  const [hot] = many as [SignedVersion];
+  await mesh.serve(...many);
+  const before = mesh.pidOf(hot);
+  expect(many.every((version) => mesh.pidOf(version) === before)).toBe(true);
+  const input = { name: 'x', datatype: 'FP32', shape: [1, 784], data: new Float32Array(784) } as const;
+  await waitUntil(
+    'it has moved',
+    async () => {
+      await Promise.all(Array.from({ length: 5 }, () => mesh.call(hot, [input])));
+      return ![0, before].includes(mesh.pidOf(hot)) && mesh.replica(hot)?.state === 'ready';
+    },
+    30_000,
+  );
+  const later = signedVersion(mlp(40), { model: 'later' });
+  await mesh.publish(later);
+  await mesh.place(...many, later);
+  await mesh.until(later, 'ready');
+  expect(mesh.pidOf(later)).toBe(before);
+  await mesh.place();
+  await mesh.until(later, 'gone');
+  await mesh.until(hot, 'gone');
 });
 
 test('a host is not held up by a run without end', async () => {

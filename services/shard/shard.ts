@@ -17,11 +17,12 @@ import type { MeshConfig } from '../mesh/service-config.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
 import type { PolicyReader } from '../mesh/trust-policy.js';
 import { watchMirror } from '../mesh/watch-mirror.js';
-import { admit } from './admission.js';
+import { Admission } from './admission.js';
 import type { ArtifactCache } from './artifact-cache.js';
 import { EnginePool } from './engine-pool.js';
 import { Heartbeats, type Pulse } from './heartbeats.js';
 import { PlacementWatch } from './placement-watch.js';
+import { PreparedGraphs } from './prepared-graphs.js';
 import { Residents } from './residents.js';
 import type { ShardConfig } from './shard.config.js';
 import { VersionRecords } from './version-records.js';
@@ -47,6 +48,7 @@ export interface ShardParts {
 const STOP_MS_MAX = 4_000;
 const LOOK_AT_MEMORY_MS = 5_000;
 const LOOK_AT_CACHE_MS = 60_000;
+const LOOK_AT_HEAT_MS = 1_000;
 const LOOK_AT_TRUST_MS = 500;
 
 export class Shard {
@@ -93,11 +95,13 @@ export class Shard {
       capacityMax: config.capacityMax,
       batchRowsMax: config.batchRowsMax,
       versionOf: (model, digest) => records.get(model, digest),
-      admit: (version) => admit(version, { cache, trust, clock, region: mesh.region }),
+      prepared: new PreparedGraphs(resolve(mesh.dataDir, 'prepared')),
+      admission: new Admission({ cache, trust, clock, region: mesh.region }),
       clock,
       random,
       log,
       changed: () => this.heartbeats.changed(),
+      changedSoon: () => this.heartbeats.changedSoon(),
       orders,
       tell: parts.tell ?? (() => undefined),
     });
@@ -119,6 +123,10 @@ export class Shard {
     signal.addEventListener(
       'abort',
       clock.every(LOOK_AT_MEMORY_MS, () => this.lookAtMemory()),
+    );
+    signal.addEventListener(
+      'abort',
+      clock.every(LOOK_AT_HEAT_MS, () => this.residents.lookAtHeat()),
     );
     signal.addEventListener(
       'abort',

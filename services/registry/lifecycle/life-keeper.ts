@@ -96,7 +96,9 @@ export class LifeKeeper {
     const { catalogLog, state, clock, log, told } = this.parts;
     const moved = await catalogLog.transact((): Decision<VersionRecord | undefined> => {
       const record = state.version(digest);
-      const due = record && dueMove(record.state, usesOf(state.endpoints.values()).get(digest));
+      // Of ten thousand endpoints those of other models need no look, ten thousand times.
+      const own = [...state.endpoints.values()].filter(({ model }) => model === record?.model);
+      const due = record && dueMove(record.state, usesOf(own).get(digest));
       if (!due) return { result: undefined };
       const value = recorded(record, due.type, {
         by: this.who(due.release),

@@ -1,5 +1,7 @@
 // Turns an order of the host into a session that has proved itself: signature and digests checked once more on the very bytes
 // that are loaded, then session, warm-up and self-test. engine.ts calls it; nothing is announced before it returns.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLabels } from '../../../contracts/classification.js';
 import { failure } from '../../../contracts/errors.js';
@@ -9,6 +11,7 @@ import type { Clock } from '../../mesh/clock.js';
 import { passGate } from '../../mesh/gate.js';
 import type { Random } from '../../mesh/random.js';
 import type { LoadOrder } from '../engine-messages.js';
+import type { PreparedGraph, Preparation } from '../prepared-graphs.js';
 import { readVerified } from '../verified-read.js';
 import { ModelSession } from './model-session.js';
 import { readSelfTest } from './self-test.js';
@@ -27,6 +30,7 @@ export interface LoadParts {
 export interface LoadedModel extends WarmUpReport {
   readonly session: ModelSession;
   readonly labels: readonly string[] | undefined;
+  readonly prepared: PreparedGraph | undefined;
 }
 
 export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<LoadedModel> {
@@ -34,18 +38,39 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   // The host checked all this; only the last check counts, and it is made by whoever runs the bytes.
   passGate(version, order.policy, { nowMs: parts.clock.now(), region: order.region });
   if (version.card.state) checkState(version.card.state, version);
-  const bytes = await readResources(order);
+  const prepared = await readPrepared(order.preparation);
+  const bytes = await readResources(order, prepared);
   const model = bytes.get(RESOURCES.model);
   if (model === undefined) throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
   const selfTest = bytes.get(RESOURCES.selftest);
   const cases = selfTest === undefined ? [] : readSelfTest(selfTest, version);
   const external = new Map([...bytes].filter(([name]) => !isKnown(name)));
-  const session = await parts.blocking(() => ModelSession.create({ model, external }, version, parts));
+  const { threads, device } = parts;
+  // What was rewritten for a GPU belongs to that very driver; there the session is made anew.
+  const preparation = device === 'cpu' ? order.preparation : undefined;
+  const writeTo = preparation && 'writeTo' in preparation ? preparation.writeTo : undefined;
+  const open = (to?: string): Promise<ModelSession> =>
+    parts.blocking(() =>
+      ModelSession.create({ model, external }, version, {
+        threads,
+        device,
+        prepared: prepared !== undefined,
+        writeTo: to,
+      }),
+    );
+  // A disk that is full is no word against the model.
+  const session = await (writeTo === undefined ? open() : open(writeTo).catch(() => open()));
   try {
     parts.warming();
     const { batchRowsMax: rowsMax, remembered } = order;
     const plan = { warmDims: version.card.warmDims, cases, rowsMax, remembered };
-    return { session, labels: labelsIn(bytes), ...(await warmUp(plan, { session, ...parts })) };
+    const report = await warmUp(plan, { session, ...parts });
+    return {
+      session,
+      labels: labelsIn(bytes),
+      ...report,
+      prepared: writeTo === undefined ? undefined : await written(writeTo),
+    };
   } catch (error) {
     await session.release();
     throw error;
@@ -57,10 +82,13 @@ function labelsIn(bytes: ReadonlyMap<string, Uint8Array>): readonly string[] | u
   return labels && readLabels(new TextDecoder().decode(labels));
 }
 
-/** What a run needs, each read once; the card stays where it is. */
-async function readResources({ version, artifactsDir }: LoadOrder): Promise<Map<string, Uint8Array>> {
-  const needed = version.resources.filter(({ name }) => name !== RESOURCES.card);
-  const bytes = new Map<string, Uint8Array>();
+/** What a run needs, each read once; the card stays where it is, and the graph when a prepared one is there. */
+async function readResources(
+  { version, artifactsDir }: LoadOrder,
+  prepared: Uint8Array | undefined,
+): Promise<Map<string, Uint8Array>> {
+  const bytes = new Map<string, Uint8Array>(prepared && [[RESOURCES.model, prepared]]);
+  const needed = version.resources.filter(({ name }) => name !== RESOURCES.card && !bytes.has(name));
   for (const resource of needed)
     bytes.set(resource.name, await readVerified(join(artifactsDir, resource.digest), resource));
   return bytes;
@@ -68,3 +96,16 @@ async function readResources({ version, artifactsDir }: LoadOrder): Promise<Map<
 
 const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
 const isKnown = (name: string): boolean => KNOWN.has(name);
+
+/** Undefined when there is none, or when it is not what was written: then the signed graph is there as ever. */
+async function readPrepared(preparation: Preparation | undefined): Promise<Uint8Array | undefined> {
+  if (preparation === undefined || !('take' in preparation)) return undefined;
+  const { path, digest, bytes } = preparation.take;
+  return readVerified(path, { name: 'the prepared graph', digest, bytes }).catch(() => undefined);
+}
+
+/** What onnxruntime wrote there, if it did. */
+async function written(path: string): Promise<PreparedGraph | undefined> {
+  const bytes = await readFile(path).catch(() => undefined);
+  return bytes && { path, digest: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+}

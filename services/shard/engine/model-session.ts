@@ -12,6 +12,15 @@ export interface ModelBytes {
   readonly external: ReadonlyMap<string, Uint8Array>;
 }
 
+export interface SessionSetting {
+  readonly threads: number;
+  readonly device: string;
+  /** These are bytes that onnxruntime rewrote before. */
+  readonly prepared?: boolean;
+  /** Writes there what it rewrites. */
+  readonly writeTo?: string | undefined;
+}
+
 export interface Declared {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
@@ -30,7 +39,7 @@ export class ModelSession {
   static async create(
     { model, external }: ModelBytes,
     declared: Declared,
-    { threads, device }: { readonly threads: number; readonly device: string },
+    { threads, device, prepared = false, writeTo }: SessionSetting,
   ): Promise<ModelSession> {
     let session: InferenceSession;
     try {
@@ -39,6 +48,8 @@ export class ModelSession {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
+        ...(prepared && { graphOptimizationLevel: 'disabled' }),
+        ...(writeTo !== undefined && { optimizedModelFilePath: writeTo }),
         // What goes wrong comes back as an error; printed, it would put strangers' names for nodes into our log.
         logSeverityLevel: 4,
         // Always given: without it the library looks for such files in the working directory.

@@ -165,6 +165,7 @@ export class ServedReplicas {
       capacity: replica.traits.capacity,
       rssGrowthBytes,
       warmUp: { points: model.points, axes: model.axes, rowItems: model.rowItems },
+      prepared: model.prepared,
     };
   }
 

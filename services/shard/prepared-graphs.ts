@@ -1,0 +1,72 @@
+// Graphs as onnxruntime rewrote them for this machine, kept on disk for versions that come back: making a session of one takes half as
+// long. An engine writes one beside its first load, the host keeps its digest in memory alone, and every later load verifies it: a
+// file of an earlier life, of another library or another processor is never read. The residents ask.
+import { mkdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../../contracts/names.js';
+import type { VersionRecord } from '../../contracts/registry.js';
+import { RESOURCES } from '../../contracts/manifest.js';
+
+export interface PreparedGraph {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly bytes: number;
+}
+
+/** What a load is told: where to write one, or which to take. */
+export type Preparation = { readonly writeTo: string } | { readonly take: PreparedGraph };
+
+/** Below it the session is there in a few milliseconds anyway. */
+const WORTH_BYTES = 1_048_576;
+/** A protobuf ends at 2 GB, and what was rewritten may be larger than what was there. */
+const BYTES_MAX = 1_073_741_824;
+const KEPT_BYTES_MAX = 4 * 1_073_741_824;
+
+export class PreparedGraphs {
+  /** The longest unused first. */
+  private readonly kept = new Map<Digest, PreparedGraph>();
+  private bytes = 0;
+  private written = 0;
+
+  constructor(
+    private readonly dir: string,
+    private readonly keptBytesMax = KEPT_BYTES_MAX,
+  ) {
+    // Nobody knows what those of an earlier life should be.
+    rmSync(dir, { recursive: true, force: true });
+    mkdirSync(dir, { recursive: true });
+  }
+
+  /** Undefined for a version that is not worth it, or whose weights lie beside the graph. */
+  for(version: Pick<VersionRecord, 'digest' | 'resources'>): Preparation | undefined {
+    const graph = version.resources.find(({ name }) => name === RESOURCES.model);
+    const weightsBeside = version.resources.some(({ name }) => !KNOWN.has(name));
+    if (!graph || weightsBeside || graph.bytes < WORTH_BYTES || graph.bytes > BYTES_MAX) return undefined;
+    const take = this.kept.get(version.digest);
+    if (!take) return { writeTo: join(this.dir, `${version.digest}.${++this.written}`) };
+    this.kept.delete(version.digest);
+    this.kept.set(version.digest, take);
+    return { take };
+  }
+
+  keep(version: Digest, graph: PreparedGraph): void {
+    this.forget(version);
+    this.kept.set(version, graph);
+    this.bytes += graph.bytes;
+    for (const oldest of this.kept.keys()) {
+      if (this.bytes <= this.keptBytesMax || oldest === version) break;
+      this.forget(oldest);
+    }
+  }
+
+  forget(version: Digest): void {
+    const graph = this.kept.get(version);
+    if (!graph) return;
+    this.kept.delete(version);
+    this.bytes -= graph.bytes;
+    void rm(graph.path, { force: true });
+  }
+}
+
+const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
