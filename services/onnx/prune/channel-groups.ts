@@ -1,11 +1,12 @@
 // Which channels of a network can only go together. A layer makes a group of channels; what follows passes it on, ties it to
 // others (residual sums), joins several (Concat) or spreads each over many numbers (Flatten). Thinning removes a channel from
-// everything in its group at once. What is not understood keeps all its channels.
+// everything in its group at once; of attention a channel is a whole head (heads.ts). What is not understood keeps all its channels.
 import { intOf, intsOf } from '../attributes.js';
 import type { Graph } from '../graph.js';
 import type { NodeProto } from '../proto/onnx_pb.js';
 import { inferShapes, type Inferred } from '../shape.js';
 import { numberValues } from '../tensor.js';
+import { headSize } from './heads.js';
 
 /** Channels of one group in a row; each stands for `repeat` neighbouring numbers. */
 export interface Segment {
@@ -28,6 +29,14 @@ export interface ChannelGroups {
   readonly cuts: readonly Cut[];
   /** Depthwise convolutions, whose number of groups follows. */
   readonly depthwise: readonly { readonly node: NodeProto; readonly segments: readonly Segment[] }[];
+  /** Reshapes that write down how many channels there are, at this place of their shape. */
+  readonly reshapes: readonly {
+    readonly node: NodeProto;
+    readonly axis: number;
+    readonly segments: readonly Segment[];
+  }[];
+  /** Numbers that one channel of a group is made of: the size of a head, else 1. */
+  readonly units: ReadonlyMap<number, number>;
   /** Sizes by group, for those that may shrink. */
   readonly free: ReadonlyMap<number, number>;
   /** The group that a group was tied to. */
@@ -57,6 +66,8 @@ class Grouping {
   private readonly layouts = new Map<string, Layout>();
   private readonly cuts: Cut[] = [];
   private readonly depthwise: { node: NodeProto; segments: readonly Segment[] }[] = [];
+  private readonly reshapes: { node: NodeProto; axis: number; segments: readonly Segment[] }[] = [];
+  private readonly units = new Map<number, number>();
   private readonly types: ReadonlyMap<string, Inferred>;
 
   constructor(private readonly graph: Graph) {
@@ -72,7 +83,8 @@ class Grouping {
     this.sizes.forEach((size, group) => {
       if (this.root(group) === group && !held.has(group)) free.set(group, size);
     });
-    return { cuts: this.cuts, depthwise: this.depthwise, free, rootOf: (group) => this.root(group) };
+    const { cuts, depthwise, reshapes, units } = this;
+    return { cuts, depthwise, reshapes, units, free, rootOf: (group) => this.root(group) };
   }
 
   private visit(node: NodeProto): void {
@@ -86,6 +98,9 @@ class Grouping {
       for (const name of node.input.slice(1)) this.cut(name, 0, layout.segments, 'follower', node);
       return this.make(node, layout);
     }
+    if (node.opType === 'MatMul') return this.product(node);
+    if (node.opType === 'Softmax' && layout !== undefined) return this.softmax(node, layout);
+    if (node.opType === 'Reshape' && layout !== undefined && this.reshaped(node, layout)) return;
     if (PASSING.has(node.opType)) return this.pass(node, layout);
     if (BINARY.has(node.opType)) return this.binary(node);
     if (node.opType === 'Concat') return this.concat(node);
@@ -130,7 +145,8 @@ class Grouping {
     )
       return this.stop(node);
     if (layout !== undefined) this.cut(weight, rows, layout.segments, 'reader', node);
-    const made = { axis: rank - 1, segments: [this.created(width)] };
+    const size = headSize(this.graph, node, width) ?? 1;
+    const made = { axis: rank - 1, segments: [this.created(width / size, size)] };
     this.cut(weight, columns, made.segments, 'maker', node);
     const biases = this.graph.initializer(bias)?.dims.map(Number) ?? [];
     if (biases.at(-1) === width) this.cut(bias, biases.length - 1, made.segments, 'follower', node);
@@ -150,11 +166,55 @@ class Grouping {
     if (first === undefined) return;
     const fits = node.input.every((name) => {
       if (this.layouts.has(name)) return true;
-      return this.graph.isConstant(name) && this.follows(node, name, first);
+      return (
+        this.isSpread(node, name, first) || (this.graph.isConstant(name) && this.follows(node, name, first))
+      );
     });
     const tied = found.slice(1).every((other) => this.tie(first, other));
     if (fits && tied && this.sameRank(node)) this.make(node, first);
     else this.stop(node);
+  }
+
+  /** One number for all channels, such as the mask of attention. */
+  private isSpread(node: NodeProto, name: string, { axis }: Layout): boolean {
+    const shape = this.types.get(name)?.shape;
+    const at = axis - ((this.rankOf(node.output[0] ?? '') ?? 0) - (shape?.length ?? 0));
+    return shape !== undefined && at >= 0 && shape[at] === 1;
+  }
+
+  /** Of two values, head by head: both have the same heads, which are none of the two axes that are multiplied. */
+  private product(node: NodeProto): void {
+    const [a, b] = node.input.map((name) => this.layouts.get(name));
+    const rank = this.rankOf(node.output[0] ?? '') ?? 0;
+    const apart = a !== undefined && b !== undefined && a.axis < rank - 2;
+    if (apart && this.sameRank(node) && this.tie(a, b)) this.make(node, a);
+    else this.stop(node);
+  }
+
+  private softmax(node: NodeProto, layout: Layout): void {
+    const rank = this.rankOf(node.output[0] ?? '') ?? 0;
+    if ((intOf(node, 'axis', -1) + rank) % Math.max(1, rank) === layout.axis || this.graph.opset < 13)
+      this.stop(node);
+    else this.make(node, layout);
+  }
+
+  /** [.., heads x size] to [.., heads, size], or back. */
+  private reshaped(node: NodeProto, { axis, segments }: Layout): boolean {
+    const before = this.types.get(node.input[0] ?? '')?.shape ?? [];
+    const written = this.graph.constant(node.input[1] ?? '');
+    const shape = written === undefined ? [] : numberValues(written);
+    const [segment, ...more] = segments;
+    if (segment === undefined || more.length > 0) return false;
+    const { size, repeat } = segment;
+    const splits = axis === 2 && before.length === 3 && shape.length === 4 && shape[3] === repeat;
+    const joins = axis === 2 && before.length === 4 && shape.length === 3 && repeat === 1;
+    const head = joins ? Number(before[3]) : 1;
+    if (!(splits ? repeat > 1 : joins && head > 0) || ![-1, size * head].includes(shape[2] ?? 0))
+      return false;
+    const after = [{ ...segment, repeat: head }];
+    this.reshapes.push({ node, axis: 2, segments: after });
+    this.make(node, { axis: 2, segments: after });
+    return true;
   }
 
   /** A constant of one number a channel, or one for all. */
@@ -236,11 +296,12 @@ class Grouping {
     this.cuts.push({ constant, axis, segments, role, node });
   }
 
-  private created(size: number): Segment {
+  private created(size: number, repeat = 1): Segment {
     const group = this.parents.length;
+    this.units.set(group, repeat);
     this.parents.push(group);
     this.sizes.push(size);
-    return { group, size, repeat: 1 };
+    return { group, size, repeat };
   }
 
   private make(node: NodeProto, layout: Layout): void {

@@ -27,7 +27,11 @@ export function keptChannels(
   const whole = layers.reduce((sum, { macs }) => sum + macs, 0);
   const below = (threshold: number): Kept => {
     const kept = new Map(
-      [...worth].map(([group, values]) => [group, above(values, threshold, multipleOf)] as const),
+      [...worth].map(([group, values]) => {
+        // A head of 16 numbers is as good as two times eight channels.
+        const least = Math.max(1, Math.ceil(multipleOf / (groups.units.get(group) ?? 1)));
+        return [group, above(values, threshold, least)] as const;
+      }),
     );
     const share = (segments: readonly Segment[]): number => {
       const [left, all] = segments.reduce(
@@ -76,7 +80,7 @@ function channelWorth(
     const size = groups.free.get(group);
     if (role !== 'maker' || values === undefined || size === undefined) continue;
     const dims = graph.initializer(constant)?.dims.map(Number) ?? [];
-    const inner = elementCount(dims.slice(axis + 1));
+    const inner = elementCount(dims.slice(axis + 1)) * (segments[0]?.repeat ?? 1);
     const sums = worth.get(group) ?? new Float64Array(size);
     for (let i = 0; i < values.length; i++) {
       const channel = Math.floor(i / inner) % size;

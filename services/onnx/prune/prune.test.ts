@@ -3,6 +3,7 @@ import { GraphBuilder } from '../builder.js';
 import { costOf } from '../cost.js';
 import { Graph } from '../graph.js';
 import { googLeNetLike } from '../models/convolutional.js';
+import { encoder } from '../models/encoder.js';
 import { multilayer } from '../models/mlp.js';
 import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { quantizeDynamic } from '../quantize/dynamic.js';
@@ -71,6 +72,24 @@ test('a thinned network answers as the full one with the removed channels at 0, 
     expect(report.keptShare).toBeLessThanOrEqual(0.5);
     expect(report.groups.every(({ after }) => after % 8 === 0)).toBe(true);
   }
+});
+
+test('of attention whole heads go, and the answers are those of the network without them', async () => {
+  const sizes = { vocabulary: 30, classes: 3, steps: 6, width: 32, layers: 2 };
+  const model = encoder({ ...sizes, heads: 4, seed: 3 });
+  const { model: small, masked, report } = thin(model, { saliency: magnitudes(model), keep: 0.6 });
+  const heads = report.groups.filter(({ before }) => before === 4);
+  expect(heads).toHaveLength(2);
+  expect(heads.every(({ weights }) => weights.length === 3)).toBe(true);
+  expect(heads.some(({ after }) => after < 4)).toBe(true);
+  const x = {
+    ids: int64([2, 6], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0]),
+    mask: float32([2, 6], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]),
+  };
+  const [a, b] = [await outputsOf(small, x), await outputsOf(masked, x)];
+  expect(largestDifference(a, b)).toBeLessThan(1e-5);
+  expect(largestDifference(b, await outputsOf(model, x))).toBeGreaterThan(1e-4);
+  expect(small.length).toBeLessThan(0.8 * model.length);
 });
 
 test('the channel that the loss needs least goes first', async () => {

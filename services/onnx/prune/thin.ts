@@ -4,7 +4,7 @@ import { setAttribute } from '../attributes.js';
 import { copyModel } from '../extract.js';
 import { Graph } from '../graph.js';
 import { refusal } from '../refusal.js';
-import { elementCount, type Tensor } from '../tensor.js';
+import { elementCount, int64, numberValues, type Tensor } from '../tensor.js';
 import { constantsToInitialisers } from '../training/modes.js';
 import { channelGroups, type ChannelGroups, type Segment } from './channel-groups.js';
 import { keptChannels } from './kept-channels.js';
@@ -72,6 +72,13 @@ function shrink(graph: Graph, groups: ChannelGroups, kept: ReadonlyMap<number, r
   for (const { node, segments } of groups.depthwise) {
     const count = keptIndices(groups, kept, segments).length;
     graph.edit(node, () => setAttribute(node, 'group', count));
+  }
+  for (const { node, axis, segments } of groups.reshapes) {
+    const shape = numberValues(graph.constant(node.input[1] ?? '') ?? int64([0], []));
+    if (shape[axis] === -1) continue;
+    const sizes = shape.with(axis, keptIndices(groups, kept, segments).length);
+    const name = graph.setConstant(graph.fresh('shape'), int64([sizes.length], sizes));
+    graph.edit(node, () => (node.input = node.input.with(1, name)));
   }
   graph.proto.valueInfo = []; // declared sizes in between are those of before
 }
