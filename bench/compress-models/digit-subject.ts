@@ -1,6 +1,5 @@
 // The digits network of bench compress made smaller in every way there is: rounded, masked, with feedback, thinned, with zeros, and
 // by a student that learns from it.
-import { distilled } from '../../services/onnx/distil/distil.js';
 import { Graph } from '../../services/onnx/graph.js';
 import { taylor } from '../../services/onnx/prune/saliency.js';
 import { sparsifyGradually } from '../../services/onnx/prune/sparsify.js';
@@ -10,10 +9,11 @@ import { quantizeWithFeedback } from '../../services/onnx/quantize/feedback.js';
 import { toFloat16 } from '../../services/onnx/quantize/float16.js';
 import { quantizeMasked } from '../../services/onnx/quantize/masked.js';
 import { calibrated, quantizeStatic, writeStatic } from '../../services/onnx/quantize/static.js';
-import { openSession, type Tensors } from '../../services/onnx/session.js';
+import type { Tensors } from '../../services/onnx/session.js';
 import { tuned, type Batches } from '../../services/onnx/training/tune.js';
 import type { Aim } from '../report.js';
-import { digits, digitsNetwork, studentNetwork } from './digits.js';
+import { digits, digitsNetwork } from './digits.js';
+import { studentsOf } from './students.js';
 import { SIZES, type Size, type Subject } from './subject.js';
 
 export async function digitsSubject(seed: number, size: Size) {
@@ -37,7 +37,7 @@ export async function digitsSubject(seed: number, size: Size) {
   const masked = await quantizeMasked(found, few, { share: 0.75 });
   const uniform = writeStatic(found).model;
   const small = await prunedDigits(parent, batches, size.steps);
-  const students = await studentsOf(parent, seed, batches, size.steps);
+  const students = await studentsOf(parent, seed, batches, accuracy, 4 * size.steps);
   const subject: Subject = {
     model: 'digits CNN',
     parent,
@@ -61,6 +61,7 @@ export async function digitsSubject(seed: number, size: Size) {
     drop: async (model) => 100 * (float - (await accuracy(model))),
   };
   const aims: Aim[] = [
+    ...students.aims,
     {
       name: 'masked, bytes of uniform int8',
       value: masked.model.length / uniform.length,
@@ -81,13 +82,13 @@ export async function digitsSubject(seed: number, size: Size) {
   return { subject, testName, aims, feedback: { float: whole, figure, trials } };
 }
 
-/** Thinning is tuned as long as the parent was trained, zeros twice as long in all. */
+/** Thinning is tuned as long as the parent was trained, zeros four times as long in all. */
 async function prunedDigits(parent: Uint8Array, batches: Batches, steps: number) {
   const saliency = await taylor(parent, { ...batches, count: 20 });
   const cut = thin(parent, { saliency, keep: 0.5 });
   const thinned = await tuned(cut.model, batches, { steps, rate: 1e-3, threads: 2 });
   const rounds = 4;
-  const options = { share: 0.9, rounds, batches, steps: Math.ceil(steps / 2), rate: 1e-3, threads: 2 };
+  const options = { share: 0.9, rounds, batches, steps, rate: 2e-3, threads: 2 };
   return { thinned, sparse: (await sparsifyGradually(parent, options)).model };
 }
 
@@ -104,22 +105,6 @@ async function pooledDigits(
   const given = { batches, samples: () => samples(32), kinds, keep: 0.4, trialSteps };
   const { model } = await pooled(parent, { ...given, ...learning });
   return tuned(model, batches, { ...learning, steps: 2 * steps });
-}
-
-/** The same student with and without its teacher, for as many steps. */
-async function studentsOf(parent: Uint8Array, seed: number, batches: Batches, steps: number) {
-  const student = studentNetwork(seed + 1);
-  await using teacher = await openSession(parent);
-  const options = { steps, rate: 4e-3, threads: 2 };
-  return {
-    alone: await tuned(student, batches, options),
-    distilled: await distilled(student, {
-      ...options,
-      batches,
-      teacher: (inputs) => teacher.run(inputs),
-      output: 'probabilities',
-    }),
-  };
 }
 
 /** Of the process, while 10,000 examples go by. */

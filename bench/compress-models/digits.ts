@@ -8,6 +8,7 @@ import { convolutional } from '../../services/onnx/models/convolutional.js';
 import { seeded } from '../../services/onnx/seeded.js';
 import { openSession, type Tensors } from '../../services/onnx/session.js';
 import { float32, floatValues, int64 } from '../../services/onnx/tensor.js';
+import type { Seen } from './students.js';
 import type { Batches } from '../../services/onnx/training/tune.js';
 import { digitImages } from '../../services/onnx/data/package-source.js';
 
@@ -20,8 +21,8 @@ export interface Digits {
   readonly batches: Batches;
   /** Unlabelled inputs to calibrate with. */
   readonly samples: (count: number) => Tensors[];
-  /** Share of the test digits that the model tells. */
-  readonly accuracy: (model: Uint8Array) => Promise<number>;
+  /** Share of the test digits that the model tells, seen plainly or otherwise. */
+  readonly accuracy: (model: Uint8Array, seen?: Seen) => Promise<number>;
 }
 
 interface Example {
@@ -41,8 +42,6 @@ const network = (seed: number, filters: number, hidden: number): Uint8Array =>
   });
 
 export const digitsNetwork = (seed: number): Uint8Array => network(seed, 16, 128);
-/** A thirtieth of the weights. */
-export const studentNetwork = (seed: number): Uint8Array => network(seed, 4, 16);
 
 /** Pixels are shares of 255; `tests` bounds how many test digits count. */
 export async function digits(seed: number, tests: number): Promise<Digits> {
@@ -62,16 +61,20 @@ export async function digits(seed: number, tests: number): Promise<Digits> {
     batches: { loss: { kind: 'crossEntropy' }, bind: { batch: BATCH }, batch, count },
     samples: (wanted) =>
       Array.from({ length: wanted }, (_, i) => ({ image: imagesOf(training.slice(i * 8, i * 8 + 8)) })),
-    accuracy: (model) => accuracyOf(model, test),
+    accuracy: (model, seen) => accuracyOf(model, test, seen),
   };
 }
 
-async function accuracyOf(model: Uint8Array, test: readonly Example[]): Promise<number> {
+async function accuracyOf(
+  model: Uint8Array,
+  test: readonly Example[],
+  seen: Seen = (pixels) => pixels,
+): Promise<number> {
   await using session = await openSession(model);
   let right = 0;
   for (let from = 0; from < test.length; from += 100) {
     const part = test.slice(from, from + 100);
-    const [scores] = Object.values(await session.run({ image: imagesOf(part) }));
+    const [scores] = Object.values(await session.run({ image: imagesOf(part, seen) }));
     if (scores === undefined) continue;
     const values = floatValues(scores);
     part.forEach(({ label }, row) => {
@@ -102,13 +105,10 @@ const tensors = (part: readonly Example[]): Tensors => ({
   ),
 });
 
-function imagesOf(part: readonly Example[]) {
+function imagesOf(part: readonly Example[], seen: Seen = (pixels) => pixels) {
   const data = new Float32Array(part.length * PIXELS);
   part.forEach(({ pixels }, i) =>
-    data.set(
-      Float32Array.from(pixels, (value) => value / 255),
-      i * PIXELS,
-    ),
+    data.set(seen(Float32Array.from(pixels, (value) => value / 255)), i * PIXELS),
   );
   return float32([part.length, 1, 28, 28], data);
 }

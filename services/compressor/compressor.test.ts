@@ -251,21 +251,29 @@ test(
   'a target is met by a recipe of the table, and a job that is cancelled ends',
   { timeout: 90_000 },
   async () => {
-    const target = { size: 0.5, latency: 1, drop: 0.5, budgetMs: 4_000 };
+    const target = { size: 0.3, drop: 0.5, budgetMs: 4_000 };
     const { id } = await submit({
       model: 'moons',
       version: 'v1',
       publish: false,
       how: { kind: 'target', target },
     });
-    await waitUntil(
-      'the search is over',
-      async () => !['queued', 'preparing', 'working'].includes((await show(id)).state),
-      60_000,
-    );
-    const { trials } = await waitUntil('its report is there', () => reportOf(id).catch(() => undefined));
+    const { result } = await until(id, 'done');
+    expect(result?.size).toBeLessThanOrEqual(target.size);
+    const { trials, name, refused, parent, candidate } = await reportOf(id);
+    expect(refused).toEqual([]);
+    expect(candidate.bytes / parent.bytes).toBe(result?.size);
+    expect(trials.find((one) => one.name === name)).toMatchObject({ meets: true });
     expect(trials.filter(({ pareto }) => pareto).length).toBeGreaterThan(0);
-    expect(trials.map(({ name }) => name)).toContain('int8');
+    expect(trials.map((one) => one.name)).toContain('int8');
+
+    const never = { size: 0.001, drop: 0.5, budgetMs: 1_000 };
+    const missed = await submit({ model: 'moons', version: 'v1', how: { kind: 'target', target: never } });
+    const { error } = await until(missed.id, 'failed');
+    expect(error).toMatchObject({
+      code: 'BUDGET_MISSED',
+      message: expect.stringContaining('0.001 were allowed'),
+    });
 
     const long = await submit({ model: 'moons', version: 'v1', how: own([{ ...TUNE, steps: 90_000 }]) });
     await until(long.id, 'working');

@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CompressJobsReply, CompressRecord } from '../../contracts/compressor.js';
+import type { CompressReport } from '../../contracts/compress-report.js';
 import type { JobRecord } from '../../contracts/trainer.js';
 import { startConsul, type ConsulServer } from '../../deploy/local/consul.js';
 import { boot, type Running } from '../mesh/boot.js';
@@ -16,11 +18,12 @@ let consul: ConsulServer;
 let gateway: Running;
 let dir: string;
 let url: string;
+let smaller: string;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'massif-training-door-'));
   region = await startTrainedRegion(registryService);
-  await region.startTrainer('trainer-1');
+  await Promise.all([region.startTrainer('trainer-1'), region.startCompressor('compressor-1')]);
   consul = await startConsul({ dir: join(dir, 'consul'), region: 'east' });
   gateway = await boot({
     services: [gatewayService],
@@ -39,6 +42,7 @@ beforeAll(async () => {
     log: silentLog,
   });
   url = `${gateway.restUrl ?? ''}/v2/train`;
+  smaller = `${gateway.restUrl ?? ''}/v2/compress`;
 }, 40_000);
 afterAll(async () => {
   await gateway?.stop();
@@ -48,6 +52,8 @@ afterAll(async () => {
 });
 
 const post = (path: string, body: string) => fetch(url + path, { method: 'POST', body });
+const compress = (path: string, body: object) =>
+  fetch(smaller + path, { method: 'POST', body: JSON.stringify(body) });
 const json = async <T>(answer: Promise<Response>): Promise<T> => (await (await answer).json()) as T;
 const refused = async (answer: Promise<Response>) => {
   const found = await answer;
@@ -96,6 +102,50 @@ test('a data set and a job sent over REST end in a version and its report', { ti
   expect((await ended(second.id, 'done')).result?.r2).toBeGreaterThan(0.7);
   const { jobs } = await json<{ jobs: JobRecord[] }>(fetch(`${url}/jobs`));
   expect(jobs.map((one) => one.id)).toEqual([second.id, id]);
+
+  // What was trained goes on into the compressor.
+  const how = {
+    kind: 'recipe',
+    recipe: { steps: [{ kind: 'tune', steps: 5 }], budget: { drop: 0.5, latency: 10 } },
+  };
+  const compressing = await compress('/jobs', {
+    job: { model: 'kinds', version: result?.version?.label, label: 'again', how },
+  });
+  expect(compressing.status).toBe(201);
+  const made = (await compressing.json()) as CompressRecord;
+  const compressed = await waitUntil(
+    'its new version is there',
+    async () => {
+      const record = await json<CompressRecord>(fetch(`${smaller}/jobs/${made.id}`));
+      expect(record.error).toBeUndefined();
+      return record.state === 'done' ? record : undefined;
+    },
+    60_000,
+  );
+  expect(compressed.result).toMatchObject({ version: { model: 'kinds', label: 'again' } });
+  const report = await json<CompressReport>(fetch(`${smaller}/jobs/${made.id}/report`));
+  expect(report.candidate.bytes).toBeLessThanOrEqual(report.parent.bytes);
+  expect(report.parent.label).toBe(result?.version?.label);
+  const overview = await json<CompressJobsReply>(fetch(`${smaller}/jobs`));
+  expect(overview.jobs.map((one) => one.id)).toEqual([made.id]);
+  expect(overview.recipes.map(({ name }) => name)).toContain('pooled');
+});
+
+test('what is wrong with a compression job is said with its field and a code', async () => {
+  const bare = await compress('/jobs', { job: { model: 'kinds' } });
+  expect(bare.status).toBe(400);
+  expect(((await bare.json()) as { error: string }).error).toContain('job.how');
+  const how = { kind: 'recipe', recipe: { steps: [{ kind: 'float16' }] } };
+  expect(await refused(compress('/jobs', { job: { model: 'nobody', how } }))).toEqual([404, 'MODEL_UNKNOWN']);
+  const file = { name: 'a.jsonl', digest: 'a'.repeat(64), bytes: 1 };
+  const unsent = { model: 'nobody', how, data: { kind: 'samples', file } };
+  expect(await refused(compress('/jobs', { job: unsent }))).toEqual([422, 'DATA_REFUSED']);
+  expect(await refused(fetch(`${smaller}/jobs/none-0001`))).toEqual([404, 'NOT_FOUND']);
+  expect(await refused(fetch(`${smaller}/jobs/none-0001/report`))).toEqual([404, 'NOT_FOUND']);
+  expect(await refused(fetch(`${smaller}/jobs/none-0001/cancel`, { method: 'POST' }))).toEqual([
+    404,
+    'NOT_FOUND',
+  ]);
 });
 
 test('a recipe is submitted by name, and a cancel ends it', { timeout: 90_000 }, async () => {

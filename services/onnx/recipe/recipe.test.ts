@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { CompressionRecipe } from '../../../contracts/compression-recipe.js';
+import { GraphBuilder } from '../builder.js';
 import { distilled } from '../distil/distil.js';
 import { multilayer } from '../models/mlp.js';
+import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { seeded } from '../seeded.js';
 import { openSession, type Tensors } from '../session.js';
 import { float32, floatValues, int64, numberValues, type Tensor } from '../tensor.js';
@@ -101,6 +103,36 @@ test('a refusal says which step and why', async () => {
   await expect(applyRecipe(model, steps([{ kind: 'static' }]), { samples: () => [] })).rejects.toMatchObject({
     code: 'DATA_REFUSED',
   });
+});
+
+test('calibration data of another shape or without numbers, and an operator without gradient, are refused with step and place; the parent stays as it is', async () => {
+  const model = await parent;
+  const before = Buffer.from(model);
+  const sampled = (x: Tensor): RecipeData => ({ samples: () => [{ x }] });
+  const wrong = sampled(float32([1, INPUTS + 1], new Float32Array(INPUTS + 1)));
+  const nan = sampled(float32([1, INPUTS], new Float32Array(INPUTS).fill(NaN)));
+  for (const [given, why] of [
+    [wrong, /Step "1, static": Calibration sample 1: /],
+    [nan, /Step "1, static": Calibration sample 1: .* NaN or infinite/],
+  ] as const) {
+    const refused = applyRecipe(model, steps([{ kind: 'static' }]), given);
+    await expect(refused).rejects.toThrow(why);
+    await expect(refused).rejects.toMatchObject({ code: 'DATA_REFUSED' });
+  }
+  expect(before.equals(model)).toBe(true);
+
+  const g = new GraphBuilder({ opset: 17 });
+  const w = g.constant('w', float32([INPUTS, INPUTS], new Float32Array(INPUTS * INPUTS).fill(0.1)));
+  const picture = g.op('Reshape', [
+    g.op('MatMul', [g.input('x', T.FLOAT, [ROWS, INPUTS]), w]),
+    g.ints([ROWS, 1, 4, 4]),
+  ]);
+  const grid = g.constant('grid', float32([ROWS, CLASSES, 1, 2], new Float32Array(ROWS * CLASSES * 2)));
+  const scores = g.op('Reshape', [g.op('GridSample', [picture, grid]), g.ints([ROWS, CLASSES])]);
+  g.output(g.op('Softmax', [scores], { axis: -1 }), T.FLOAT, [ROWS, CLASSES], 'probabilities');
+  const refused = applyRecipe(g.bytes(), steps([{ kind: 'tune', steps: 1 }]), { batches });
+  await expect(refused).rejects.toThrow(/Step "1, tune": .*GridSample/);
+  await expect(refused).rejects.toMatchObject({ code: 'UNSUPPORTED' });
 });
 
 test('a candidate that is slower, larger or worse than allowed is refused with its figures', async () => {

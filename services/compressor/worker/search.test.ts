@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { systemClock } from '../../mesh/clock.js';
+import { multilayer } from '../../onnx/models/mlp.js';
+import { seeded } from '../../onnx/seeded.js';
+import { float32 } from '../../onnx/tensor.js';
+import { identity } from '../../onnx/testing/identity.js';
+import { best, withPareto } from './choose.js';
+import type { Proof } from './proof.js';
+import { search, type SearchParts } from './search.js';
+
+const x = float32([4, 16], seeded(1).normals(64, 1));
+const proof: Proof = {
+  figure: 'agreement',
+  samples: () => [{ x }],
+  measure: () => Promise.resolve(1),
+  examples: 4,
+  feeds: { x },
+  digest: '',
+};
+const parts = (parent: Uint8Array, size: number, feeds = proof.feeds): SearchParts => ({
+  how: { kind: 'target', target: { size, drop: 0.5, budgetMs: 60_000 } },
+  parent,
+  proof: { ...proof, feeds, samples: () => [feeds] },
+  threads: 1,
+  folder: '',
+  clock: systemClock,
+  tried: () => undefined,
+});
+
+test('every recipe that the data allow is tried, and those that are said to keep the target keep it', async () => {
+  const parent = multilayer({ inputs: 16, hidden: [64, 64], classes: 3, seed: 1 });
+  const trials = withPareto(await search(parts(parent, 0.4), []));
+  expect(trials.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['int8', 'int8-dynamic', 'int4', 'float16']),
+  );
+  expect(trials.map(({ name }) => name)).not.toContain('half');
+  for (const { meets, size, why } of trials)
+    expect(meets).toBe(size !== undefined && size <= 0.4 && why === undefined);
+  expect(best(trials)?.size).toBeLessThanOrEqual(0.4);
+  expect(best(await search(parts(parent, 0.01), []))).toBeUndefined();
+});
+
+test('a model that no method can change is refused, each recipe with its reason', async () => {
+  const nothing = search(parts(identity(), 0.5, { x: float32([1, 2], [1, 2]) }), []);
+  await expect(nothing).rejects.toMatchObject({ code: 'MODEL_REFUSED' });
+  await expect(nothing).rejects.toThrow(/No method can change this model: int8: .* int4: /);
+});
