@@ -44,7 +44,8 @@ interface Subject {
 export const benchmark: Benchmark = async ({ form, seed }) => {
   const subjects = form === 'ci' ? [small(seed)] : models(seed);
   const rows = [];
-  for (const subject of subjects) for (const stages of STAGES) rows.push(await equality(subject, stages));
+  const counts = form === 'ci' ? STAGES.slice(0, 2) : STAGES;
+  for (const subject of subjects) for (const stages of counts) rows.push(await equality(subject, stages));
   console.table(rows);
   const search = searchMs(seed);
   const served: Record<string, Served> = {};
