@@ -3,7 +3,7 @@
 import type { Judgement } from '../contracts/detection.js';
 import { auroc } from '../services/auditor/detect/auroc.js';
 import { meanOf } from '../services/auditor/detect/choose-score.js';
-import { outputFaults } from '../services/auditor/detect/faults.js';
+import { outputFaults } from '../services/mesh/observing/output-faults.js';
 import { modelRows, type RowSource } from '../services/auditor/detect/model-rows.js';
 import { type Onboarded, onboard } from '../services/auditor/detect/onboard.js';
 import type { Row } from '../services/auditor/detect/scores.js';

@@ -21,6 +21,8 @@ export const subjects = {
   explain: (endpoint: string) => `massif.explain.${subjectToken(endpoint)}` as const,
   /** Router, gateway, client -> whoever judges: how the arms of endpoints fare. */
   evidence: (region: string) => `massif.evidence.${region}` as const,
+  /** Engine -> auditors: what answers and their requests looked like. */
+  observed: (region: string) => `massif.observed.${region}` as const,
   /** Caller -> router: what became of an answer. Queue group `router`. */
   feedback: () => 'massif.feedback' as const,
   /** Operator -> a router of the region: a signed order into the region's bucket of overrides. */
@@ -45,6 +47,8 @@ export const subjects = {
   releaseEvents: () => 'massif.events.release' as const,
   /** Registry -> everybody: the moves of a version from state to state. */
   versionEvents: () => 'massif.events.version' as const,
+  /** Auditor -> everybody: what it thinks of a version, whenever that changes. */
+  verdictEvents: () => 'massif.events.verdict' as const,
   /** Every process -> everybody: who did what, and what was refused. The auditor writes it down. */
   auditEvents: () => 'massif.events.audit' as const,
   /** Auditor -> the stream of the audit log: one entry. */
@@ -83,7 +87,8 @@ export type RegistryVerb =
   | 'pipelines'
   | 'withdraw'
   | 'plan'
-  | 'pin';
+  | 'pin'
+  | 'successor';
 
 export type ReleaseVerb = 'apply' | 'list' | 'show' | 'pause' | 'resume' | 'promote' | 'abort' | 'history';
 
@@ -91,7 +96,7 @@ export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'da
 
 export type CompressorVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
 
-export type AuditorVerb = 'read' | 'checkpoints' | 'prove';
+export type AuditorVerb = 'read' | 'checkpoints' | 'prove' | 'verdicts';
 
 export type IdentityVerb = 'issue' | 'rotate' | 'revoke' | 'tenant' | 'list';
 
@@ -104,6 +109,7 @@ export const wildcards = {
   explain: () => 'massif.explain.*' as const,
   metadata: () => 'massif.metadata.*' as const,
   evidence: () => 'massif.evidence.*' as const,
+  observed: () => 'massif.observed.*' as const,
   /** All that is told: of releases, versions and the rest. */
   events: () => 'massif.events.>' as const,
   heartbeats: () => 'massif.heartbeat.>' as const,

@@ -32,6 +32,7 @@ import { tenants } from '../commands/tenants.js';
 import { top } from '../commands/top.js';
 import { train } from '../commands/train.js';
 import { undeploy } from '../commands/undeploy.js';
+import { verdicts } from '../commands/verdicts.js';
 import type { Command } from './command.js';
 
 export const COMMANDS: readonly Command[] = [
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   approve,
   policy,
   audit,
+  verdicts,
   train,
   jobs,
   compress,

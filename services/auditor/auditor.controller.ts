@@ -9,6 +9,7 @@ import {
   ProveRequest,
 } from '../../contracts/audit.js';
 import { failure } from '../../contracts/errors.js';
+import type { VerdictsReply } from '../../contracts/verdict.js';
 import { queues, subjects } from '../../contracts/subjects.js';
 import { verifierOf, openCheckpoint } from '../mesh/audit/note.js';
 import { writeProof } from '../mesh/audit/proof.js';
@@ -43,6 +44,11 @@ export class AuditorController {
       verifierKey: checkpoints.verifierKey,
       checkpoints: await checkpoints.all(CHECKPOINTS_MAX),
     };
+  }
+
+  @MessagePattern(subjects.auditor('verdicts'), shared)
+  verdicts(): VerdictsReply {
+    return this.parts.watches.list();
   }
 
   @MessagePattern(subjects.auditor('prove'), shared)

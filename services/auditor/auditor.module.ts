@@ -1,5 +1,5 @@
 // The auditor's wiring. What is told on `massif.events.>` comes in through the intake and is chained into the log; checkpoints of it go out to a
-// file and to every region; who asks gets entries and proofs.
+// file and to every region; who asks gets entries and proofs. What engines tell of their answers goes to a watch for each version.
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
@@ -28,9 +28,11 @@ export class AuditorModule implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onApplicationBootstrap(): Promise<void> {
     await this.parts.intake.begin();
+    this.parts.watches.begin();
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.parts.close();
     await this.parts.intake.end();
     await this.parts.checkpoints.close();
   }

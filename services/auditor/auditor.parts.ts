@@ -10,6 +10,12 @@ import { AuditLog } from './audit-log.js';
 import type { AuditorConfig } from './auditor.config.js';
 import { Checkpoints } from './checkpoints.js';
 import { Intake } from './intake.js';
+import { OrderBook } from '../mesh/order-book.js';
+import { OverrideWatch } from '../mesh/override-watch.js';
+import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
+import { subjects } from '../../contracts/subjects.js';
+import { StopOrders } from './watch/stop-orders.js';
+import { Watches } from './watch/watches.js';
 
 export const AUDITOR_KEY_FILE = 'auditor.pem';
 
@@ -21,7 +27,14 @@ export class AuditorParts {
     readonly checkpoints: Checkpoints,
     readonly intake: Intake,
     readonly key: KeyObject,
+    readonly watches: Watches,
+    private readonly closing: readonly { close(): void }[],
   ) {}
+
+  close(): void {
+    this.watches.end();
+    for (const one of this.closing) one.close();
+  }
 
   static async open(
     { config, bus, clock, random, log }: AuditorMesh,
@@ -46,7 +59,20 @@ export class AuditorParts {
       log,
     });
     const intake = new Intake({ bus, region, audit, clock, random, log });
-    return new AuditorParts(audit, checkpoints, intake, key);
+    const trust = await TrustFiles.open({ dir: keysDir, seenPath: seenPathOf(config), clock, log });
+    const orders = new OrderBook();
+    const places = regions.map((place) => ({ bus, region: place }));
+    const overrides = new OverrideWatch({ places, book: orders, trust, clock, log });
+    const watches = new Watches({
+      bus,
+      orders,
+      stop: new StopOrders({ bus, regions, key, clock, random, log }),
+      baselineOf: () => Promise.resolve(undefined),
+      told: (notice) => bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice)),
+      clock,
+      log,
+    });
+    return new AuditorParts(audit, checkpoints, intake, key, watches, [overrides, trust]);
   }
 }
 

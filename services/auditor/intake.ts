@@ -21,6 +21,7 @@ import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import type { AuditLog, Incoming } from './audit-log.js';
+import { VerdictNotice } from '../../contracts/verdict.js';
 
 export interface IntakeParts {
   readonly bus: Bus;
@@ -156,6 +157,18 @@ function eventIn(subject: string, body: unknown, at: string): AuditEvent {
       about: { release, endpoint, from, to, step: String(step), arms: served.slice(0, 900) },
       outcome: 'done',
       why: notice.why.slice(0, 1_000),
+    };
+  }
+  if (subject === subjects.verdictEvents()) {
+    const { model, label, version, judgement, act, note, at: toldAt } = VerdictNotice.parse(body);
+    return {
+      at: toldAt,
+      source: 'auditor',
+      who: 'auditor',
+      action: `verdict.${judgement.verdict}`,
+      about: { model, version, label, act, note },
+      outcome: 'done',
+      why: judgement.why,
     };
   }
   return {

@@ -88,6 +88,12 @@ export class OrderBook implements OrdersOn {
     return this.versions.get(digest)?.why;
   }
 
+  /** Somebody took back what was ordered against it, and that still counts. */
+  lifted(digest: Digest): boolean {
+    const key = keyOf({ kind: 'version', model: 'any', version: digest });
+    return [...this.known.values()].some((ofRegion) => ofRegion.get(key)?.order.action === 'lift');
+  }
+
   /** Its engines are to end at once, whatever they run. */
   kills(digest: Digest): boolean {
     return this.versions.get(digest)?.kill ?? false;

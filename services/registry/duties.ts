@@ -1,4 +1,5 @@
-// What the leading registry does beside answering: places, conducts releases, keeps the lives of versions, replicates, sweeps. Every duty ends with the signal.
+// What the leading registry does beside answering: places, conducts releases, keeps the lives of versions, replicates, sweeps,
+// and lets the last good version stand in for one that is withheld. Every duty ends with the signal.
 import { UPLOAD_TTL_MS } from '../../contracts/buckets.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
@@ -6,6 +7,7 @@ import type { LifeKeeper } from './lifecycle/life-keeper.js';
 import type { Placer } from './placer.js';
 import type { Conductor } from './release/conductor.js';
 import type { Replicator } from './replicator.js';
+import type { StandIns } from './stand-in/stand-ins.js';
 import type { Sweeper } from './sweeper.js';
 
 export interface DutiesParts {
@@ -14,6 +16,7 @@ export interface DutiesParts {
   readonly keeper: LifeKeeper;
   readonly replicator: Replicator;
   readonly sweeper: Sweeper;
+  readonly standIns: StandIns;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -30,6 +33,7 @@ export class Duties {
     this.conductor?.nudge();
     this.parts.keeper.nudge();
     this.parts.replicator.nudge();
+    this.parts.standIns.nudge();
   }
 
   /** Other numbers of replicas are wanted. */
@@ -48,6 +52,7 @@ export class Duties {
       conductor.run(epoch, signal),
       this.parts.keeper.run(signal),
       this.parts.replicator.run(signal),
+      this.parts.standIns.run(signal),
       this.sweep(signal),
     ];
   }

@@ -18,13 +18,22 @@ import { Pusher } from './push.js';
 import { RegistryController } from './registry.controller.js';
 import { ReleaseController } from './release/release.controller.js';
 import { Releases } from './release/releases.js';
+import { StandIns } from './stand-in/stand-ins.js';
+import { SuccessorController } from './stand-in/successor.controller.js';
 import { openRegistry, type RegistryMesh, type RegistryParts } from './registry.parts.js';
 
 const PARTS = Symbol('RegistryParts');
 type Mesh = RegistryMesh;
 
 @Module({
-  controllers: [RegistryController, ReleaseController, PinsController, PipelinesController, PlansController],
+  controllers: [
+    RegistryController,
+    ReleaseController,
+    PinsController,
+    PipelinesController,
+    PlansController,
+    SuccessorController,
+  ],
   providers: [
     {
       provide: PARTS,
@@ -47,6 +56,7 @@ type Mesh = RegistryMesh;
     { provide: Releases, inject: [PARTS], useFactory: ({ releases }: RegistryParts) => releases },
     { provide: Approvals, inject: [PARTS], useFactory: ({ approvals }: RegistryParts) => approvals },
     { provide: PlannerThread, inject: [PARTS], useFactory: ({ planner }: RegistryParts) => planner },
+    { provide: StandIns, inject: [PARTS], useFactory: ({ standIns }: RegistryParts) => standIns },
     { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
     {
       provide: Answered,

@@ -9,6 +9,8 @@ import type { Bus } from '../mesh/bus.js';
 import { tellAudit } from '../mesh/tell-audit.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { Leases } from '../mesh/lease.js';
+import { OrderBook } from '../mesh/order-book.js';
+import { OverrideWatch } from '../mesh/override-watch.js';
 import type { MeshParts } from '../mesh/mesh.module.js';
 import { ConfigError } from '../mesh/service-config.js';
 import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
@@ -38,6 +40,7 @@ import { openReleases } from './release/release.parts.js';
 import type { Releases } from './release/releases.js';
 import { Scaled } from './scaled.js';
 import { Replicator } from './replicator.js';
+import { StandIns } from './stand-in/stand-ins.js';
 import { Sweeper } from './sweeper.js';
 
 const INSPECT_MS_MAX = 2_000;
@@ -56,6 +59,7 @@ export interface RegistryParts {
   readonly trust: TrustFiles;
   readonly leadership: Leadership;
   readonly duties: Duties;
+  readonly standIns: StandIns;
   readonly stopListening: () => void;
 }
 
@@ -101,16 +105,32 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const scaled = new Scaled();
   await scaled.follow(bus, config.homeRegion, following.signal, { clock, log });
   const planner = new PlannerThread();
+  const orders = new OrderBook();
+  const places = config.regions.map((region) => ({ bus, region }));
+  const overrides = new OverrideWatch({ places, book: orders, trust, clock, log });
+  const standIns = new StandIns({
+    catalogLog,
+    state,
+    orders,
+    store,
+    releases: opened.releases,
+    gate,
+    clock,
+    log,
+    tell: tellAudit(bus, config.instance, clock),
+  });
   const duties = new Duties({
     placer: openPlacers(mesh, { catalog, placement, planner, links }, placementState, scaled),
     conductor: opened.conductor,
-    keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log, told }),
+    keeper: new LifeKeeper({ catalogLog, state, releases: store, collectAfterMs, clock, log, told, orders }),
     replicator: openReplicator(mesh, admission, artifacts),
     sweeper: new Sweeper({ admission, artifacts, clock, log }),
+    standIns,
     clock,
     log,
   });
   catalogLog.onChange(() => duties.nudge());
+  orders.onChange(() => duties.nudge());
   scaled.onChange(() => duties.nudgePlacer());
   const leadership = new Leadership({
     leases: new Leases({
@@ -129,6 +149,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const { releases } = opened;
   const stopListening = (): void => {
     following.abort();
+    overrides.close();
     opened.close();
   };
   return {
@@ -143,6 +164,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     trust,
     leadership,
     duties,
+    standIns,
     stopListening,
   };
 }

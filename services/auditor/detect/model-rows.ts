@@ -71,11 +71,12 @@ function rowsOf(
   const width = tensor.dims.at(-1) ?? 1;
   return Array.from({ length: rows }, (_, i) => {
     const own = values.subarray((i * values.length) / rows, ((i + 1) * values.length) / rows);
-    return own.length === width ? own.slice() : averaged(own, width);
+    return own.length === width ? own.slice() : meanRow(own, width);
   });
 }
 
-function averaged(values: Float32Array, width: number): Float32Array {
+/** Steps of a sequence, or places of a map, as one row. */
+export function meanRow(values: Float32Array, width: number): Float32Array {
   const steps = values.length / width;
   const mean = new Float32Array(width);
   for (let i = 0; i < values.length; i++)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { seeded } from '../../onnx/seeded.js';
 import { auroc } from './auroc.js';
 import { featureScores, fitClassDistances } from './class-distances.js';
-import { inputStatistics } from './input-statistics.js';
+import { inputStatistics } from '../../mesh/observing/input-statistics.js';
 import { outputScores, softmax } from './logit-scores.js';
 import { bankOf, nearestScore } from './nearest.js';
 import { normalQuantile } from './normal-quantile.js';

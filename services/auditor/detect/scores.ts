@@ -2,7 +2,11 @@
 import type { Ranks, StreamSource } from '../../../contracts/detection.js';
 import { featureScores } from './class-distances.js';
 import { FUSED, fusedScores } from './fused.js';
-import { INPUT_STATISTICS, inputStatistics } from './input-statistics.js';
+import {
+  INPUT_STATISTICS,
+  type InputStatistic,
+  inputStatistics,
+} from '../../mesh/observing/input-statistics.js';
 import { classOf, OUTPUT_SCORES, outputScores } from './logit-scores.js';
 import { nearestScore } from './nearest.js';
 import type { FittedFeatures } from './packed.js';
@@ -11,6 +15,8 @@ import type { FittedFeatures } from './packed.js';
 export interface Row {
   /** In any shape, flat. */
   readonly input: ArrayLike<number>;
+  /** Of the input, where somebody made them before. */
+  readonly statistics?: Readonly<Record<InputStatistic, number>>;
   /** Logits [classes]; logarithms of probabilities where nothing else is known. */
   readonly logits: ArrayLike<number>;
   /** What the tap gave, averaged to its width. */
@@ -45,8 +51,11 @@ export class Scorer {
 }
 
 /** By name, single ones. Without fitted features, or without a feature, the intermediate ones are absent. */
-export function scoresOf({ input, logits, feature }: Row, fitted?: FittedFeatures): Record<string, number> {
-  const scores = { ...inputStatistics(input), ...outputScores(logits) };
+export function scoresOf(
+  { input, statistics, logits, feature }: Row,
+  fitted?: FittedFeatures,
+): Record<string, number> {
+  const scores = { ...(statistics ?? inputStatistics(input)), ...outputScores(logits) };
   if (fitted === undefined || feature === undefined) return scores;
   return {
     ...scores,

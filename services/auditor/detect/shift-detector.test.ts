@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { seeded } from '../../onnx/seeded.js';
 import { ClassMix, stabilityBound, stabilityIndex } from './class-mix.js';
-import { ConstantOutput, constantAfter, outputFaults } from './faults.js';
+import { outputFaults } from '../../mesh/observing/output-faults.js';
+import { ConstantOutput, constantAfter } from './faults.js';
 import { deviationOf, ranksOf } from './ranks.js';
 import { ShiftDetector } from './shift-detector.js';
 import { TELL_AT } from './verdict.js';

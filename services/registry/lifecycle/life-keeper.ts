@@ -9,6 +9,7 @@ import { errorFields, type Log } from '../../mesh/log.js';
 import type { BucketLog, Decision } from '../../mesh/bucket-log.js';
 import type { CatalogState } from '../catalog-state.js';
 import type { ReleaseStore } from '../release/release-store.js';
+import type { OrdersOn } from '../../mesh/orders-applied.js';
 import { Wake } from '../../mesh/wake.js';
 import { collectable, neededBy } from './collect.js';
 import { recorded } from './moves.js';
@@ -24,6 +25,8 @@ export interface LifeKeeperParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly told: Told;
+  /** Where a version that retires was withheld, its history says why. */
+  readonly orders?: Pick<OrdersOn, 'version'>;
 }
 
 // Writes nudge the keeper; this look is for what only time brings.
@@ -102,7 +105,7 @@ export class LifeKeeper {
       if (!due) return { result: undefined };
       const value = recorded(record, due.type, {
         by: this.who(due.release),
-        why: due.why,
+        why: this.why(digest, due.why),
         atMs: clock.now(),
       });
       return { change: { key: keys.version(value.model, digest), value }, result: value };
@@ -112,6 +115,11 @@ export class LifeKeeper {
     log.info('version.moved', { model, label, ...moves.at(-1) });
     told(moved, moves.slice(-1));
     return true;
+  }
+
+  private why(digest: Digest, why: string): string {
+    const held = this.parts.orders?.version(digest);
+    return held === undefined ? why : `${why}; ${held}`;
   }
 
   private who(release: string | undefined): string {

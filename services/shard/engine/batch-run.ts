@@ -27,6 +27,8 @@ export interface BatchRunParts {
   /** What the caller gets of the outputs; a sequence keeps the rest. */
   readonly seen: (one: Ready, outputs: Tensor[]) => Tensor[];
   readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
+  /** The caller has its answer: whoever watches the version may look at it. */
+  readonly observed: (one: Ready, outputs: readonly Tensor[]) => void;
   /** A step of a pipeline is done. */
   readonly passedOn: (one: Ready, onward: Onward) => void;
   /** Hears of the outputs of one that was run; those who asked the same get them too. */
@@ -157,6 +159,7 @@ export class BatchRun {
     const others = this.parts.repeated(one, outputs);
     this.say(one, outputs);
     for (const other of others) this.say(other, outputs);
+    this.parts.observed(one, outputs);
   }
 
   /** Outputs as they are, and as this request wants them. */

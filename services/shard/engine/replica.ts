@@ -13,6 +13,7 @@ import { inStepOf } from './itinerary.js';
 import type { KeptAnswers } from './kept-answers.js';
 import type { LatencyPoint } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
+import type { Observer } from './observer.js';
 import { peekBodyParameters } from '../../../contracts/body-parameters.js';
 import type { Ready, Waiting } from './request-queue.js';
 import { Repetitions } from './repetitions.js';
@@ -48,6 +49,8 @@ export interface ReplicaParts {
   readonly aboutToRun: () => void;
   /** Of a stateful version. */
   readonly sequences?: Sequences;
+  /** Absent: nobody is told what was answered. */
+  readonly observer?: Observer;
   /** Of the whole engine. */
   readonly kept: KeptAnswers;
 }
@@ -71,7 +74,7 @@ export class Replica implements Turn, StepRunner {
     readonly traits: ReplicaTraits,
     private readonly parts: ReplicaParts,
   ) {
-    const { session, loop, clock, aboutToRun, answers, sequences, kept } = parts;
+    const { session, loop, clock, aboutToRun, answers, sequences, kept, observer } = parts;
     const { id, capacity, model, label, axes, points, rowItems, rowsMax } = traits;
     this.latencyMs = points[0]?.runMs ?? 0;
     this.decoding = new Decoding({ declared: session.declared, labels: traits.labels, axes, sequences });
@@ -114,6 +117,8 @@ export class Replica implements Turn, StepRunner {
         answers.result(one.to, body, heldMs * 1_000);
         sequences?.answered(one, body, heldMs * 1_000);
       },
+      observed: ({ to: { requestId }, decoded: { rows, inputs } }, outputs) =>
+        observer?.see({ requestId, rows, inputs, outputs }),
       passedOn: (one, onward) => this.passOn(one, onward),
       repeated: (one, outputs) => this.repetitions.answered(one, outputs),
       refused: (one, error) => this.refuse(one, error),
@@ -270,6 +275,7 @@ export class Replica implements Turn, StepRunner {
     // A run cannot be stopped, and its memory must not go away under it.
     if (this.batch.length > 0) await this.empty();
     this.parts.answers.flush();
+    this.parts.observer?.report();
     await this.parts.sequences?.close();
     this.repetitions.close();
     await this.parts.session.release();

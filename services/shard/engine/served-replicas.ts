@@ -19,6 +19,7 @@ import { EngineBodies } from './engine-bodies.js';
 import { KeptAnswers } from './kept-answers.js';
 import { LatencyCurve } from './latency-curve.js';
 import { type LoadedModel, loadModel } from './load.js';
+import { Observer } from './observer.js';
 import { Replica } from './replica.js';
 import { SequenceBudget } from './sequence-budget.js';
 import { SequenceBus } from './sequence-bus.js';
@@ -188,6 +189,19 @@ export class ServedReplicas {
     });
   }
 
+  private observerOf({ version, replica }: LoadOrder): Observer {
+    const { nc, region, clock } = this.parts;
+    const { model, label, digest, outputs } = version;
+    const subject = subjects.observed(region);
+    return new Observer({
+      about: { region, replica, model, label, version: digest },
+      outputs,
+      // A connection that was closed is an engine that leaves.
+      publish: (report) => nc.isClosed() || nc.publish(subject, JSON.stringify(report)),
+      clock,
+    });
+  }
+
   private replicaOf(
     order: LoadOrder,
     { session, labels, points, axes, rowItems }: LoadedModel,
@@ -205,6 +219,7 @@ export class ServedReplicas {
         answers,
         ...(sequences && { sequences }),
         kept: this.kept,
+        observer: this.observerOf(order),
         aboutToRun: () => this.parts.note.about(number),
       },
     );

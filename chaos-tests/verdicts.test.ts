@@ -1,0 +1,79 @@
+// A version that begins to answer with what is no number, in a whole mesh: the auditor sees it, ends its engines in every region by signed orders, and the
+// last good version answers. Its history says why; a person takes the order back.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { root } from '../deploy/local/root.mjs';
+import { GraphBuilder } from '../services/onnx/builder.js';
+import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
+import { eventually, startMesh, stateFileOf } from './harness.js';
+import { pushVersions } from './push-versions.js';
+
+const MODEL = 'turning';
+
+/** `Abs` answers to any number, `Log` to those above zero. */
+function graph(operator: 'Abs' | 'Log'): Uint8Array {
+  const g = new GraphBuilder();
+  g.output(g.op(operator, [g.input('x', T.FLOAT, ['n', 4])], {}, { outputs: ['y'] }), T.FLOAT, ['n', 4]);
+  return g.bytes();
+}
+
+test('a version whose answers turn into no numbers is killed everywhere, the last good one serves, and a person takes the order back', async () => {
+  await using mesh = await startMesh({ shardsPerRegion: 1 });
+  const massif = async (...args: string[]) => {
+    const env = { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology) };
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [join(root, 'dist/client/massif.js'), ...args, '--json'],
+      { env },
+    );
+    return JSON.parse(stdout) as never;
+  };
+  await mesh.publish(MODEL, [{ name: 'model.onnx', bytes: graph('Abs') }], 1);
+  await using client = await mesh.client({ mode: 'routed' });
+  await pushVersions(mesh, client, MODEL, new Map([['2', graph('Log')]]));
+  await client.registry.deploy({
+    endpoint: MODEL,
+    model: MODEL,
+    variants: [{ version: '2', weight: 10_000 }],
+    replicasPerRegion: 1,
+    timeoutMs: 2_000,
+  });
+  const ask = (values: readonly number[]) =>
+    client.infer(MODEL, { x: { data: Float32Array.from(values), shape: [1, 4] } });
+  await eventually('version 2 answers', async () => expect((await ask([1, 2, 3, 4])).modelVersion).toBe('2'));
+  const before = mesh.enginePids();
+
+  let n = 0;
+  await eventually('the last good version answers what version 2 could not', async () => {
+    n++;
+    const { modelVersion, outputs } = await ask([-n, -2, -3, -4]);
+    expect(modelVersion).toBe('1');
+    expect(outputs['y']?.data[0]).toBe(n);
+  });
+  const { versions } = (await massif('verdicts', MODEL)) as {
+    versions: { label: string; version: string; last?: { act: string; judgement: { verdict: string } } }[];
+  };
+  const bad = versions.find(({ label }) => label === '2');
+  expect(bad?.last).toMatchObject({
+    act: 'stopped',
+    judgement: { verdict: 'abnormal', faults: ['not-a-number'] },
+  });
+  await eventually('no engine of version 2 is left', async () => {
+    const replicas = mesh.heard().flatMap((beat) => beat.replicas);
+    expect(replicas.filter((one) => one.version === bad?.version && one.state === 'ready')).toEqual([]);
+  });
+  expect(before.length).toBeGreaterThan(0);
+  await eventually('its history says why', async () => {
+    const history = (await massif('history', MODEL)) as {
+      label: string;
+      moves: { to: string; why: string }[];
+    }[];
+    expect(history.find(({ label }) => label === '2')?.moves.at(-1)).toMatchObject({
+      to: 'deprecated',
+      why: expect.stringContaining('not-a-number'),
+    });
+    expect(history.find(({ label }) => label === '1')?.moves.at(-1)?.to).toBe('live');
+  });
+}, 120_000);

@@ -1,0 +1,203 @@
+// Listens to what engines tell of their answers, keeps a watch for each version, and acts: a change of verdict is told, an abnormal version is
+// stopped where somebody else can answer. Nothing waits for it: while no auditor lives, engines tell nobody.
+import type { Baseline, Judgement } from '../../../contracts/detection.js';
+import { ObservationReport } from '../../../contracts/observation.js';
+import type { Digest } from '../../../contracts/names.js';
+import { subjects, wildcards } from '../../../contracts/subjects.js';
+import {
+  SuccessorReply,
+  type VerdictNotice,
+  type VerdictsReply,
+  type WatchedState,
+} from '../../../contracts/verdict.js';
+import type { Bus } from '../../mesh/bus.js';
+import type { Clock } from '../../mesh/clock.js';
+import { errorFields, type Log } from '../../mesh/log.js';
+import type { OrderBook } from '../../mesh/order-book.js';
+import type { StopOrders } from './stop-orders.js';
+import { decideTelling } from './telling.js';
+import { WatchedVersion } from './watched-version.js';
+
+export interface WatchesParts {
+  readonly bus: Bus;
+  readonly orders: Pick<OrderBook, 'version' | 'lifted'>;
+  readonly stop: Pick<StopOrders, 'kill'>;
+  /** Undefined for a version that has none. */
+  readonly baselineOf: (version: Digest) => Promise<Baseline | undefined>;
+  readonly told: (notice: VerdictNotice) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Watched {
+  readonly about: Pick<ObservationReport, 'model' | 'label' | 'version'>;
+  watch: WatchedVersion;
+  answered: number;
+  leftOut: number;
+  last?: VerdictNotice;
+  lastMs: number;
+  acting: boolean;
+}
+
+/** Versions that are followed at once; the one that was silent longest makes room. */
+const WATCHED_MAX = 2_000;
+const ASK_MS = 2_000;
+
+export class Watches {
+  private readonly watched = new Map<Digest, Watched>();
+  private readonly leaving = new AbortController();
+  private readonly since: string;
+
+  constructor(private readonly parts: WatchesParts) {
+    this.since = new Date(parts.clock.now()).toISOString();
+  }
+
+  begin(): void {
+    const { bus, log } = this.parts;
+    const subscription = bus.nc.subscribe(wildcards.observed(), {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const report = ObservationReport.safeParse(readJson(message.string()));
+        if (report.success) this.take(report.data);
+        else
+          log.warn('auditor.observation.unreadable', {
+            subject: message.subject,
+            bytes: message.data.length,
+          });
+      },
+    });
+    this.leaving.signal.addEventListener('abort', () => subscription.unsubscribe());
+  }
+
+  end(): void {
+    this.leaving.abort();
+  }
+
+  list(): VerdictsReply {
+    const versions = [...this.watched.values()].map(
+      ({ about, watch, answered, leftOut, last }): WatchedState => ({
+        ...about,
+        hasBaseline: watch.baseline !== undefined,
+        answered,
+        leftOut,
+        judgement: watch.judgement,
+        ...(last && { last }),
+      }),
+    );
+    return { since: this.since, versions };
+  }
+
+  /** Its baseline is another one: what was seen so far is forgotten. */
+  async renew(version: Digest): Promise<void> {
+    const known = this.watched.get(version);
+    if (known) known.watch = new WatchedVersion(await this.parts.baselineOf(version));
+  }
+
+  private take({ model, label, version, answered, leftOut, requests }: ObservationReport): void {
+    const watched = this.of({ model, label, version });
+    watched.answered += answered;
+    watched.leftOut += leftOut;
+    for (const request of requests) {
+      const judgement = watched.watch.take(request);
+      if (judgement.verdict !== 'normal') void this.act(watched, judgement);
+    }
+  }
+
+  private of(about: Watched['about']): Watched {
+    const known = this.watched.get(about.version);
+    const { watched } = this;
+    watched.delete(about.version);
+    const found = known ?? {
+      about,
+      watch: new WatchedVersion(),
+      answered: 0,
+      leftOut: 0,
+      lastMs: -Infinity,
+      acting: false,
+    };
+    watched.set(about.version, found);
+    const [oldest] = watched.keys();
+    if (watched.size > WATCHED_MAX && oldest !== undefined) watched.delete(oldest);
+    if (!known)
+      void this.renew(about.version).catch((error: unknown) =>
+        this.parts.log.warn('auditor.baseline.unread', { version: about.version, ...errorFields(error) }),
+      );
+    return found;
+  }
+
+  private async act(watched: Watched, judgement: Judgement): Promise<void> {
+    const { clock, told, log } = this.parts;
+    const before = { last: watched.last?.judgement.verdict, lastMs: watched.lastMs };
+    if (watched.acting || !decideTelling(judgement.verdict, before, clock.now())) return;
+    watched.acting = true;
+    try {
+      const requestIds = [...watched.watch.requestIds];
+      const done = judgement.verdict === 'abnormal' ? await this.stop(watched, judgement) : TOLD;
+      const at = new Date(clock.now()).toISOString();
+      const notice: VerdictNotice = { ...watched.about, at, judgement, requestIds, ...done };
+      watched.last = notice;
+      watched.lastMs = clock.now();
+      watched.watch.restart();
+      log.warn('auditor.verdict', {
+        ...watched.about,
+        verdict: judgement.verdict,
+        why: judgement.why,
+        ...done,
+      });
+      told(notice);
+    } finally {
+      watched.acting = false;
+    }
+  }
+
+  private async stop({ about }: Watched, { why }: Judgement): Promise<Pick<VerdictNotice, 'act' | 'note'>> {
+    const { orders, stop } = this.parts;
+    const { model, version, label } = about;
+    const standing = orders.version(version);
+    if (standing !== undefined)
+      return { act: 'spared', note: `It is withheld already: ${standing}`.slice(0, 500) };
+    if (orders.lifted(version))
+      return {
+        act: 'spared',
+        note: 'A person has lifted an order against it: look, and order it again if it must end.',
+      };
+    const alone = await this.alone(about);
+    if (alone !== undefined) return { act: 'spared', note: alone };
+    const regions = await stop.kill(model, version, `${label}: ${why}`, this.leaving.signal);
+    if (regions.length === 0)
+      return { act: 'spared', note: 'No region took the order: no router could be reached.' };
+    return {
+      act: 'stopped',
+      note: `Killed and withheld in ${regions.join(', ')}; massif override lift takes it back.`,
+    };
+  }
+
+  /** Why it is not stopped: an endpoint that nobody else could answer for. A broken answer is better than none only where there is no other. */
+  private async alone({ model, version }: Watched['about']): Promise<string | undefined> {
+    try {
+      const { endpoints } = await this.parts.bus.request(
+        subjects.registry('successor'),
+        SuccessorReply,
+        { model, version },
+        { timeoutMs: ASK_MS },
+      );
+      const lost = endpoints.filter(({ successor }) => successor === null).map(({ endpoint }) => endpoint);
+      return lost.length === 0
+        ? undefined
+        : `No other version ever served ${lost.join(', ')}: deploy one, or stop it with massif override set --kill.`;
+    } catch {
+      // The registry is away: safety does not wait for it. Who stands in is decided when it is back.
+      return undefined;
+    }
+  }
+}
+
+const TOLD = { act: 'told', note: '' } as const;
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

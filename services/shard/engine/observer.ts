@@ -1,0 +1,112 @@
+// Tells the auditor what a replica answers: statistics of the inputs, the first row of the outputs, what is wrong with them. Answers are
+// given first; a bounded number of them is looked at afterwards, and what is left out is counted. The replica shows it every answer.
+import { createHash } from 'node:crypto';
+import {
+  type ObservationReport,
+  OBSERVED_MAX,
+  type ObservedRequest,
+  ROW_MAX,
+} from '../../../contracts/observation.js';
+import type { Tensor } from '../../../contracts/tensor.js';
+import { toBlob } from '../../../contracts/tensor.js';
+import type { TensorSpec } from '../../../contracts/tensor-spec.js';
+import type { Clock } from '../../mesh/clock.js';
+import { inputStatistics } from '../../mesh/observing/input-statistics.js';
+import { outputFaults } from '../../mesh/observing/output-faults.js';
+
+export interface ObserverParts {
+  readonly about: Pick<ObservationReport, 'region' | 'replica' | 'model' | 'label' | 'version'>;
+  readonly outputs: readonly TensorSpec[];
+  readonly publish: (report: ObservationReport) => void;
+  readonly clock: Pick<Clock, 'after'>;
+}
+
+export interface Answered {
+  readonly requestId: string;
+  /** 0: not in rows. */
+  readonly rows: number;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+}
+
+const EVERY_MS = 250;
+/** Looking at a number costs about 5 ns: a report costs a few milliseconds at most. */
+const NUMBERS_MAX = 256 * 1_024;
+const TENSORS_MAX = 8;
+
+export class Observer {
+  private kept: Answered[] = [];
+  private numbers = 0;
+  private answered = 0;
+  private stop: (() => void) | undefined;
+
+  constructor(private readonly parts: ObserverParts) {}
+
+  /** Looks at nothing yet: the caller of the next request is waiting. */
+  see(answer: Answered): void {
+    this.answered++;
+    this.stop ??= this.parts.clock.after(EVERY_MS, () => this.report());
+    if (this.kept.length >= OBSERVED_MAX) return;
+    const size = [...answer.inputs, ...answer.outputs].reduce((sum, { data }) => sum + data.length, 0);
+    if (this.numbers + size > NUMBERS_MAX) return;
+    this.numbers += size;
+    this.kept.push(answer);
+  }
+
+  /** What was kept goes out now; nothing where nothing was answered. */
+  report(): void {
+    this.stop?.();
+    this.stop = undefined;
+    const { kept, answered, parts } = this;
+    if (answered === 0) return;
+    [this.kept, this.numbers, this.answered] = [[], 0, 0];
+    const requests = kept.map((one) => observed(one, parts.outputs));
+    parts.publish({ ...parts.about, answered, leftOut: answered - requests.length, requests });
+  }
+}
+
+function observed(
+  { requestId, rows, inputs, outputs }: Answered,
+  specs: readonly TensorSpec[],
+): ObservedRequest {
+  const statistics: Record<string, Record<string, number>> = {};
+  let ordinary = true;
+  for (const input of inputs.slice(0, TENSORS_MAX)) {
+    const values = floatsOf(input);
+    if (values === undefined) continue;
+    const found = inputStatistics(firstRow(values, rows));
+    if (Object.values(found).every(Number.isFinite)) statistics[input.name] = found;
+    // Other rows count as well: one that is no number may spoil them all.
+    if (!values.every(isOrdinary)) ordinary = false;
+  }
+  const said: Record<string, string> = {};
+  for (const output of outputs.slice(0, TENSORS_MAX)) {
+    const values = floatsOf(output);
+    const row = values && firstRow(values, rows);
+    if (row && row.length <= ROW_MAX)
+      said[output.name] = Buffer.from(toBlob(Float32Array.from(row))).toString('base64');
+  }
+  const seen = outputs.map((one) => ({ ...one, values: floatsOf(one) ?? { length: one.data.length } }));
+  const faults = outputFaults(
+    specs.filter(({ name }) => seen.some((one) => one.name === name)),
+    seen,
+  );
+  const digests = { inputDigest: digestOf(inputs), outputDigest: digestOf(outputs) };
+  return { requestId, ordinary, inputs: statistics, outputs: said, faults, ...digests };
+}
+
+/** Far beyond what a model is fed with, and its sums would still be numbers. */
+const ORDINARY_MAX = 1e9;
+const isOrdinary = (value: number): boolean => Math.abs(value) <= ORDINARY_MAX;
+
+const floatsOf = ({ data }: Tensor): Float32Array | Float64Array | undefined =>
+  data instanceof Float32Array || data instanceof Float64Array ? data : undefined;
+
+const firstRow = <T extends Float32Array | Float64Array>(values: T, rows: number): T =>
+  (rows > 1 && values.length % rows === 0 ? values.subarray(0, values.length / rows) : values) as T;
+
+function digestOf(tensors: readonly Tensor[]): string {
+  const hash = createHash('sha1');
+  for (const { data } of tensors) hash.update(toBlob(data));
+  return hash.digest('base64').slice(0, 16);
+}
