@@ -22,6 +22,7 @@ export interface MeshOptions {
   /** Every service a process of its own. */
   readonly apart?: boolean;
   readonly pool?: NonNullable<TopologyOptions['pool']>;
+  readonly poolEnv?: NonNullable<TopologyOptions['poolEnv']>;
   /** The regions' NATS servers meet over a line that can be cut. */
   readonly cuttable?: boolean;
 }

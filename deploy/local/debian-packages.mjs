@@ -1,7 +1,7 @@
 // @ts-check
 // Unpacks a server from Debian's packages with apt's own client: no root, and nothing of the system's apt state is touched. The
 // mirror is the one that this machine's apt uses already; signatures are checked against the system's Debian keyring.
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './run.mjs';
 import { SERVERS } from './servers.mjs';
@@ -14,6 +14,13 @@ const KEYRINGS = [
 const MIRRORS_MAX = 3;
 
 /**
+ * @typedef {object} Wanted
+ * @property {readonly string[]} packages
+ * @property {string} suite
+ * @property {boolean} [withNeeds] also what they need and this machine lacks: the suite is this machine's own then
+ */
+
+/**
  * Unpacks the newest package of a server into `folder/unpacked`, working inside `folder` only. Throws when this machine's apt
  * cannot give it; the message says what was in the way.
  * @param {import('./servers.mjs').ServerKind} kind
@@ -22,6 +29,17 @@ const MIRRORS_MAX = 3;
  * @returns {Promise<string>} the folder with the package's files
  */
 export async function unpackFromDebian(kind, folder, env = process.env) {
+  const { binary, suite } = SERVERS[kind];
+  return unpackPackages({ packages: [binary], suite }, folder, env);
+}
+
+/**
+ * The same for any packages.
+ * @param {Wanted} wanted
+ * @param {string} folder
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export async function unpackPackages(wanted, folder, env = process.env) {
   const keyring = await debianKeyring();
   const mirrors = await configuredMirrors(env);
   if (mirrors.length === 0)
@@ -30,13 +48,13 @@ export async function unpackFromDebian(kind, folder, env = process.env) {
   const troubles = [];
   for (const mirror of mirrors.slice(0, MIRRORS_MAX)) {
     try {
-      return await unpackFrom(mirror, keyring, kind, folder, env);
+      return await unpackFrom(mirror, keyring, wanted, folder, env);
     } catch (error) {
       troubles.push(error);
     }
   }
   throw new Error(
-    `no package source of this machine's apt gave ${SERVERS[kind].binary} from ${SERVERS[kind].suite}`,
+    `no package source of this machine's apt gave ${wanted.packages.join(', ')} from ${wanted.suite}`,
     {
       cause: new AggregateError(troubles),
     },
@@ -81,25 +99,35 @@ export function mirrorsIn(lines) {
 /**
  * @param {string} mirror
  * @param {string} keyring
- * @param {import('./servers.mjs').ServerKind} kind
+ * @param {Wanted} wanted
  * @param {string} folder
  * @param {NodeJS.ProcessEnv} env
  */
-async function unpackFrom(mirror, keyring, kind, folder, env) {
-  const { binary, suite } = SERVERS[kind];
+async function unpackFrom(mirror, keyring, { packages, suite, withNeeds }, folder, env) {
   const apt = join(folder, 'apt');
   const unpacked = join(folder, 'unpacked');
   for (const part of ['lists/partial', 'archives/partial', 'log'])
     await mkdir(join(apt, part), { recursive: true });
   await writeFile(join(apt, 'debian.sources'), sourcesFile(mirror, suite, keyring));
-  await writeFile(join(apt, 'status'), '');
+  const status = withNeeds ? await readFile('/var/lib/dpkg/status') : '';
+  await writeFile(join(apt, 'status'), status);
   await writeFile(join(apt, 'apt.conf'), aptConfiguration(apt));
   const options = ['-c', join(apt, 'apt.conf'), '-qq'];
   await run('apt-get', [...options, 'update'], { cwd: apt, env });
-  await run('apt-get', [...options, 'download', binary], { cwd: apt, env });
-  const file = (await readdir(apt)).find((name) => name.endsWith('.deb'));
-  if (file === undefined) throw new Error(`apt-get download left no package of ${binary}`);
-  await run('dpkg-deb', ['-x', join(apt, file), unpacked], { env });
+  const install = [
+    'install',
+    '--download-only',
+    '--no-install-recommends',
+    '--yes',
+    '-o',
+    'Debug::NoLocking=1',
+  ];
+  const verb = withNeeds ? install : ['download'];
+  await run('apt-get', [...options, ...verb, ...packages], { cwd: apt, env });
+  const from = withNeeds ? join(apt, 'archives') : apt;
+  const files = (await readdir(from)).filter((name) => name.endsWith('.deb'));
+  if (files.length === 0) throw new Error(`apt-get left no package of ${packages.join(', ')}`);
+  for (const file of files) await run('dpkg-deb', ['-x', join(from, file), unpacked], { env });
   return unpacked;
 }
 

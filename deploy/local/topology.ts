@@ -12,6 +12,8 @@ export interface TopologyOptions {
   readonly shardsPerRegion?: number;
   /** More shard hosts that the autoscaler may start in the home region, and how long it keeps those that nobody needs. */
   readonly pool?: { readonly processes: number; readonly lingerMs: number };
+  /** More variables of the autoscaler's process, for other pools. */
+  readonly poolEnv?: Readonly<Record<string, string>>;
   /** The port at which other regions reach the home's NATS server, where that is not its own: a line that a drill can cut. */
   readonly linkPort?: number;
   /** Every service as a process of its own instead of one control and one edge process. */
@@ -78,7 +80,12 @@ export function planMesh(options: TopologyOptions): Topology {
             MASSIF_POOL_LINGER_MS: String(options.pool.lingerMs),
           }
         : {};
-    return { name, kind, entry, env: { ...env(region, name), ...doors, ...pool } };
+    return {
+      name,
+      kind,
+      entry,
+      env: { ...env(region, name), ...doors, ...pool, ...(scales && options.poolEnv) },
+    };
   };
   const control = (region: RegionPlan): ServicePlan[] =>
     options.apart

@@ -23,6 +23,7 @@ import { PoolKeeper } from './pools/pool-keeper.js';
 import { WebhookPool } from './pools/webhook-pool.js';
 import type { Beat } from './load-book.js';
 import { ProcessPool } from './pools/process-pool.js';
+import { SlurmPool } from './pools/slurm-pool.js';
 import { WantedState } from './wanted-state.js';
 
 const POOLS = Symbol('Pools');
@@ -132,7 +133,7 @@ export const autoscalerService: ServiceDefinition = {
 };
 
 function openPools(mesh: MeshConfig, bus: Bus, clock: Clock, log: Log, autoscaler: Autoscaler): Pools {
-  const { webhook, ...config } = readAutoscalerConfig();
+  const { webhook, slurm, ...config } = readAutoscalerConfig();
   const { region } = mesh;
   const pools: ComputePool[] = [];
   if (config.poolProcessesMax > 0)
@@ -149,9 +150,17 @@ function openPools(mesh: MeshConfig, bus: Bus, clock: Clock, log: Log, autoscale
       }),
     );
   if (webhook) pools.push(new WebhookPool({ ...webhook, region, clock, log }));
+  if (slurm) {
+    const { natsUrl = mesh.natsUrl, consulUrl = mesh.consulUrl, ...rest } = slurm;
+    const { poolEntry: entry, poolThreads: threads, poolEngineMib: engineMib } = config;
+    const reached = { ...mesh, natsUrl, consulUrl };
+    pools.push(new SlurmPool({ ...rest, mesh: reached, entry, threads, engineMib, clock, log }));
+  }
   // Two would each ask for all that is missing.
   if (pools.length > 1)
-    throw new ConfigError('Set MASSIF_POOL_PROCESSES or MASSIF_POOL_WEBHOOK_URL: a region has one pool.');
+    throw new ConfigError(
+      'Set one of MASSIF_POOL_PROCESSES, MASSIF_POOL_WEBHOOK_URL and MASSIF_POOL_SLURM_JOBS: a region has one pool.',
+    );
   const shards = (of: string): readonly Beat[] => autoscaler.shards(of);
   const wanted = (of: string): number | undefined => autoscaler.mostWanted(of);
   const lingerMs = config.poolLingerMs;

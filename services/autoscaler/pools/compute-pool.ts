@@ -12,10 +12,19 @@ export interface PoolShape {
   readonly pricePerHour?: number;
 }
 
+export interface PoolNode {
+  readonly name: string;
+  /**
+   * `queued`: it will come when there is room, and not hearing it is no news. `ending`: it will be taken away soon, whatever we do
+   * (its time is up, its machine is to be repaired), so another should take its place.
+   */
+  readonly state: 'queued' | 'there' | 'ending';
+}
+
 export interface ComputePool {
   readonly shape: PoolShape;
-  /** Names of all that exist or are on their way, as the pool has it. */
-  nodes(): Promise<readonly string[]>;
+  /** All that exist or are on their way, as the pool has it. */
+  nodes(): Promise<readonly PoolNode[]>;
   /** Asked twice for the same name it starts one. The node's shard host has this name as its instance. */
   grow(name: string): Promise<void>;
   /** Of one that is gone already it is no news. Ends it, whatever it does: the keeper has drained it before. */

@@ -3,6 +3,7 @@ import { decideNodes, type NodeSeen, type PoolSeen } from './decide-nodes.js';
 
 const node = (name: string, more: Partial<NodeSeen> = {}): NodeSeen => ({
   name,
+  state: 'there',
   heard: true,
   ageMs: 10_000,
   inFlight: 0,
@@ -44,4 +45,25 @@ test('what is too much goes after a while, one at a time, the emptiest first', (
   expect(decideNodes(seen({ nodes, surplusMs: 31_000 })).release).toEqual(['empty']);
   const leaving = [...nodes, node('old', { leaving: true })];
   expect(decideNodes(seen({ nodes: leaving, surplusMs: 31_000 })).release).toEqual([]);
+});
+
+test('a node that waits in a queue is not given up, however long, and goes first when fewer would do', () => {
+  const queued = node('late', { state: 'queued', heard: false, ageMs: 9_000_000, replicas: 0 });
+  expect(decideNodes(seen({ wanted: 2, nodes: [queued] }))).toMatchObject({ lost: [], grow: 0 });
+  const nodes = [node('idle', { replicas: 0, ageMs: 1 }), queued];
+  expect(decideNodes(seen({ wanted: 2, nodes, surplusMs: 31_000 })).release).toEqual(['late']);
+});
+
+test('a node whose time is up goes when another is heard in its place', () => {
+  const old = node('old', { state: 'ending' });
+  const fresh = node('fresh', { heard: false });
+  expect(decideNodes(seen({ wanted: 2, nodes: [old] }))).toMatchObject({ grow: 1, release: [] });
+  expect(decideNodes(seen({ wanted: 2, nodes: [old, fresh] }))).toMatchObject({ grow: 0, release: [] });
+  const nodes = [old, { ...fresh, heard: true }];
+  expect(decideNodes(seen({ wanted: 2, nodes }))).toMatchObject({ grow: 0, release: ['old'] });
+});
+
+test('a node whose time is up goes without another where the pool has no room for one', () => {
+  const nodes = [node('old', { state: 'ending' })];
+  expect(decideNodes(seen({ wanted: 2, nodes, nodesMax: 1 }))).toMatchObject({ grow: 0, release: ['old'] });
 });

@@ -1,7 +1,10 @@
 // How many nodes a pool should have, and which one goes: pure. The keeper asks several times a second.
 
+import type { PoolNode } from './compute-pool.js';
+
 export interface NodeSeen {
   readonly name: string;
+  readonly state: PoolNode['state'];
   /** A shard of this name was heard lately. */
   readonly heard: boolean;
   /** Since it was asked for. */
@@ -42,16 +45,22 @@ export const LINGER_MS = 30_000;
 export function decideNodes(seen: PoolSeen, lingerMs = LINGER_MS, startMsMax = START_MS_MAX): NodeDecision {
   const { wanted, fixedShards, nodes, nodesMax, surplusMs, pauseMs } = seen;
   const lost = nodes
-    .filter((node) => !node.heard && !node.leaving && node.ageMs > startMsMax)
+    .filter((node) => node.state !== 'queued' && !node.heard && !node.leaving && node.ageMs > startMsMax)
     .map(({ name }) => name);
-  const here = nodes.filter(({ name, leaving }) => !leaving && !lost.includes(name));
+  const stays = nodes.filter(({ name, leaving }) => !leaving && !lost.includes(name));
+  const here = stays.filter(({ state }) => state !== 'ending');
   const needed = Math.min(nodesMax, Math.max(0, wanted - fixedShards));
   const surplus = here.length > needed;
   const nothing = { grow: 0, release: [], lost, surplus };
+  // What leaves still takes its place.
+  const room = nodesMax - nodes.length + lost.length;
+  // It goes once its place is taken, or when there is no place for another.
+  const [ending] = stays.filter(({ state }) => state === 'ending');
+  const replaced = here.filter(({ heard }) => heard).length >= needed;
+  if (ending && (replaced || room <= 0) && !nodes.some(({ leaving }) => leaving))
+    return { ...nothing, release: [ending.name], why: 'the pool takes it away soon' };
   if (here.length < needed) {
     if (pauseMs > 0) return { ...nothing, why: 'a start failed lately: waiting before the next' };
-    // What leaves still takes its place.
-    const room = nodesMax - nodes.length + lost.length;
     return {
       ...nothing,
       grow: Math.max(0, Math.min(needed - here.length, room)),
@@ -64,7 +73,11 @@ export function decideNodes(seen: PoolSeen, lingerMs = LINGER_MS, startMsMax = S
   // One at a time: each moves what it holds before it goes.
   if (nodes.some(({ leaving }) => leaving)) return { ...nothing, why: 'one is leaving' };
   const [idlest] = here.toSorted(
-    (a, b) => a.replicas - b.replicas || a.inFlight - b.inFlight || a.ageMs - b.ageMs,
+    (a, b) =>
+      Number(b.state === 'queued') - Number(a.state === 'queued') ||
+      a.replicas - b.replicas ||
+      a.inFlight - b.inFlight ||
+      a.ageMs - b.ageMs,
   );
   return { ...nothing, release: idlest ? [idlest.name] : [], why: 'more than needed' };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '../../mesh/testing/fake-clock.js';
 import { silentLog } from '../../mesh/log.js';
 import type { Beat } from '../load-book.js';
-import type { ComputePool } from './compute-pool.js';
+import type { ComputePool, PoolNode } from './compute-pool.js';
 import { PoolKeeper } from './pool-keeper.js';
 
 /** A pool with knobs. */
@@ -18,11 +18,12 @@ class Pool implements ComputePool {
   readonly asked: string[] = [];
   readonly released: string[] = [];
   readonly live = new Set<string>();
+  readonly states = new Map<string, PoolNode['state']>();
   trouble: 'none' | 'refuses' | 'hangs' = 'none';
 
-  async nodes(): Promise<readonly string[]> {
+  async nodes(): Promise<readonly PoolNode[]> {
     if (this.trouble === 'hangs') await new Promise(() => undefined);
-    return [...this.live];
+    return [...this.live].map((name) => ({ name, state: this.states.get(name) ?? 'there' }));
   }
   grow(name: string): Promise<void> {
     this.asked.push(name);
@@ -101,4 +102,45 @@ test('a pool that does not answer holds up nobody for ever, and changes nothing'
   await clock.advance(30_000);
   await end();
   expect(pool.asked.length).toBe(3);
+});
+
+test('a node that waits in a queue for an hour is neither given back nor asked for again', async () => {
+  const pool = new Pool();
+  const { clock, end } = keep(pool, 1);
+  await clock.advance(1_000);
+  pool.states.set('pool-east-7-1', 'queued');
+  await clock.advance(3_600_000);
+  expect(pool.released).toEqual([]);
+  // From now on it is on its way.
+  pool.states.set('pool-east-7-1', 'there');
+  await clock.advance(119_000);
+  expect(pool.released).toEqual([]);
+  await clock.advance(3_000);
+  await end();
+  expect(pool.released).toEqual(['pool-east-7-1']);
+  expect(pool.asked).toEqual(['pool-east-7-1']);
+});
+
+test('a pool that dies in the middle of growing is asked for what is missing when it is back, and for no more', async () => {
+  const pool = new Pool();
+  const { clock, end } = keep(pool, 3);
+  const grow = pool.grow.bind(pool);
+  pool.grow = (name) => (pool.live.size === 1 ? Promise.reject(new Error('connection refused')) : grow(name));
+  await clock.advance(1_500);
+  expect([...pool.live]).toEqual(['pool-east-7-1']);
+  pool.grow = grow;
+  await clock.advance(60_000);
+  await end();
+  expect(pool.live.size).toBe(3);
+});
+
+test('a pool that says it has more nodes than it was asked for is not asked for more, and loses the strangers', async () => {
+  const pool = new Pool();
+  for (const name of ['pool-east-1-1', 'pool-east-1-2', 'pool-east-1-3', 'pool-east-1-4'])
+    pool.live.add(name);
+  const { clock, end } = keep(pool, 1);
+  await clock.advance(119_000);
+  await end();
+  expect(pool.asked).toEqual([]);
+  expect(pool.live.size).toBe(1);
 });

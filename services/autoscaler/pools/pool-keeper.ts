@@ -6,7 +6,7 @@ import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { Beat } from '../load-book.js';
-import type { ComputePool } from './compute-pool.js';
+import type { ComputePool, PoolNode } from './compute-pool.js';
 import { decideNodes, LINGER_MS, type NodeSeen } from './decide-nodes.js';
 
 export interface PoolKeeperParts {
@@ -68,8 +68,8 @@ export class PoolKeeper {
     const nowMs = clock.monotonicMs();
     const there = await inTime(pool.nodes(), clock, signal);
     const beats = new Map(shards(region).map((beat) => [beat.shard, beat]));
-    const nodes = there.map((name) => this.seen(name, beats.get(name), nowMs));
-    const mine = new Set(there);
+    const nodes = there.map((node) => this.seen(node, beats.get(node.name), nowMs));
+    const mine = new Set(there.map(({ name }) => name));
     const fixedShards = [...beats.values()].filter(
       ({ shard, state }) => !mine.has(shard) && state !== 'draining',
     ).length;
@@ -91,16 +91,23 @@ export class PoolKeeper {
       await inTime(pool.grow(name), clock, signal);
     }
     for (const name of decision.release) {
-      this.leaving.add(name);
       log.info('pool.shrink', { pool: poolName, node: name, why: decision.why });
+      // Nothing is there yet that could be drained.
+      if (!beats.has(name)) {
+        await inTime(pool.release(name), clock, signal);
+        continue;
+      }
+      this.leaving.add(name);
       this.departures = Promise.all([this.departures, this.sendAway(name, signal)]);
     }
   }
 
-  private seen(name: string, beat: Beat | undefined, nowMs: number): NodeSeen {
-    if (!this.asked.has(name)) this.asked.set(name, nowMs);
+  private seen({ name, state }: PoolNode, beat: Beat | undefined, nowMs: number): NodeSeen {
+    // The time to be heard in begins when the pool has begun.
+    if (!this.asked.has(name) || state === 'queued') this.asked.set(name, nowMs);
     return {
       name,
+      state,
       heard: beat !== undefined,
       ageMs: nowMs - (this.asked.get(name) ?? nowMs),
       inFlight: beat?.replicas.reduce((sum, { inFlight }) => sum + inFlight, 0) ?? 0,

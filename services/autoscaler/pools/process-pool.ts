@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { MeshConfig } from '../../mesh/service-config.js';
 import type { Clock } from '../../mesh/clock.js';
-import type { ComputePool, PoolShape } from './compute-pool.js';
+import type { ComputePool, PoolNode, PoolShape } from './compute-pool.js';
 
 export interface ProcessPoolParts {
   readonly mesh: Omit<MeshConfig, 'restPort' | 'restHost'>;
@@ -37,8 +37,8 @@ export class ProcessPool implements ComputePool {
     this.shape = { name: 'process', kind: 'process', region: mesh.region, device, nodesMax };
   }
 
-  nodes(): Promise<readonly string[]> {
-    return Promise.resolve([...this.children.keys()]);
+  nodes(): Promise<readonly PoolNode[]> {
+    return Promise.resolve([...this.children.keys()].map((name) => ({ name, state: 'there' as const })));
   }
 
   grow(name: string): Promise<void> {

@@ -48,7 +48,7 @@ afterEach(async () => {
 test('a node is lent, prolonged while we are there, and given back; twice is no harm', async () => {
   await pool.grow('pool-east-1-1');
   await pool.grow('pool-east-1-1');
-  expect(await pool.nodes()).toEqual(['pool-east-1-1']);
+  expect(await pool.nodes()).toEqual([{ name: 'pool-east-1-1', state: 'there' }]);
   await clock.advance(41_000);
   await waitUntil('the lease is renewed', () => nodes.get('pool-east-1-1') === 3);
   await pool.release('pool-east-1-1');

@@ -7,7 +7,7 @@ import { failure } from '../../../contracts/errors.js';
 import { InstanceName } from '../../../contracts/names.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
-import type { ComputePool, PoolShape } from './compute-pool.js';
+import type { ComputePool, PoolNode, PoolShape } from './compute-pool.js';
 
 export interface WebhookPoolParts {
   /** `PUT <url>/nodes/<name>` starts one or prolongs it, `DELETE` ends it, `GET <url>/nodes` lists them. */
@@ -36,7 +36,7 @@ export class WebhookPool implements ComputePool {
   readonly shape: PoolShape;
   private readonly lent = new Set<string>();
   private readonly stopRenewing: () => void;
-  private listed: { readonly names: readonly string[]; readonly atMs: number } | undefined;
+  private listed: { readonly nodes: readonly PoolNode[]; readonly atMs: number } | undefined;
 
   constructor(private readonly parts: WebhookPoolParts) {
     const { region, nodesMax, clock, leaseS = LEASE_S } = parts;
@@ -44,9 +44,9 @@ export class WebhookPool implements ComputePool {
     this.stopRenewing = clock.every((leaseS * 1_000) / 3, () => void this.renew());
   }
 
-  async nodes(): Promise<readonly string[]> {
+  async nodes(): Promise<readonly PoolNode[]> {
     const nowMs = this.parts.clock.monotonicMs();
-    if (this.listed && nowMs - this.listed.atMs < LISTED_FOR_MS) return this.listed.names;
+    if (this.listed && nowMs - this.listed.atMs < LISTED_FOR_MS) return this.listed.nodes;
     const parsed = Nodes.safeParse(await this.ask('GET', '/nodes'));
     if (!parsed.success)
       throw failure(
@@ -55,9 +55,11 @@ export class WebhookPool implements ComputePool {
       );
     // Others may live at the same address.
     const ours = `pool-${this.parts.region}-`;
-    const names = parsed.data.nodes.map(({ name }) => name).filter((name) => name.startsWith(ours));
-    this.listed = { names, atMs: nowMs };
-    return names;
+    const nodes = parsed.data.nodes
+      .filter(({ name }) => name.startsWith(ours))
+      .map(({ name }) => ({ name, state: 'there' as const }));
+    this.listed = { nodes, atMs: nowMs };
+    return nodes;
   }
 
   async grow(name: string): Promise<void> {
@@ -84,7 +86,7 @@ export class WebhookPool implements ComputePool {
   }
 
   private async renew(): Promise<void> {
-    for (const name of this.listed?.names ?? this.lent)
+    for (const name of this.listed?.nodes.map((node) => node.name) ?? this.lent)
       await this.lend(name).catch((error: unknown) =>
         this.parts.log.warn('pool.renew.failed', { node: name, ...errorFields(error) }),
       );
