@@ -1,5 +1,7 @@
 // A pipeline in a whole mesh of two regions, each of its steps in an engine of its own: the numbers are right, the tensors stay away
 // from caller and router, every step may be killed under load, failures name their step, and strangers' headers lead nowhere.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectNats, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,7 +13,10 @@ import { encodeInferRequest } from '../contracts/infer-body.js';
 import { PipelinePlan } from '../contracts/pipeline.js';
 import { subjects, wildcards } from '../contracts/subjects.js';
 import { GraphBuilder } from '../services/onnx/builder.js';
+import { externalise } from '../services/onnx/externalise.js';
+import { Graph } from '../services/onnx/graph.js';
 import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
+import { openSession } from '../services/onnx/session.js';
 import { float32 } from '../services/onnx/tensor.js';
 import { ocrClassifier } from '../services/onnx/testing/real-models.js';
 import { type DrillMesh, eventually, startMesh } from './harness.js';
@@ -334,6 +339,64 @@ test('massif split: a model in three stages over two regions answers as the whol
   process.kill(pid, 'SIGKILL');
   expect(near(await eventually('the stage is back', () => answer('angle-split')))).toBeLessThan(1e-6);
 }, 120_000);
+
+test('a model that keeps its weights outside its graph is split as they stream past, and answers as the whole', async () => {
+  const graph = Graph.read(deep());
+  const { chunks } = externalise(graph, 'all.bin', 1);
+  const files = [
+    { name: 'model.onnx', bytes: graph.write() },
+    { name: 'all.bin', bytes: Buffer.concat(chunks) },
+  ];
+  await using client = await mesh.client();
+  const privateKeyPem = await readFile(join(mesh.topology.keys, 'publisher.pem'), 'utf8');
+  await client.registry.push(files, { model: 'deep', label: '1', privateKeyPem });
+  const { code, stages } = await runSplit('deep', '--stages', '2', '--link', '0,100000');
+  expect([code, stages.length]).toEqual([0, 2]);
+  const versions = await Promise.all(stages.map((one) => client.registry.show({ model: one.endpoint })));
+  // Each has its half of the weights, and no more.
+  for (const { resources } of versions)
+    expect(resources.find(({ name }) => name === 'weights.bin')?.bytes).toBeLessThan(2 * 64 * 64 * 4 + 8_192);
+  const data = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
+  await using session = await openSession(deep());
+  const whole = await session.run({ x: float32([1, 64], data) });
+  const answer = await eventually('every stage serves', async () => {
+    const inputs = { x: { data, shape: [1, 64] } };
+    return (await client.infer('deep-split', inputs, { timeoutMs: DEADLINE_MS })).outputs['y'];
+  });
+  expect(difference(answer?.data as Float32Array, whole['y']?.data as Float32Array)).toBeLessThan(1e-6);
+}, 60_000);
+
+/** Four layers and a reshape. */
+function deep(): Uint8Array {
+  const g = new GraphBuilder({ opset: 17, name: 'deep' });
+  let value = g.input('x', T.FLOAT, ['batch', 64]);
+  for (let layer = 0; layer < 4; layer++) {
+    const weights = Float32Array.from({ length: 64 * 64 }, (_, i) => Math.sin(i * (layer + 1)) / 8);
+    value = g.op('Tanh', [g.op('MatMul', [value, g.constant(`w${layer}`, float32([64, 64], weights))])]);
+  }
+  g.op('Reshape', [value, g.ints([-1, 8, 8])], {}, { outputs: ['y'] });
+  g.output('y', T.FLOAT, ['batch', 8, 8]);
+  return g.bytes();
+}
+
+const difference = (a: Float32Array, b: Float32Array): number =>
+  Math.max(...Array.from(a, (one, i) => Math.abs(one - (b[i] ?? NaN))));
+
+async function runSplit(
+  ...args: string[]
+): Promise<{ code: number; stages: { endpoint: string; region: string }[] }> {
+  let told = '';
+  const code = await runCommandLine(['split', ...args, '--json', '--nats', mesh.natsUrls.join(',')], {
+    env: { MASSIF_KEYS: mesh.topology.keys },
+    cwd: mesh.topology.dir,
+    isRunning: () => false,
+    signal: new AbortController().signal,
+    write: (text) => (told += text),
+    writeNote: (text) => (told += text),
+  });
+  if (code !== 0) throw new Error(told);
+  return { code, ...(JSON.parse(told.slice(told.indexOf('{"endpoint"'))) as { stages: [] }) };
+}
 
 /** Process ids of the engines that serve this model now. */
 function enginesOf(model: string): number[] {

@@ -7,7 +7,8 @@ import { buckets, keys } from '../contracts/buckets.js';
 import { failure } from '../contracts/errors.js';
 import type { Digest } from '../contracts/names.js';
 import { PipelineRecord } from '../contracts/pipeline.js';
-import { EndpointRecord, VersionRecord } from '../contracts/registry.js';
+import { EndpointRecord, type Resource, VersionRecord } from '../contracts/registry.js';
+import { ArtifactReader } from '../services/mesh/artifact-reader.js';
 import type { Connections } from './connections.js';
 
 const ARTIFACT_TIMEOUT_MS = 30_000;
@@ -54,6 +55,24 @@ export class Catalog {
   async file(version: VersionRecord, name: string): Promise<Uint8Array | undefined> {
     const resource = version.resources.find((candidate) => candidate.name === name);
     return resource && this.artifact(resource.digest);
+  }
+
+  /** A file that may be too large to be held, part by part; only at its end is it sure that it was the signed one. */
+  async *stream({ name, digest }: Resource): AsyncGenerator<Uint8Array> {
+    const bus = await this.connections.nearest((nearest) => Promise.resolve(nearest));
+    const hash = createHash('sha256');
+    for await (const part of new ArtifactReader(bus, { bucket: buckets.artifacts(bus.region) }).read(
+      digest,
+    )) {
+      hash.update(part);
+      yield part;
+    }
+    if (hash.digest('hex') !== digest)
+      throw failure(
+        'UNSIGNED',
+        `What the store of ${bus.region} gives for "${name}" is not what was signed.`,
+        { digest },
+      );
   }
 
   private artifact(digest: Digest): Promise<Uint8Array> {

@@ -76,8 +76,11 @@ export const split: Command = {
     if (values['dry-run'] === true) return out.show(figures, () => '');
     const name = text(values, 'name') ?? `${model}-split`;
     const { publishStages } = await import('../split/publish-stages.js');
+    const { stageFiles } = await import('../split/stage-files.js');
+    await using weights = await stageFiles(catalog, parent, made.stages);
     const published = await publishStages(registry, made.stages, {
       name,
+      weights: weights.paths,
       parent,
       spares,
       microBatch,
@@ -114,13 +117,6 @@ async function cut(
   stages: number | undefined,
   { sizes, counted, inRows, ...costs }: CutOptions,
 ): Promise<SplitModel> {
-  const known: ReadonlySet<string> = new Set(Object.values(RESOURCES));
-  const outside = parent.resources.find(({ name }) => !known.has(name));
-  if (outside !== undefined)
-    throw failure(
-      'MODEL_REFUSED',
-      `${parent.model} keeps weights in "${outside.name}", and only models that hold theirs in the graph can be split.`,
-    );
   if (parent.card.state !== undefined)
     throw failure(
       'MODEL_REFUSED',
@@ -132,11 +128,28 @@ async function cut(
   const { splitModel } = await import('../../services/onnx/split/split-model.js');
   const { probeInputs, probeShapes } = await import('../split/probe-inputs.js');
   const inputShapes = probeShapes(parent.inputs, { ...parent.card.warmDims, ...sizes });
-  if (inRows) await proveRows(bytes, parent, inputShapes);
-  const feeds = counted ? undefined : probeInputs(parent.inputs, inputShapes);
+  const outside = weightsOutside(parent);
+  if (inRows) {
+    if (outside !== undefined)
+      throw failure(
+        'MODEL_REFUSED',
+        `${parent.model} keeps weights in "${outside}": it is not run whole, which would prove that its rows go apart. Split it without --micro-batch.`,
+      );
+    await proveRows(bytes, parent, inputShapes);
+  }
+  const graph = Graph.read(bytes);
+  const { readSmallWeights } = await import('../split/stage-files.js');
+  if (outside !== undefined) await readSmallWeights(catalog, parent, graph);
+  // What keeps its weights outside may be larger than any memory here.
+  const feeds = counted || outside !== undefined ? undefined : probeInputs(parent.inputs, inputShapes);
   const options = { ...costs, inputShapes, ...(feeds !== undefined && { feeds }) };
-  return splitModel(Graph.read(bytes), stages, options);
+  return splitModel(graph, stages, options);
 }
+
+const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
+
+const weightsOutside = ({ resources }: VersionRecord): string | undefined =>
+  resources.find(({ name }) => !KNOWN.has(name))?.name;
 
 const ROWS_PROVED = 3;
 

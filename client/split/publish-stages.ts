@@ -3,6 +3,7 @@
 import { RESOURCES } from '../../contracts/manifest.js';
 import { Card, type VersionRecord } from '../../contracts/registry.js';
 import type { Graph } from '../../services/onnx/graph.js';
+import { WEIGHTS } from '../../services/onnx/split/stage-weights.js';
 import type { PushFile } from '../push.js';
 import type { Registry } from '../registry.js';
 import { stagePipeline } from './stage-pipeline.js';
@@ -18,6 +19,8 @@ export interface StagesWanted {
   /** Rows that go through the stages at a time. */
   readonly microBatch?: number | undefined;
   readonly privateKeyPem: string;
+  /** Files with the weights that a stage keeps outside its graph. */
+  readonly weights?: readonly (string | undefined)[];
   /** Of the parent: the last stage's answers are read with them. */
   readonly labels: Uint8Array | undefined;
 }
@@ -34,15 +37,17 @@ export async function publishStages(
   graphs: readonly Graph[],
   wanted: StagesWanted,
 ): Promise<PublishedStage[]> {
-  const { name, parent, regions, spares, privateKeyPem, labels } = wanted;
+  const { name, parent, regions, spares, privateKeyPem, labels, weights } = wanted;
   const published: PublishedStage[] = [];
   // All stages are published before the first is served: a refusal leaves no half of an endpoint.
   for (const [i, graph] of graphs.entries()) {
     const endpoint = stageName(name, i, graphs.length);
     const last = i === graphs.length - 1;
+    const path = weights?.[i];
     const files: PushFile[] = [
       { name: RESOURCES.model, bytes: graph.write() },
       { name: RESOURCES.card, bytes: stageCard(parent, i, graphs.length) },
+      ...(path === undefined ? [] : [{ name: WEIGHTS, path }]),
       ...(last && labels !== undefined ? [{ name: RESOURCES.labels, bytes: labels }] : []),
     ];
     const label = parent.label;

@@ -19,7 +19,7 @@ export interface Admitted {
 }
 
 export interface AdmissionParts {
-  readonly cache: Pick<ArtifactCache, 'read' | 'has'>;
+  readonly cache: Pick<ArtifactCache, 'read' | 'ensure' | 'has'>;
   readonly trust: PolicyReader;
   readonly clock: Pick<Clock, 'now'>;
   readonly region: string;
@@ -64,8 +64,9 @@ export class Admission {
   private async check(version: VersionRecord): Promise<void> {
     let model: Uint8Array | undefined;
     for (const resource of version.resources) {
-      const bytes = await this.parts.cache.read(resource);
-      if (resource.name === RESOURCES.model) model = bytes;
+      // Weights of gigabytes are the engine's to hold.
+      if (resource.name === RESOURCES.model) model = await this.parts.cache.read(resource);
+      else await this.parts.cache.ensure(resource);
     }
     if (model === undefined)
       throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);

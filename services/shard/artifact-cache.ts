@@ -9,7 +9,7 @@ import { Digest } from '../../contracts/names.js';
 import type { Resource } from '../../contracts/registry.js';
 import type { Log } from '../mesh/log.js';
 import { type CachedFile, chooseEvictions } from './eviction.js';
-import { readVerified } from './verified-read.js';
+import { checkVerified, readVerified } from './verified-read.js';
 
 export interface ArtifactSource {
   readonly name: string;
@@ -41,16 +41,23 @@ export class ArtifactCache {
   }
 
   /** The verified bytes, from disk or fetched. Throws UNAVAILABLE when no store has them. */
-  async read(resource: Resource): Promise<Uint8Array> {
+  read(resource: Resource): Promise<Uint8Array> {
+    return this.verified(resource, readVerified);
+  }
+
+  private async verified<T>(
+    resource: Resource,
+    look: (path: string, resource: Resource) => Promise<T>,
+  ): Promise<T> {
     const path = join(this.dir, resource.digest);
     try {
-      return await readVerified(path, resource);
+      return await look(path, resource);
     } catch (error) {
-      if (isMissing(error)) return this.fetch(resource);
+      if (isMissing(error)) return this.fetch(resource, look);
       // Somebody or some disk changed it: what is refused here would be refused by the engine as well.
       this.options.log.warn('artifact.damaged', { digest: resource.digest, name: resource.name });
       await rm(path, { force: true });
-      return this.fetch(resource);
+      return this.fetch(resource, look);
     }
   }
 
@@ -58,6 +65,11 @@ export class ArtifactCache {
   async has({ digest, bytes }: Resource): Promise<boolean> {
     const found = await lstat(join(this.dir, digest)).catch(() => undefined);
     return found?.isFile() === true && found.size === bytes;
+  }
+
+  /** Afterwards it lies here, whole and verified; never held in memory, whatever its size. */
+  async ensure(resource: Resource): Promise<void> {
+    await this.verified(resource, checkVerified);
   }
 
   /** Removes the longest unused files above the limit; `keep` are those of the versions on this shard. */
@@ -71,7 +83,10 @@ export class ArtifactCache {
       await rm(join(this.dir, digest), { force: true });
   }
 
-  private async fetch(resource: Resource): Promise<Uint8Array> {
+  private async fetch<T>(
+    resource: Resource,
+    look: (path: string, resource: Resource) => Promise<T>,
+  ): Promise<T> {
     let last: Failure | undefined;
     for (const source of this.options.sources) {
       try {
@@ -81,7 +96,7 @@ export class ArtifactCache {
           digest: resource.digest,
           from: source.name,
         });
-        return await readVerified(join(this.dir, resource.digest), resource);
+        return await look(join(this.dir, resource.digest), resource);
       } catch (error) {
         last = toFailure(error);
       }

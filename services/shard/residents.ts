@@ -59,6 +59,8 @@ const KILL_WITHIN_MS = 1_500;
 const WARM_UPS_KEPT = 4_096;
 const noStanding = { suspect: false, hot: true };
 
+const LARGE_BYTES = 64 * 1024 * 1024;
+
 export class Residents {
   private readonly replicas = new Map<Digest, HostedReplica>();
   private placed: PlacementRecord['versions'] = [];
@@ -68,6 +70,7 @@ export class Residents {
   private lastNumber = 0;
   /** One at a time: each takes a spare engine. */
   private moving = false;
+  private lastLarge: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: ResidentsParts) {}
 
@@ -269,7 +272,9 @@ export class Residents {
       const remembered = replica.trouble.suspect ? undefined : this.warmUps.get(version.digest);
       // What a suspect's engine wrote is not passed on either.
       const preparation = replica.trouble.suspect ? undefined : prepared.for(version);
-      replica.loaded = await engine.handle.load({ ...order, remembered, preparation });
+      replica.loaded = await this.inTurn(version, () =>
+        engine.handle.load({ ...order, remembered, preparation }),
+      );
       this.remember(version.digest, replica.loaded.warmUp);
       if (replica.loaded.prepared) prepared.keep(version.digest, replica.loaded.prepared);
     } catch (error) {
@@ -283,6 +288,14 @@ export class Residents {
     replica.engine = engine;
     replica.state = 'ready';
     replica.reason = undefined;
+  }
+
+  /** Large ones one after the other: while the library makes its own of the bytes a model is in memory about twice. */
+  private inTurn<T>({ bytes }: VersionRecord, load: () => Promise<T>): Promise<T> {
+    if (bytes < LARGE_BYTES) return load();
+    const next = this.lastLarge.then(load);
+    this.lastLarge = next.catch(() => undefined);
+    return next;
   }
 
   /** The latest are kept. */

@@ -16,7 +16,7 @@ import type { Metrics } from '../mesh/telemetry.js';
 import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
 import { ArtifactCache } from './artifact-cache.js';
-import { ArtifactReader } from './artifact-reader.js';
+import { ArtifactReader } from '../mesh/artifact-reader.js';
 import { checkDevice } from './check-device.js';
 import { readShardConfig, type ShardConfig } from './shard.config.js';
 import { ShardController } from './shard.controller.js';

@@ -3,7 +3,7 @@ import { link, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readVerified } from './verified-read.js';
+import { checkVerified, readVerified } from './verified-read.js';
 
 let dir: string;
 const content = Buffer.from('the very bytes');
@@ -50,4 +50,15 @@ test('links are refused, symbolic and hard, even to the right bytes', async () =
 
 test('a missing file is a missing file, not a tampered one', async () => {
   await expect(readVerified(join(dir, 'none'), expected)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('a file is checked without being held: good passes, one changed bit behind the first chunk does not', async () => {
+  const large = Buffer.alloc(9_000_000, 7);
+  const digest = createHash('sha256').update(large).digest('hex');
+  const asked = { name: 'weights.bin', digest, bytes: large.length };
+  const path = await written('large', large);
+  await checkVerified(path, asked);
+  large[8_999_999] = 6;
+  await writeFile(path, large);
+  await expect(checkVerified(path, asked)).rejects.toMatchObject({ code: 'UNSIGNED' });
 });

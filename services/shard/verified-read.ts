@@ -17,6 +17,22 @@ export interface Expected {
 
 /** Throws UNSIGNED when it is another file than expected; file system errors pass through (ENOENT: it is not there). */
 export async function readVerified(path: string, expected: Expected): Promise<Uint8Array> {
+  let bytes: Uint8Array = new Uint8Array();
+  await verified(path, expected, (size) => (bytes = Buffer.allocUnsafeSlow(size)));
+  return bytes;
+}
+
+/** The same check of a file that is too large to be held: one chunk of it is in memory at a time. */
+export function checkVerified(path: string, expected: Expected): Promise<void> {
+  return verified(path, expected, () => undefined);
+}
+
+/** Into the bytes that `room` gives for the whole file, or through one chunk where it gives none. */
+async function verified(
+  path: string,
+  expected: Expected,
+  room: (size: number) => Uint8Array | undefined,
+): Promise<void> {
   // O_NOFOLLOW: a link in the cache is no file of ours.
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
@@ -24,16 +40,17 @@ export async function readVerified(path: string, expected: Expected): Promise<Ui
     // A second name of the same file would let somebody else write it after it was checked.
     if (nlink !== 1) throw tampered(expected.name, `its file has ${nlink} names`);
     if (size !== expected.bytes) throw tampered(expected.name, `it has ${size} bytes, not ${expected.bytes}`);
-    const bytes = Buffer.allocUnsafeSlow(size);
+    const whole = room(size);
+    const chunk = whole ?? Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, size));
     const hash = createHash('sha256');
     for (let at = 0; at < size;) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(CHUNK_BYTES, size - at), at);
+      const start = whole === undefined ? 0 : at;
+      const { bytesRead } = await file.read(chunk, start, Math.min(CHUNK_BYTES, size - at), at);
       if (bytesRead === 0) throw tampered(expected.name, 'it became shorter while it was read');
-      hash.update(bytes.subarray(at, at + bytesRead));
+      hash.update(chunk.subarray(start, start + bytesRead));
       at += bytesRead;
     }
     if (hash.digest('hex') !== expected.digest) throw tampered(expected.name, 'its digest is another');
-    return bytes;
   } finally {
     await file.close();
   }

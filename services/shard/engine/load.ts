@@ -14,6 +14,7 @@ import type { LoadOrder } from '../engine-messages.js';
 import type { PreparedGraph, Preparation } from '../prepared-graphs.js';
 import { readVerified } from '../verified-read.js';
 import { ModelSession } from './model-session.js';
+import { reclaim } from './reclaim.js';
 import { readSelfTest } from './self-test.js';
 import { warmUp, type WarmUpReport } from './warm-up.js';
 
@@ -38,6 +39,32 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   // The host checked all this; only the last check counts, and it is made by whoever runs the bytes.
   passGate(version, order.policy, { nowMs: parts.clock.now(), region: order.region });
   if (version.card.state) checkState(version.card.state, version);
+  const { session, cases, labels, writeTo } = await openModel(order, parts);
+  // The library has its own copy of the weights by now.
+  if (version.bytes > RECLAIM_BYTES) reclaim();
+  try {
+    parts.warming();
+    const { batchRowsMax: rowsMax, remembered } = order;
+    const plan = { warmDims: version.card.warmDims, cases, rowsMax, remembered };
+    const report = await warmUp(plan, { session, ...parts });
+    return {
+      session,
+      labels,
+      ...report,
+      prepared: writeTo === undefined ? undefined : await written(writeTo),
+    };
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+}
+
+/** What a collection of some milliseconds is worth while others run in the engine. */
+const RECLAIM_BYTES = 32 * 1024 * 1024;
+
+/** Nothing holds the files' bytes when this has returned. */
+async function openModel(order: LoadOrder, parts: LoadParts) {
+  const { version } = order;
   const prepared = await readPrepared(order.preparation);
   const bytes = await readResources(order, prepared);
   const model = bytes.get(RESOURCES.model);
@@ -60,21 +87,7 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
     );
   // A disk that is full is no word against the model.
   const session = await (writeTo === undefined ? open() : open(writeTo).catch(() => open()));
-  try {
-    parts.warming();
-    const { batchRowsMax: rowsMax, remembered } = order;
-    const plan = { warmDims: version.card.warmDims, cases, rowsMax, remembered };
-    const report = await warmUp(plan, { session, ...parts });
-    return {
-      session,
-      labels: labelsIn(bytes),
-      ...report,
-      prepared: writeTo === undefined ? undefined : await written(writeTo),
-    };
-  } catch (error) {
-    await session.release();
-    throw error;
-  }
+  return { session, cases, labels: labelsIn(bytes), writeTo };
 }
 
 function labelsIn(bytes: ReadonlyMap<string, Uint8Array>): readonly string[] | undefined {

@@ -21,7 +21,7 @@ import { OrderBook } from '../../mesh/order-book.js';
 import { systemRandom } from '../../mesh/random.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { ArtifactCache } from '../artifact-cache.js';
-import { ArtifactReader } from '../artifact-reader.js';
+import { ArtifactReader } from '../../mesh/artifact-reader.js';
 import { Shard } from '../shard.js';
 import { engineEntry } from './engine-entry.js';
 import { type Reply, replyOf } from './driven-engine.js';

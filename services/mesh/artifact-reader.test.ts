@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buckets } from '../../contracts/buckets.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
-import { type Bus, connectBus } from '../mesh/bus.js';
-import { openHomeBuckets } from '../mesh/kv-mirror.js';
+import { type Bus, connectBus } from './bus.js';
+import { openHomeBuckets } from './kv-mirror.js';
 import { ArtifactReader } from './artifact-reader.js';
 
 let dir: string;

@@ -1,9 +1,9 @@
 // Reads resources by digest from a region's object store, at the level of its messages (NATS ADR-20): each part is one request
-// with a time limit, so a server that goes away fails a read instead of holding it. The artifact cache asks.
+// with a time limit, so a server that goes away fails a read instead of holding it. The shards' artifact caches and the client ask.
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { failure, type Failure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
-import type { Bus } from '../mesh/bus.js';
+import type { Bus } from './bus.js';
 
 export interface StorePlace {
   readonly bucket: string;
