@@ -15,6 +15,7 @@ import type { Random } from '../services/mesh/random.js';
 import { RouteView } from '../services/mesh/route-view.js';
 import type { Answer, Caller, CallOptions } from './caller.js';
 import type { Connections } from './connections.js';
+import { Distances } from './distances.js';
 
 export interface DirectOptions {
   readonly clock: Clock;
@@ -34,6 +35,7 @@ interface Generation {
   readonly dispatcher: Dispatcher;
   readonly overrides: OverrideWatch;
   readonly reporter: EvidenceReporter;
+  readonly distances: Distances;
 }
 
 const RETIRED_LOOK_MS = 1_000;
@@ -103,14 +105,16 @@ function generation(
   const orders = new OrderBook();
   const places = buses.map((bus) => ({ bus, region: bus.region }));
   const overrides = new OverrideWatch({ places, book: orders, clock, log: silentLog });
-  const view = new RouteView({ buses, clock, random, orders });
+  const distances = new Distances(buses, clock);
+  const view = new RouteView({ buses, clock, random, orders, distanceMs: distances.toMs });
   const evidence = new EvidenceBook(nuid.next(), (name) => view.endpoint(name));
   const reporter = new EvidenceReporter(evidence, first, clock);
   const dispatcher = new Dispatcher({ buses, view, clock, random, retries, bodyMaxBytes, evidence });
-  return { buses, view, overrides, dispatcher, reporter };
+  return { buses, view, overrides, dispatcher, reporter, distances };
 }
 
-function end({ dispatcher, view, overrides, reporter }: Generation): void {
+function end({ dispatcher, view, overrides, reporter, distances }: Generation): void {
+  distances.close();
   dispatcher.close();
   reporter.close();
   overrides.close();

@@ -29,6 +29,8 @@ export const subjects = {
   override: (region: string) => `massif.override.${region}` as const,
   /** Operator -> a router of the region: the orders in force there. */
   overrides: (region: string) => `massif.overrides.${region}` as const,
+  /** Routers, command line -> a router of the region: its links to the other regions. */
+  links: (region: string) => `massif.links.${region}` as const,
   /** Caller -> a gateway: the endpoint's metadata as the protocol has it. Queue group `gateway`. */
   metadata: (endpoint: string) => `massif.metadata.${subjectToken(endpoint)}` as const,
   /** Shard -> everybody: what it serves and how loaded it is. */

@@ -15,6 +15,7 @@ import { infer } from '../commands/infer.js';
 import { jobs } from '../commands/jobs.js';
 import { keys } from '../commands/keys.js';
 import { lineage } from '../commands/lineage.js';
+import { links } from '../commands/links.js';
 import { models } from '../commands/models.js';
 import { pin } from '../commands/pin.js';
 import { pipeline } from '../commands/pipeline.js';
@@ -45,6 +46,7 @@ export const COMMANDS: readonly Command[] = [
   deploy,
   undeploy,
   override,
+  links,
   scale,
   place,
   pin,

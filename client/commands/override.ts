@@ -18,6 +18,7 @@ import { subjects } from '../../contracts/subjects.js';
 import { signOrder } from '../../services/mesh/order.js';
 import { privateKeyOf } from '../../services/mesh/signing-key.js';
 import { argument, type Command, type Invocation, text, UsageError, wholeNumber } from '../cli/command.js';
+import { everywhere } from '../cli/everywhere.js';
 import { readKeyFile } from '../cli/key-files.js';
 import { table } from '../cli/table.js';
 
@@ -105,30 +106,6 @@ async function give(invocation: Invocation, verb: 'set' | 'lift'): Promise<numbe
   );
   // Where a region cannot be reached its order is missing: whoever gave it must know.
   return given.every(({ reply }) => reply) ? 0 : 1;
-}
-
-interface Asked<T> {
-  readonly region: string;
-  readonly reply?: T;
-  readonly why?: string;
-}
-
-async function everywhere<T>(
-  { values, connections }: Invocation,
-  call: (region: string) => Promise<T>,
-): Promise<Asked<T>[]> {
-  const named = text(values, 'region');
-  const regions =
-    named === undefined ? (await connections()).connected().map(({ region }) => region) : [named];
-  return Promise.all(
-    regions.map(async (region) => {
-      try {
-        return { region, reply: await call(region) };
-      } catch (error) {
-        return { region, why: error instanceof Error ? error.message : String(error) };
-      }
-    }),
-  );
 }
 
 const ask = async <T>(

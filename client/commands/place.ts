@@ -2,10 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { failure } from '../../contracts/errors.js';
 import { HEARTBEAT_MS } from '../../contracts/heartbeat.js';
+import { linksOf } from '../../contracts/links.js';
 import { type PlacementPlan, PlacementPolicy, PlacementProblem } from '../../contracts/placement.js';
 import { comparePlans } from '../../services/mesh/placement/plan.js';
 import { type Command, type Invocation, text, UsageError } from '../cli/command.js';
 import { table } from '../cli/table.js';
+import { askLinks } from './links.js';
 import { liveProblem } from '../live-problem.js';
 import { ShardBeats } from '../shard-beats.js';
 
@@ -29,14 +31,16 @@ export const place: Command = {
   },
 };
 
-async function running({ client, connections, clock, signal }: Invocation): Promise<PlacementProblem> {
+async function running(invocation: Invocation): Promise<PlacementProblem> {
+  const { client, connections, clock, signal } = invocation;
   const massif = await client('routed');
   const beats = new ShardBeats(clock);
   (await connections()).onJoin((bus) => beats.listen(bus));
   await clock.sleep(2 * HEARTBEAT_MS + 200, signal); // two beats, for the rates
   const shards = beats.all();
   if (shards.length === 0) throw failure('UNAVAILABLE', 'No shard was heard.');
-  return liveProblem(shards, await massif.endpoints(), await massif.registry.models());
+  const links = linksOf((await askLinks(invocation)).flatMap(({ reply }) => reply ?? []));
+  return { ...liveProblem(shards, await massif.endpoints(), await massif.registry.models()), links };
 }
 
 async function readInventory(path: string): Promise<PlacementProblem> {

@@ -21,6 +21,7 @@ import type { Flight, ReplicaEntry } from './replica-entry.js';
 import { type Decision, route, type RouteRequest, type RouteTable } from './route.js';
 import { routePipeline } from './route-pipeline.js';
 import { SequenceSeats } from './sequence-seats.js';
+import type { DistanceMs } from './spill.js';
 import { ShardTable } from './shard-table.js';
 import { type BucketEntry, watchBucket, type WatchOptions } from './watch-bucket.js';
 import { watchMirror } from './watch-mirror.js';
@@ -35,6 +36,8 @@ export interface RouteViewOptions {
   readonly log?: Log;
   /** Orders of safety that overrule the catalog; whoever gives the book follows them. */
   readonly orders?: OrderBook;
+  /** Round trip to another region; all are as far when not given. */
+  readonly distanceMs?: DistanceMs;
 }
 
 // Freshness is a matter of 1,750 ms; a tenth of a second more or less does not count, and a pass over 10,000 replicas does.
@@ -42,6 +45,7 @@ const SWEEP_MS = 100;
 
 export class RouteView implements RouteTable {
   readonly region: string;
+  readonly distanceMs: DistanceMs;
   /** What Consul says of shards that are silent: false lets the view forget one at once. */
   isAlive: ((shard: string) => boolean | undefined) | undefined;
   private readonly endpoints: KnownRecords<RoutedEndpoint>;
@@ -58,6 +62,7 @@ export class RouteView implements RouteTable {
   constructor(private readonly options: RouteViewOptions) {
     const { buses, clock, random, orders } = options;
     this.region = buses[0].region;
+    this.distanceMs = options.distanceMs ?? (() => 0);
     this.breakers = new Breakers(clock, random);
     const endpoints = new KnownRecords<RoutedEndpoint>(buses.length, 'endpoint.', EndpointRecord, {
       shown: orders && ((record) => underOrders(record, orders)),

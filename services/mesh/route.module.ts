@@ -7,6 +7,8 @@ import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import type { Discovery } from './discovery.js';
 import { openMirror } from './kv-mirror.js';
+import { readLinkConfig } from './link.config.js';
+import { LinkProbe } from './link-probe.js';
 import { errorFields, type Log } from './log.js';
 import { OrderBook } from './order-book.js';
 import { OverrideWatch } from './override-watch.js';
@@ -49,12 +51,18 @@ const STOP = Symbol('StopRouteView');
         }),
     },
     {
+      provide: LinkProbe,
+      inject: [BUS, MESH_CONFIG, CLOCK],
+      useFactory: (bus: Bus, { regions }: MeshConfig, clock: Clock) =>
+        new LinkProbe({ bus, regions, declared: readLinkConfig(), clock }),
+    },
+    {
       provide: RouteView,
-      inject: [BUS, CLOCK, RANDOM, LOG, DISCOVERY, MESH_CONFIG, STOP, OrderBook],
+      inject: [BUS, CLOCK, RANDOM, LOG, DISCOVERY, MESH_CONFIG, STOP, OrderBook, LinkProbe],
       useFactory: openView,
     },
   ],
-  exports: [RouteView, OrderBook, TrustFiles],
+  exports: [RouteView, OrderBook, TrustFiles, LinkProbe],
 })
 export class RouteModule implements OnApplicationShutdown {
   constructor(
@@ -62,12 +70,14 @@ export class RouteModule implements OnApplicationShutdown {
     @Inject(STOP) private readonly stop: AbortController,
     @Inject(OverrideWatch) private readonly overrides: OverrideWatch,
     @Inject(TrustFiles) private readonly trust: TrustFiles,
+    @Inject(LinkProbe) private readonly links: LinkProbe,
   ) {}
 
   onApplicationShutdown(): void {
     this.stop.abort();
     this.overrides.close();
     this.trust.close();
+    this.links.close();
     this.view.close();
   }
 }
@@ -81,12 +91,14 @@ function openView(
   config: MeshConfig,
   stop: AbortController,
   orders: OrderBook,
+  { distanceMs }: LinkProbe,
 ): RouteView {
   // Whoever comes first in a region makes its mirror. The view waits for it by itself, so a home out of reach holds up nobody.
   openMirror(bus, config.homeRegion, buckets.catalog, clock).catch((error: unknown) =>
     log.warn('catalog.mirror.failed', errorFields(error)),
   );
-  const view = new RouteView({ buses: [bus], homeRegion: config.homeRegion, clock, random, log, orders });
+  const { homeRegion } = config;
+  const view = new RouteView({ buses: [bus], homeRegion, clock, random, log, orders, distanceMs });
   view.isAlive = shardLiveness(discovery, config.regions, stop.signal);
   return view;
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { anEndpoint } from './testing/records.js';
 import { checkPin } from './pins.js';
 import { checkPlacement } from './check-placement.js';
-import { LinkMeter } from './link-meter.js';
+import { LinkMeter } from '../mesh/link-meter.js';
 
 const GIB = 2 ** 30;
 const shard = (more: object = {}) => ({

@@ -19,7 +19,7 @@ import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
 import { Demand } from './demand.js';
-import type { LinkMeter } from './link-meter.js';
+import type { LinkMeter } from '../mesh/link-meter.js';
 import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
 import { place, type Placing } from './place.js';
 import { PolicyPlans } from './policy-plans.js';

@@ -23,7 +23,7 @@ import { BucketLog } from '../mesh/bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { Duties } from './duties.js';
-import { LinkMeter } from './link-meter.js';
+import { LinkMeter } from '../mesh/link-meter.js';
 import { Leadership } from '../mesh/leadership.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';

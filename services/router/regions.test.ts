@@ -6,11 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buckets, keys } from '../../contracts/buckets.js';
 import { headers } from '../../contracts/headers.js';
+import { LinksReply } from '../../contracts/links.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { subjects } from '../../contracts/subjects.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { boot, type Running } from '../mesh/boot.js';
 import { silentLog } from '../mesh/log.js';
+import { LinkProbe } from '../mesh/link-probe.js';
 import { RouteView } from '../mesh/route-view.js';
 import { FakeEngine } from '../mesh/testing/fake-engine.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
@@ -166,6 +168,23 @@ test('a region at its limit sends the rest away while the other has room, and no
   expect(held[farId]).toBeUndefined();
   expect(held['MAILBOX_FULL']).toBeGreaterThan(0);
   await Promise.all(engines.map((one) => one.vanish()));
+});
+
+test('the way to the other region is measured from both sides, over the bus', async () => {
+  for (const [router, caller, to] of [
+    [eastRouter, westCaller, 'west'],
+    [westRouter, eastCaller, 'east'],
+  ] as const) {
+    const probe = router.app.get(LinkProbe);
+    await waitUntil('it was measured', () => probe.report().links[0]?.measuredMs !== undefined, 20_000);
+    const from = to === 'west' ? 'east' : 'west';
+    const asked = await caller.request(subjects.links(from), '{}', { timeout: 3_000 });
+    const { links } = LinksReply.parse(asked.json());
+    expect(links).toMatchObject([{ from, to, class: 'internet', declared: false, mbitPerS: 200 }]);
+    expect(links[0]?.latencyMs).toBe(links[0]?.measuredMs);
+    // Losses of its class on top.
+    expect(probe.distanceMs(to)).toBeCloseTo((links[0]?.latencyMs ?? 0) + 0.2, 3);
+  }
 });
 
 test('a region that has lost its router is served by the other one', async () => {

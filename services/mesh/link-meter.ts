@@ -1,32 +1,36 @@
-// Links between this region and the others as they are: what an operator declared, with the round trip that was measured. A shard of the
-// other region is asked what it is, now and then; the shortest of the last answers counts, for the rest is somebody's queue.
+// Links between this region and the others as they are: what an operator declared, with the round trip that was measured. Somebody in
+// the other region is asked now and then; the shortest of the last answers counts, for the rest is somebody's queue.
 import type { Link } from '../../contracts/placement.js';
 
 const KEPT = 8;
+/** Probes of which it is told how many got no answer. */
+const COUNTED = 32;
 
 export class LinkMeter {
   private readonly roundTrips = new Map<string, number[]>();
+  private readonly outcomes = new Map<string, boolean[]>();
   private asking = false;
 
   constructor(
     private readonly region: string,
     private readonly declared: readonly Link[],
-    /** Asks and waits for the answer; rejects when none comes. */
-    private readonly ask: (shard: string) => Promise<unknown>,
+    /** Asks whoever has this id and waits for the answer; rejects when none comes. */
+    private readonly ask: (id: string) => Promise<unknown>,
     private readonly monotonicMs: () => number,
   ) {}
 
-  /** One shard of each other region, one after the other. */
-  async measure(shards: readonly { readonly id: string; readonly region: string }[]): Promise<void> {
+  /** One of each other region, one after the other. */
+  async measure(asked: readonly { readonly id: string; readonly region: string }[]): Promise<void> {
     if (this.asking) return;
     this.asking = true;
-    const far = new Map(shards.filter(({ region }) => region !== this.region).map((s) => [s.region, s.id]));
-    for (const [region, shard] of far) {
+    const far = new Map(asked.filter(({ region }) => region !== this.region).map((s) => [s.region, s.id]));
+    for (const [region, id] of far) {
       const beganMs = this.monotonicMs();
-      const answered = await this.ask(shard).then(
+      const answered = await this.ask(id).then(
         () => true,
         () => false,
       );
+      this.outcomes.set(region, [...(this.outcomes.get(region) ?? []).slice(1 - COUNTED), answered]);
       if (answered)
         this.roundTrips.set(region, [
           ...(this.roundTrips.get(region) ?? []).slice(1 - KEPT),
@@ -53,6 +57,14 @@ export class LinkMeter {
       latencyMs: this.measured(far) ?? 0,
     }));
     return [...known, ...found];
+  }
+
+  /** What was measured of the link to a region. */
+  record(region: string): { measuredMs?: number; answered: number; lost: number } {
+    const measuredMs = this.measured(region);
+    const outcomes = this.outcomes.get(region) ?? [];
+    const answered = outcomes.filter(Boolean).length;
+    return { ...(measuredMs !== undefined && { measuredMs }), answered, lost: outcomes.length - answered };
   }
 
   private measured(region: string): number | undefined {
