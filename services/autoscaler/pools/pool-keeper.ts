@@ -32,6 +32,7 @@ const PAUSE_MS_MAX = 300_000;
 
 export class PoolKeeper {
   private readonly asked = new Map<string, number>();
+  private readonly heardOnce = new Set<string>();
   private readonly leaving = new Set<string>();
   private surplusSinceMs: number | undefined;
   private failures = 0;
@@ -92,8 +93,8 @@ export class PoolKeeper {
     }
     for (const name of decision.release) {
       log.info('pool.shrink', { pool: poolName, node: name, why: decision.why });
-      // Nothing is there yet that could be drained.
-      if (!beats.has(name)) {
+      // Nothing is there yet that could be drained. One that has only fallen silent may be serving.
+      if (!this.heardOnce.has(name)) {
         await inTime(pool.release(name), clock, signal);
         continue;
       }
@@ -105,6 +106,7 @@ export class PoolKeeper {
   private seen({ name, state }: PoolNode, beat: Beat | undefined, nowMs: number): NodeSeen {
     // The time to be heard in begins when the pool has begun.
     if (!this.asked.has(name) || state === 'queued') this.asked.set(name, nowMs);
+    if (beat) this.heardOnce.add(name);
     return {
       name,
       state,
@@ -134,6 +136,7 @@ export class PoolKeeper {
     } finally {
       this.leaving.delete(name);
       this.asked.delete(name);
+      this.heardOnce.delete(name);
     }
   }
 
