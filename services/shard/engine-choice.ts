@@ -1,4 +1,4 @@
-// Decides which engine a replica goes to: small models of one trust group share a process (an empty one costs 85 MB), large or
+// Decides which engine a replica goes to: small models of one trust group share a process (an empty one costs 100 MB), large or
 // suspect ones get their own, and hot ones live where no loads come.
 import type { VersionRecord } from '../../contracts/registry.js';
 

@@ -39,6 +39,7 @@ export interface PoolEvents {
 
 // Replicas that leave have drained already: this is for what came in the meantime.
 const DRAIN_MS = 1_000;
+const SPARE_AFTER_MS = 500;
 
 export class EnginePool {
   private readonly engines = new Map<number, PooledEngine>();
@@ -81,7 +82,8 @@ export class EnginePool {
     );
     const engine = (chosen === undefined ? undefined : this.engines.get(chosen)) ?? this.takeSpare(need);
     engine.take(resident);
-    this.ensureSpare();
+    // Starting the next one takes a third of a second of a core, which this load would feel.
+    this.options.clock.after(SPARE_AFTER_MS, () => this.ensureSpare());
     await engine.started;
     return engine;
   }

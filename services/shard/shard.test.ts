@@ -275,6 +275,8 @@ test('a host is not held up by a run without end', async () => {
 
 test('engines end with their host, and leave nothing', async () => {
   await mesh.serve(signedVersion(mlp(9), { model: 'last' }));
+  // The next spare comes a moment after the load that took the last one.
+  await waitUntil('there is a spare', () => mesh.latest?.engines.some(({ state }) => state === 'spare'));
   const pids = (mesh.latest?.engines ?? []).map(({ pid }) => pid);
   expect(pids.length).toBeGreaterThanOrEqual(2);
   await mesh.stopHost();

@@ -293,7 +293,8 @@ test('an engine without models is small', async () => {
     fresh.engine.ping();
     return fresh.engine.latest.rssBytes > 0;
   });
-  expect(fresh.engine.latest.rssBytes / 1024 / 1024).toBeLessThan(90);
+  // Some 20 MB of it are onnxruntime's environment, made before anybody waits for it (warm-library.ts).
+  expect(fresh.engine.latest.rssBytes / 1024 / 1024).toBeLessThan(115);
 });
 
 function headersOf(fields: [string, string][]) {

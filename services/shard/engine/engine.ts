@@ -2,13 +2,13 @@
 // data subjects of its replicas and nothing else: runs block its loop and cannot be stopped, so it may be killed at any moment,
 // and it ends by itself when its host is gone.
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import 'onnxruntime-node'; // now, not at the first load: a spare engine is worth something only when the library is in
 import { toFailure } from '../../../contracts/errors.js';
 import { systemClock } from '../../mesh/clock.js';
 import { systemRandom } from '../../mesh/random.js';
 import type { CallDone, EngineMessage, HostCall, HostMessage, StartOrder } from '../engine-messages.js';
 import { RunNote } from './run-note.js';
 import { ServedReplicas } from './served-replicas.js';
+import { warmLibrary } from './warm-library.js';
 
 let serving: { readonly nc: NatsConnection; readonly replicas: ServedReplicas } | undefined;
 
@@ -65,6 +65,7 @@ async function start({
     keptMaxBytes,
     warming,
   });
+  await warmLibrary(threads);
   serving = { nc, replicas };
   tell({ kind: 'started' });
 }
