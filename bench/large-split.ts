@@ -1,0 +1,170 @@
+// A model that no file and no engine's limit holds: generated with its weights outside the graph, pushed, split while they stream past, served
+// from its stages on a mesh of one region. What is looked at is the memory of all of it: every process of the mesh and this one.
+import { createWriteStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { eventually, startMesh } from '../chaos-tests/harness.js';
+import { runCommandLine } from '../client/cli/command-line.js';
+import { GraphBuilder } from '../services/onnx/builder.js';
+import {
+  StringStringEntryProtoSchema,
+  TensorProto_DataLocation as Location,
+  TensorProto_DataType as T,
+  TensorProtoSchema,
+} from '../services/onnx/proto/onnx_pb.js';
+import { type Benchmark, round } from './report.js';
+
+const MIB = 1_048_576;
+/** Layers of WIDTH x WIDTH float32, and how many stages they are cut into. */
+const FORMS = {
+  ci: { width: 512, layers: 4, stages: 2 },
+  quick: { width: 2_048, layers: 16, stages: 4 },
+  full: { width: 4_096, layers: 40, stages: 8 },
+} as const;
+const PATIENT = { timeoutMs: 60_000 };
+/** Every row of every layer: one weight of this, so that what comes out is known. */
+const GAIN = 0.5;
+
+export const benchmark: Benchmark = async ({ form }) => {
+  const { width, layers, stages } = FORMS[form];
+  const bytes = layers * width * width * 4;
+  const folder = mkdtempSync(join(tmpdir(), 'massif-large-split-'));
+  await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: 1 });
+  try {
+    const weights = join(folder, 'weights.bin');
+    await writeWeights(weights, width, layers);
+    await using client = await mesh.client();
+    const command = async (...args: string[]): Promise<string> => {
+      let told = '';
+      const write = (text: string): void => void (told += `${text}\n`);
+      const code = await runCommandLine([...args, '--nats', mesh.natsUrls.join(',')], {
+        env: { MASSIF_KEYS: mesh.topology.keys },
+        cwd: folder,
+        isRunning: () => false,
+        signal: new AbortController().signal,
+        write,
+        writeNote: write,
+      });
+      if (code !== 0) throw new Error(told);
+      return told;
+    };
+    const model = join(folder, 'model.onnx');
+    const file = createWriteStream(model);
+    file.end(modelOf(width, layers));
+    await once(file, 'close');
+    const base = treeBytes();
+    let peak = base;
+    const watch = setInterval(() => (peak = Math.max(peak, treeBytes())), 100);
+    const steps: Record<string, { seconds: number; peakMiB: number }> = {};
+    const step = async <R>(name: string, work: () => Promise<R>): Promise<R> => {
+      const started = performance.now();
+      peak = treeBytes();
+      const result = await work();
+      steps[name] = { seconds: (performance.now() - started) / 1_000, peakMiB: (peak - base) / MIB };
+      return result;
+    };
+    await step('push', () =>
+      command('push', model, '--name', 'large', '--label', '1', '--external', weights),
+    );
+    await step('split', () => command('split', 'large', '--stages', String(stages), '--link', '0,100000'));
+    const x = { data: new Float32Array(width).fill(1), shape: [1, width] };
+    const infer = async () =>
+      (await client.infer('large-split', { x }, PATIENT)).outputs['y']?.data as Float32Array;
+    const answer = await step('serve', () => eventually('every stage serves', infer, 300_000));
+    await step('rest', () => new Promise((resolve) => setTimeout(resolve, 3_000)));
+    clearInterval(watch);
+    // Each layer is GAIN times a permutation, so every number of the answer is GAIN to the number of layers, exactly.
+    const wrong = [...answer].filter((value) => value !== GAIN ** layers).length;
+    const most = Math.max(...Object.values(steps).map(({ peakMiB }) => peakMiB)) * MIB;
+    console.table(
+      Object.entries(steps).map(([name, { seconds, peakMiB }]) => ({
+        step: name,
+        seconds: round(seconds),
+        'peak MiB': round(peakMiB),
+        'x the model': round((peakMiB * MIB) / bytes),
+      })),
+    );
+    return {
+      results: { modelMiB: bytes / MIB, stages, steps, baseMiB: base / MIB },
+      aims: [
+        { name: 'numbers that came out wrong', value: wrong, unit: '', aim: 0, op: '<=' },
+        ...(form === 'ci'
+          ? []
+          : [
+              {
+                name: 'memory over all / model',
+                value: most / bytes,
+                unit: 'x',
+                aim: 1.25,
+                op: '<=' as const,
+              },
+            ]),
+      ],
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+function modelOf(width: number, layers: number): Uint8Array {
+  const g = new GraphBuilder({ opset: 17, name: 'large' });
+  const entry = (key: string, value: number | string) =>
+    create(StringStringEntryProtoSchema, { key, value: String(value) });
+  let value = g.input('x', T.FLOAT, ['batch', width]);
+  for (let layer = 0; layer < layers; layer++) {
+    const weight = g.initializer(
+      create(TensorProtoSchema, {
+        name: `w${layer}`,
+        dataType: T.FLOAT,
+        dims: [BigInt(width), BigInt(width)],
+        dataLocation: Location.EXTERNAL,
+        externalData: [entry('location', 'weights.bin'), entry('offset', layer * width * width * 4)],
+      }),
+    );
+    value = g.op('MatMul', [value, weight], {}, layer === layers - 1 ? { outputs: ['y'] } : {});
+  }
+  g.output('y', T.FLOAT, ['batch', width]);
+  return g.bytes();
+}
+
+/** Layer k sends number i to place i + k + 1, halved; a row at a time. */
+async function writeWeights(path: string, width: number, layers: number): Promise<void> {
+  const file = createWriteStream(path);
+  for (let layer = 0; layer < layers; layer++)
+    for (let row = 0; row < width; row++) {
+      const values = new Float32Array(width);
+      values[(row + layer + 1) % width] = GAIN;
+      if (!file.write(new Uint8Array(values.buffer))) await once(file, 'drain');
+    }
+  file.end();
+  await once(file, 'close');
+}
+
+/** Resident memory of this process and all below it; what they share is counted at each. */
+function treeBytes(): number {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = read(`/proc/${name}/stat`);
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+  }
+  const isOurs = (pid: number): boolean =>
+    pid === process.pid || ((parents.get(pid) ?? 0) > 1 && isOurs(parents.get(pid) ?? 0));
+  return [...parents.keys()]
+    .filter(isOurs)
+    .reduce(
+      (sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1_024,
+      0,
+    );
+}
+
+/** A process may end while one looks. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
