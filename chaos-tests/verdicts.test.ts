@@ -1,13 +1,16 @@
 // A version that begins to answer with what is no number, in a whole mesh: the auditor sees it, ends its engines in every region by signed orders, and the
 // last good version answers. Its history says why; a person takes the order back.
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { root } from '../deploy/local/root.mjs';
 import { GraphBuilder } from '../services/onnx/builder.js';
+import { seeded } from '../services/onnx/seeded.js';
+import { mlp } from '../services/onnx/testing/mlp.js';
 import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
-import { eventually, startMesh, stateFileOf } from './harness.js';
+import { type DrillMesh, eventually, startMesh, stateFileOf } from './harness.js';
 import { pushVersions } from './push-versions.js';
 
 const MODEL = 'turning';
@@ -76,4 +79,42 @@ test('a version whose answers turn into no numbers is killed everywhere, the las
     });
     expect(history.find(({ label }) => label === '1')?.moves.at(-1)?.to).toBe('live');
   });
-}, 120_000);
+
+  await drifts(mesh, massif);
+}, 180_000);
+
+/** A stream of inputs that is not what it was: one alert, whatever number of requests come, and nobody is killed. */
+async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<never>): Promise<void> {
+  const random = seeded(5);
+  const pictures = (count: number, shift: number) => {
+    const x = Float32Array.from(random.normals(count * 784, 1), (value) => value + shift);
+    return { x: { data: x, shape: [count, 784] } };
+  };
+  await mesh.publish('drifting', [{ name: 'model.onnx', bytes: mlp(1) }], 1);
+  const reference = join(mesh.topology.dir, 'reference.jsonl');
+  const { x } = pictures(600, 0);
+  const data = Array.from(x.data, (value) => Number(value.toFixed(4)));
+  const body = { inputs: [{ name: 'x', datatype: 'FP32', shape: x.shape, data }] };
+  await writeFile(reference, `${JSON.stringify(body)}\n`);
+  expect(await massif('watch', 'drifting', '--reference', reference)).toMatchObject({
+    kind: 'logits',
+    classes: 10,
+    samples: 600,
+  });
+  await using client = await mesh.client({ mode: 'routed' });
+  await eventually(
+    'the drift is told',
+    async () => {
+      await Promise.all(Array.from({ length: 8 }, () => client.infer('drifting', pictures(1, 0.5))));
+      const { alerts } = (await massif('alerts')) as {
+        alerts: { model: string; kind: string; severity: string }[];
+      };
+      expect(alerts.filter(({ model }) => model === 'drifting')).toMatchObject([
+        { kind: 'verdict.suspicious', severity: 'warning' },
+      ]);
+    },
+    60_000,
+  );
+  const { versions } = (await massif('verdicts', 'drifting')) as { versions: object[] };
+  expect(versions).toMatchObject([{ hasBaseline: true, last: { act: 'told' } }]);
+}

@@ -30,6 +30,10 @@ export const buckets = {
   compressJobs: (region: string) => `massif_compress_jobs_${region.replaceAll('-', '_')}`,
   /** Object store, home region: checkpoints and reports of compression, by job. */
   compression: (region: string) => `massif_compression_${region.replaceAll('-', '_')}`,
+  /** KV, home region: alerts that are not over. */
+  alerts: (region: string) => `massif_alerts_${region.replaceAll('-', '_')}`,
+  /** Object store, home region: signed baselines by version. */
+  baselines: (region: string) => `massif_baselines_${region.replaceAll('-', '_')}`,
   /** KV, every region its own copy: signed checkpoints of the audit log of the home region. */
   checkpoints: (region: string) => `massif_checkpoints_${region.replaceAll('-', '_')}`,
   /** Object store, home region: data sets by digest; checkpoints and reports by job. */

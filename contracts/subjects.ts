@@ -51,6 +51,8 @@ export const subjects = {
   versionEvents: () => 'massif.events.version' as const,
   /** Auditor -> everybody: what it thinks of a version, whenever that changes. */
   verdictEvents: () => 'massif.events.verdict' as const,
+  /** Auditor -> everybody: alerts on their way to a receiver. */
+  alertEvents: () => 'massif.events.alert' as const,
   /** Every process -> everybody: who did what, and what was refused. The auditor writes it down. */
   auditEvents: () => 'massif.events.audit' as const,
   /** Auditor -> the stream of the audit log: one entry. */
@@ -98,7 +100,7 @@ export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'da
 
 export type CompressorVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
 
-export type AuditorVerb = 'read' | 'checkpoints' | 'prove' | 'verdicts';
+export type AuditorVerb = 'read' | 'checkpoints' | 'prove' | 'verdicts' | 'watch' | 'alerts' | 'acknowledge';
 
 export type IdentityVerb = 'issue' | 'rotate' | 'revoke' | 'tenant' | 'list';
 

@@ -33,7 +33,9 @@ import { tenants } from '../commands/tenants.js';
 import { top } from '../commands/top.js';
 import { train } from '../commands/train.js';
 import { undeploy } from '../commands/undeploy.js';
+import { alerts } from '../commands/alerts.js';
 import { verdicts } from '../commands/verdicts.js';
+import { watch } from '../commands/watch.js';
 import type { Command } from './command.js';
 
 export const COMMANDS: readonly Command[] = [
@@ -61,7 +63,9 @@ export const COMMANDS: readonly Command[] = [
   approve,
   policy,
   audit,
+  watch,
   verdicts,
+  alerts,
   train,
   jobs,
   compress,

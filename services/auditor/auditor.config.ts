@@ -5,6 +5,8 @@ import { type Environment, readEnv } from '../mesh/service-config.js';
 export interface AuditorConfig {
   /** While the log grows, it is signed and published this often. */
   readonly checkpointMs: number;
+  /** Who is told of what: a JSON file, `AlertRoutes`. Without it alerts are kept, and told on the bus alone. */
+  readonly alertsPath?: string;
 }
 
 const AuditorEnvironment = z.object({
@@ -13,9 +15,11 @@ const AuditorEnvironment = z.object({
     .int('must be a whole number of milliseconds')
     .min(100, 'must be at least 100')
     .default(1_000),
+  MASSIF_ALERTS: z.string().optional(),
 });
 
 export function readAuditorConfig(env: Environment = process.env): AuditorConfig {
   const read = readEnv(AuditorEnvironment, env);
-  return Object.freeze({ checkpointMs: read.MASSIF_AUDITOR_CHECKPOINT_MS });
+  const { MASSIF_AUDITOR_CHECKPOINT_MS: checkpointMs, MASSIF_ALERTS: alertsPath } = read;
+  return Object.freeze({ checkpointMs, ...(alertsPath !== undefined && { alertsPath }) });
 }

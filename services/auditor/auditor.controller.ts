@@ -9,6 +9,8 @@ import {
   ProveRequest,
 } from '../../contracts/audit.js';
 import { failure } from '../../contracts/errors.js';
+import { type Alert, AlertAnswer, type AlertsReply } from '../../contracts/alert.js';
+import { type WatchReply, WatchRequest } from '../../contracts/baseline-job.js';
 import type { VerdictsReply } from '../../contracts/verdict.js';
 import { queues, subjects } from '../../contracts/subjects.js';
 import { verifierOf, openCheckpoint } from '../mesh/audit/note.js';
@@ -19,6 +21,7 @@ import { AuditorParts } from './auditor.parts.js';
 const shared: BusExtras = { queue: queues.auditor };
 // A reply is one message.
 const CHECKPOINTS_MAX = 2_000;
+const ALERTS_MAX = 200;
 const REPLY_BYTES_MAX = 768 * 1_024;
 
 @Controller()
@@ -49,6 +52,24 @@ export class AuditorController {
   @MessagePattern(subjects.auditor('verdicts'), shared)
   verdicts(): VerdictsReply {
     return this.parts.watches.list();
+  }
+
+  @MessagePattern(subjects.auditor('watch'), shared)
+  async watch(@Payload({ schema: WatchRequest }) request: WatchRequest): Promise<WatchReply> {
+    const { baselines, watches } = this.parts;
+    const made = await baselines.make(request);
+    await watches.renew(made.version);
+    return made;
+  }
+
+  @MessagePattern(subjects.auditor('alerts'), shared)
+  listAlerts(): AlertsReply {
+    return { alerts: this.parts.alerts.list().slice(0, ALERTS_MAX) };
+  }
+
+  @MessagePattern(subjects.auditor('acknowledge'), shared)
+  acknowledge(@Payload({ schema: AlertAnswer }) answer: AlertAnswer): Alert {
+    return this.parts.alerts.answer(answer);
   }
 
   @MessagePattern(subjects.auditor('prove'), shared)

@@ -16,6 +16,10 @@ import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
 import { subjects } from '../../contracts/subjects.js';
 import { StopOrders } from './watch/stop-orders.js';
 import { Watches } from './watch/watches.js';
+import type { AlertDesk } from './alerts/alert-desk.js';
+import { openAlerts } from './alerts/open-alerts.js';
+import { verdictTrouble } from './alerts/troubles.js';
+import { Baselines } from './baseline/baselines.js';
 
 export const AUDITOR_KEY_FILE = 'auditor.pem';
 
@@ -28,6 +32,8 @@ export class AuditorParts {
     readonly intake: Intake,
     readonly key: KeyObject,
     readonly watches: Watches,
+    readonly baselines: Baselines,
+    readonly alerts: AlertDesk,
     private readonly closing: readonly { close(): void }[],
   ) {}
 
@@ -63,16 +69,25 @@ export class AuditorParts {
     const orders = new OrderBook();
     const places = regions.map((place) => ({ bus, region: place }));
     const overrides = new OverrideWatch({ places, book: orders, trust, clock, log });
+    const baselines = new Baselines({ bus, region, key, random });
+    const alerts = await openAlerts({ config, bus, clock, log }, own);
     const watches = new Watches({
       bus,
       orders,
       stop: new StopOrders({ bus, regions, key, clock, random, log }),
-      baselineOf: () => Promise.resolve(undefined),
-      told: (notice) => bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice)),
+      baselineOf: (version) => baselines.of(version),
+      told: (notice) => {
+        bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice));
+        alerts.raise(verdictTrouble(notice));
+      },
       clock,
       log,
     });
-    return new AuditorParts(audit, checkpoints, intake, key, watches, [overrides, trust]);
+    return new AuditorParts(audit, checkpoints, intake, key, watches, baselines, alerts, [
+      overrides,
+      trust,
+      alerts,
+    ]);
   }
 }
 

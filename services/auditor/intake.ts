@@ -21,6 +21,7 @@ import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import type { AuditLog, Incoming } from './audit-log.js';
+import { AlertNotification } from '../../contracts/alert.js';
 import { VerdictNotice } from '../../contracts/verdict.js';
 
 export interface IntakeParts {
@@ -170,6 +171,13 @@ function eventIn(subject: string, body: unknown, at: string): AuditEvent {
       outcome: 'done',
       why: judgement.why,
     };
+  }
+  if (subject === subjects.alertEvents()) {
+    const { receiver, alerts, more } = AlertNotification.parse(body);
+    const ids = alerts.map(({ id }) => id).join(' ');
+    const about = { receiver, alerts: ids.slice(0, 1_000), more: String(more) };
+    const why = alerts[0]?.summary ?? '';
+    return { at, source: 'auditor', who: 'auditor', action: 'alert.told', about, outcome: 'done', why };
   }
   return {
     at,
