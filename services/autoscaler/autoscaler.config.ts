@@ -18,6 +18,8 @@ export interface AutoscalerConfig {
   readonly webhook: { readonly url: string; readonly secret: string; readonly nodesMax: number } | undefined;
   /** Jobs on a cluster; absent: none are submitted. */
   readonly slurm: SlurmConfig | undefined;
+  /** Pods of a deployment; absent: none are asked for. */
+  readonly kubernetes: KubernetesConfig | undefined;
   /** Nodes that nobody needs are kept for so long. */
   readonly poolLingerMs: number;
 }
@@ -35,6 +37,13 @@ export interface SlurmConfig {
   readonly natsUrl?: string;
   readonly consulUrl?: string;
   readonly env: Readonly<Record<string, string>>;
+}
+
+export interface KubernetesConfig {
+  readonly namespace: string;
+  readonly deployment: string;
+  readonly selector: string;
+  readonly nodesMax: number;
 }
 
 const whole = (least: number, most = 1_000_000) =>
@@ -65,6 +74,12 @@ const AutoscalerEnvironment = z.object({
   MASSIF_POOL_SLURM_QOS: word(/^[\w.-]+$/, 'the name of a quality of service').optional(),
   MASSIF_POOL_SLURM_MINUTES: whole(1, 43_200).default(60),
   MASSIF_POOL_SLURM_MIB: whole(256, 16_777_216).default(8_192),
+  MASSIF_POOL_KUBERNETES_DEPLOYMENT: word(/^[a-z0-9][a-z0-9.-]*$/, 'the name of a deployment').optional(),
+  MASSIF_POOL_KUBERNETES_NAMESPACE: word(/^[a-z0-9][a-z0-9-]*$/, 'the name of a namespace').default(
+    'default',
+  ),
+  MASSIF_POOL_KUBERNETES_SELECTOR: z.string().optional(),
+  MASSIF_POOL_KUBERNETES_PODS: whole(1, 10_000).default(4),
   MASSIF_POOL_NODE: z.string().optional(),
   MASSIF_POOL_NATS_URL: z.string().optional(),
   MASSIF_POOL_CONSUL_URL: z.string().optional(),
@@ -80,6 +95,7 @@ export function readAutoscalerConfig(env: Environment = process.env): Autoscaler
     residentsMax: read.MASSIF_RESIDENTS_MAX,
     webhook: url && secret ? { url, secret, nodesMax: read.MASSIF_POOL_WEBHOOK_NODES } : undefined,
     slurm: slurmOf(read, env),
+    kubernetes: kubernetesOf(read),
     poolProcessesMax: read.MASSIF_POOL_PROCESSES,
     poolEntry: read.MASSIF_POOL_SHARD ?? fileURLToPath(new URL('../shard/main.js', import.meta.url)),
     poolThreads: read.MASSIF_POOL_THREADS,
@@ -108,5 +124,16 @@ function slurmOf(read: z.infer<typeof AutoscalerEnvironment>, env: Environment):
     node: read.MASSIF_POOL_NODE ?? process.execPath,
     env: PATH === undefined ? {} : { PATH },
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+  };
+}
+
+function kubernetesOf(read: z.infer<typeof AutoscalerEnvironment>): KubernetesConfig | undefined {
+  const deployment = read.MASSIF_POOL_KUBERNETES_DEPLOYMENT;
+  if (deployment === undefined) return undefined;
+  return {
+    deployment,
+    namespace: read.MASSIF_POOL_KUBERNETES_NAMESPACE,
+    selector: read.MASSIF_POOL_KUBERNETES_SELECTOR ?? `app=${deployment}`,
+    nodesMax: read.MASSIF_POOL_KUBERNETES_PODS,
   };
 }

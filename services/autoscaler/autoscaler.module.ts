@@ -132,8 +132,14 @@ export const autoscalerService: ServiceDefinition = {
   description: 'Says how many replicas of each endpoint are wanted, and why.',
 };
 
-function openPools(mesh: MeshConfig, bus: Bus, clock: Clock, log: Log, autoscaler: Autoscaler): Pools {
-  const { webhook, slurm, ...config } = readAutoscalerConfig();
+async function openPools(
+  mesh: MeshConfig,
+  bus: Bus,
+  clock: Clock,
+  log: Log,
+  autoscaler: Autoscaler,
+): Promise<Pools> {
+  const { webhook, slurm, kubernetes, ...config } = readAutoscalerConfig();
   const { region } = mesh;
   const pools: ComputePool[] = [];
   if (config.poolProcessesMax > 0)
@@ -156,10 +162,15 @@ function openPools(mesh: MeshConfig, bus: Bus, clock: Clock, log: Log, autoscale
     const reached = { ...mesh, natsUrl, consulUrl };
     pools.push(new SlurmPool({ ...rest, mesh: reached, entry, threads, engineMib, clock, log }));
   }
+  if (kubernetes) {
+    // Tens of megabytes that nobody else needs.
+    const { clusterAround, KubernetesPool } = await import('./pools/kubernetes-pool.js');
+    pools.push(new KubernetesPool({ ...kubernetes, config: clusterAround(), region, clock }));
+  }
   // Two would each ask for all that is missing.
   if (pools.length > 1)
     throw new ConfigError(
-      'Set one of MASSIF_POOL_PROCESSES, MASSIF_POOL_WEBHOOK_URL and MASSIF_POOL_SLURM_JOBS: a region has one pool.',
+      'Set one of MASSIF_POOL_PROCESSES, _WEBHOOK_URL, _SLURM_JOBS and _KUBERNETES_DEPLOYMENT: a region has one pool.',
     );
   const shards = (of: string): readonly Beat[] => autoscaler.shards(of);
   const wanted = (of: string): number | undefined => autoscaler.mostWanted(of);
