@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectNats } from '@nats-io/transport-node';
 import { type DrillMesh, eventually, startMesh } from '../chaos-tests/harness.js';
 import type { MassifClient } from '../client/mod.js';
 import { Heartbeat } from '../contracts/heartbeat.js';
@@ -29,7 +28,7 @@ export const benchmark: Benchmark = async ({ form }) => {
   await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: 1 });
   const sleepers = await allSleepers();
   const replicas = new Replicas();
-  const nc = await connectNats({ servers: mesh.natsUrls });
+  const nc = await mesh.nats('operator');
   nc.subscribe(wildcards.heartbeats(), {
     callback: (error, message) => {
       if (!error) replicas.hear(Heartbeat.parse(message.json()));

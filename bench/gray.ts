@@ -3,7 +3,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { connect } from '@nats-io/transport-node';
 import { type DrillMesh, startMesh } from '../chaos-tests/harness.js';
 import { encodeInferRequest } from '../contracts/infer-body.js';
 import { RESOURCES } from '../contracts/manifest.js';
@@ -33,7 +32,7 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
   const { well, slow, again, perSecond } = FORMS[form];
   await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: SHARDS });
   await publish(mesh);
-  const nc = await connect({ servers: mesh.natsUrls[0] as string, noAsyncTraces: true });
+  const nc = await mesh.nats('operator');
   let brake: ChildProcess | undefined;
   try {
     const random = seededRandom(seed);

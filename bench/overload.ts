@@ -2,7 +2,7 @@
 // the memory does, and how soon all is well again. PP-OCRv4's recogniser on one shard: its engine and not the caller is the limit.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { type DrillMesh, startMesh, stateFileOf } from '../chaos-tests/harness.js';
 import { readRunbook, runBlock } from '../chaos-tests/runbook.js';
 import { type Body, encodeInferRequest } from '../contracts/infer-body.js';
@@ -38,7 +38,7 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
   const seconds = FORMS[form];
   await using mesh = await startMesh({ regions: ['east'] });
   await publish(mesh);
-  const nc = await connect({ servers: mesh.natsUrls[0] as string, noAsyncTraces: true });
+  const nc = await mesh.nats('operator');
   try {
     const caller = new NatsCaller(nc, ENDPOINT, body(seed), TIMEOUT_MS, seededRandom(seed));
     await caller.closed(BUSY_CALLERS, 500); // warm

@@ -29,7 +29,7 @@ type Path = 'raw' | 'direct' | 'router' | 'moleculer' | 'moleculerLean';
 type Call = (n: number) => Promise<unknown>;
 
 export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
-  await using mesh = await startMesh({ regions: ['east'] });
+  await using mesh = await startMesh({ regions: ['east'], busKeys: false });
   const model = mlp(seed);
   const modelPath = join(mesh.topology.dir, 'mlp.onnx');
   await writeFile(modelPath, model);

@@ -6,14 +6,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
 import { connect, type ConnectOptions, type MassifClient, type PushFile } from '../client/mod.js';
+import type { BusUser } from '../contracts/bus-users.js';
 import { HEARTBEAT_MS, HEARTBEAT_STALE_MS, Heartbeat } from '../contracts/heartbeat.js';
 import type { StateFile } from '../contracts/state-file.js';
 import { subjects, wildcards } from '../contracts/subjects.js';
+import { busKeyPath } from '../deploy/local/bus-keys.js';
 import { LocalMesh } from '../deploy/local/local-mesh.js';
 import { freePorts } from '../deploy/local/free-ports.js';
 import { freeBlock } from '../deploy/local/ports.js';
 import { planMesh, type RegionPlan, type Topology, type TopologyOptions } from '../deploy/local/topology.js';
 import { Link } from './link.js';
+import { connectAs } from '../services/mesh/bus-key.js';
 import { waitUntil } from '../services/mesh/testing/wait-until.js';
 
 export interface MeshOptions {
@@ -25,6 +28,8 @@ export interface MeshOptions {
   readonly poolEnv?: NonNullable<TopologyOptions['poolEnv']>;
   /** The regions' NATS servers meet over a line that can be cut. */
   readonly cuttable?: boolean;
+  /** As MASSIF_BUS says when not given. */
+  readonly busKeys?: boolean;
 }
 
 export interface Target {
@@ -46,7 +51,14 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
   const base = await freeBlock(from, options.regions?.length ?? 2);
   const { cuttable, ...shape } = options;
   const [linkPort = 0] = cuttable ? await freePorts(1) : [];
-  const topology = planMesh({ dir, base, shardsPerRegion: 1, ...shape, ...(cuttable && { linkPort }) });
+  const topology = planMesh({
+    dir,
+    base,
+    shardsPerRegion: 1,
+    busKeys: process.env['MASSIF_BUS'] === 'keys',
+    ...shape,
+    ...(cuttable && { linkPort }),
+  });
   const link = cuttable ? await Link.open(linkPort, topology.regions[0]?.ports.natsLeaf ?? 0) : undefined;
   const local = new LocalMesh(topology);
   try {
@@ -54,6 +66,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
     const listeners = await Promise.all(
       topology.regions.map((region) =>
         connectNats({
+          ...connectAs(topology.busKeys ? busKeyPath(topology.keys, 'operator') : undefined),
           servers: region.natsUrl,
           maxReconnectAttempts: -1,
           reconnectTimeWait: 100,
@@ -116,8 +129,20 @@ export class DrillMesh implements AsyncDisposable {
     return this.regions.map((region) => region.natsUrl);
   }
 
+  /** The file of a user's key on the bus, where it asks for one. */
+  key(user: BusUser): string | undefined {
+    return this.topology.busKeys ? busKeyPath(this.topology.keys, user) : undefined;
+  }
+
+  /** A connection of that user, as any NATS client makes one. */
+  nats(user: BusUser, region = this.regions[0]): Promise<NatsConnection> {
+    if (!region) throw new Error('a mesh has regions');
+    const options = { servers: region.natsUrl, maxReconnectAttempts: -1, noAsyncTraces: true };
+    return connectNats({ ...connectAs(this.key(user)), ...options });
+  }
+
   client(options: Partial<ConnectOptions> = {}): Promise<MassifClient> {
-    return connect({ nats: this.natsUrls, ...options });
+    return connect({ nats: this.natsUrls, key: this.key('operator'), ...options });
   }
 
   /** Publishes a version and serves it on every shard; returns once every shard of the mesh has it ready. */

@@ -1,6 +1,7 @@
 // Hears every plan of an endpoint's releases as it is published, and holds answers against them: which version answered how long
 // after it had lost its last share.
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { DrillMesh } from './harness.js';
 import { ReleaseNotice } from '../contracts/release.js';
 import { subjects } from '../contracts/subjects.js';
 import { WEIGHT_TOTAL } from '../contracts/traffic.js';
@@ -17,9 +18,8 @@ export class WeightWatch {
   private readonly answers: { readonly label: string; readonly atMs: number }[] = [];
   readonly wrong: string[] = [];
 
-  static async open(url: string, endpoint: string): Promise<WeightWatch> {
-    const nc = await connect({ servers: url, maxReconnectAttempts: -1 });
-    return new WeightWatch(nc, endpoint);
+  static async open(mesh: DrillMesh, endpoint: string): Promise<WeightWatch> {
+    return new WeightWatch(await mesh.nats('operator'), endpoint);
   }
 
   private constructor(

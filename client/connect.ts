@@ -12,6 +12,8 @@ import { RoutedCaller } from './routed-caller.js';
 export interface ConnectOptions {
   /** A NATS server of each region, nearest first. One region's going away is then not noticed. */
   readonly nats: string | readonly string[];
+  /** The file of this application's key on the bus, such as `client.nk`; without it a mesh in development mode takes it for a guest. */
+  readonly key?: string | undefined;
   /** `direct` (when not given) asks engines without a router between; `routed` leaves the choice to routers. */
   readonly mode?: 'direct' | 'routed';
   /** How the servers' connection lists call this client. */
@@ -31,12 +33,13 @@ const TIMEOUT_MS = 5_000;
 /** Returns once a region answers and, in direct mode, its endpoints are known. */
 export async function connect(options: ConnectOptions): Promise<MassifClient> {
   const { nats, mode = 'direct', name = 'massif-client', timeoutMs = TIMEOUT_MS, retries = true } = options;
+  const { key } = options;
   const { clock = systemClock, random = systemRandom, bodyMaxBytes = BODY_BYTES_MAX } = options;
   const urls = typeof nats === 'string' ? nats.split(',') : nats;
   if (urls.length === 0 || urls.some((url) => url.trim() === '')) {
     throw failure('BAD_REQUEST', 'The client needs the URL of a NATS server, better one of each region.');
   }
-  const connections = await Connections.open({ urls, name, timeoutMs, clock, random });
+  const connections = await Connections.open({ urls, name, key, timeoutMs, clock, random });
   try {
     return new MassifClient(
       connections,

@@ -12,6 +12,8 @@ export interface ConnectionOptions {
   readonly urls: readonly string[];
   /** How the servers' connection lists call us. */
   readonly name: string;
+  /** The file of our key on the bus. */
+  readonly key?: string | undefined;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -82,10 +84,10 @@ export class Connections {
   }
 
   private async join(url: string): Promise<void> {
-    const { name, clock, random } = this.options;
+    const { name, key, clock, random } = this.options;
     for (let again = 0; !this.closing.signal.aborted; again++) {
       try {
-        const bus = await connectBus({ url, name, waitOnFirstConnect: false });
+        const bus = await connectBus({ url, key, name, waitOnFirstConnect: false });
         if (this.closing.signal.aborted) return await bus.drain();
         this.byUrl.set(url, bus);
         for (const call of this.joined) call(bus);

@@ -116,7 +116,7 @@ export const wildcards = {
   observed: () => 'massif.observed.*' as const,
   /** All that is told: of releases, versions and the rest. */
   events: () => 'massif.events.>' as const,
-  heartbeats: () => 'massif.heartbeat.>' as const,
+  heartbeats: () => 'massif.heartbeat.*.*' as const,
 };
 
 /** Members of a queue group share the messages; the server prefers members of its own region. */

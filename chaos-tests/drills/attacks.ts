@@ -8,6 +8,7 @@ import { HostedShard } from '../../services/shard/testing/hosted-shard.js';
 import type { SignedVersion } from '../../services/shard/testing/signed-version.js';
 import { type AttackClass, CLASSES, REVOKED } from '../attack-classes.js';
 import { approved, lenientPolicy, makeVersion, REGION, sha, strictPolicy, TWO } from '../attack-kit.js';
+import { attackBus } from '../bus-attacks.js';
 import { type Drill, promise } from '../promises.js';
 
 const SIZES = {
@@ -56,13 +57,22 @@ export const drill: Drill = async ({ form, seed, log }) => {
   const flips = flipped(size.flips, seed);
   log(`${size.flips} bits of bundles and models flipped, ${flips} accepted`);
 
+  const onBus = await attackBus();
+  const busAttempts = onBus.reduce((sum, one) => sum + one.attempts, 0);
+  const busThrough = onBus.flatMap((one) => one.through.map((user) => `${one.name}: ${user}`));
+  const busControls = onBus.filter((one) => !one.controlThrough).map(({ name }) => name);
+  log(`${busAttempts} attempts of ${onBus.length} classes on the bus, ${busThrough.length} got through`);
+  for (const one of [...busThrough, ...busControls]) log(`on the bus: ${one}`);
+
   return {
-    requests: attempts.length + valid.length,
-    failed: through.length,
-    attempts: attempts.length,
+    requests: attempts.length + valid.length + busAttempts,
+    failed: through.length + busThrough.length,
+    attempts: attempts.length + busAttempts,
     promises: [
       promise('attempts that were served', through.length, '==', 0, 'versions'),
       promise('valid versions refused', valid.length - held.size, '==', 0, 'versions'),
+      promise('attempts on the bus that got through', busThrough.length, '==', 0, 'attempts'),
+      promise('controls on the bus that did not get through', busControls.length, '==', 0, 'classes'),
       promise('flipped bits accepted', flips, '==', 0, `of ${size.flips}`),
       promise('classes', CLASSES.length, '>=', 40, 'classes'),
       promise(
@@ -77,6 +87,8 @@ export const drill: Drill = async ({ form, seed, log }) => {
       attempts: attempts.length,
       classes: CLASSES.map(({ name }) => name),
       controls: controls.length,
+      busAttempts,
+      busClasses: onBus.map(({ name }) => name),
       withoutControl: CLASSES.filter(({ control }) => control === 'none').map(({ name }) => name),
       served: through.map(({ of }) => of.name),
     },

@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kvm } from '@nats-io/kv';
-import { connect } from '@nats-io/transport-node';
 import type { MassifClient, Releases } from '../../client/mod.js';
 import { buckets, keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
@@ -182,7 +181,7 @@ class PlanWatch {
   static async open(mesh: DrillMesh): Promise<PlanWatch> {
     const home = mesh.regions.find((region) => region.home) ?? mesh.regions[0];
     if (!home) throw new Error('a mesh has regions');
-    const nc = await connect({ servers: home.natsUrl, maxReconnectAttempts: -1 });
+    const nc = await mesh.nats('operator', home);
     const watch = new PlanWatch(() => nc.close());
     const catalog = await new Kvm(nc).open(buckets.catalog(home.name));
     const releases = await new Kvm(nc).open(buckets.releases(home.name));

@@ -39,7 +39,7 @@ export const drill: Drill = async (options) => {
   const { perSecond, holdMs, requestsMin } = FORMS[form];
   const log = (line: string): void => options.log(line);
   await using mesh = await startMesh({ shardsPerRegion: SHARDS_PER_REGION });
-  const watch = await WeightWatch.open(mesh.natsUrls[0] as string, ENDPOINT);
+  const watch = await WeightWatch.open(mesh, ENDPOINT);
   const asked = new Map<string, Awaited<ReturnType<typeof questions>>>();
   const models = new Map([
     ...LABELS.map((label) => [label, mlp(Number(label))] as const),

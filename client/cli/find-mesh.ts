@@ -1,6 +1,6 @@
 // Where the mesh is, for the command line: what `--nats` says, else MASSIF_NATS_URLS, else the state file of `npm start`: the one
 // that MASSIF_STATE names, or the nearest upward from the folder the command was called in.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { failure } from '../../contracts/errors.js';
 import { STATE_FILE, StateFile } from '../../contracts/state-file.js';
@@ -8,6 +8,8 @@ import { STATE_FILE, StateFile } from '../../contracts/state-file.js';
 export interface MeshPlace {
   /** One NATS server a region, nearest first. */
   readonly urls: readonly string[];
+  /** The file of the operator's key on the bus, where there is one. */
+  readonly key?: string;
   /** How we know, for people. */
   readonly foundIn: string;
   /** Of a mesh on this machine. */
@@ -24,9 +26,10 @@ export interface Surroundings {
 }
 
 export function findMesh({ nats, region, env, cwd, isRunning }: Surroundings): MeshPlace {
-  if (nats) return { urls: urlsIn(nats), foundIn: '--nats' };
+  if (nats) return { urls: urlsIn(nats), ...keyFor(urlsIn(nats), env, cwd), foundIn: '--nats' };
   const listed = env['MASSIF_NATS_URLS'];
-  if (listed) return { urls: urlsIn(listed), foundIn: 'MASSIF_NATS_URLS' };
+  if (listed)
+    return { urls: urlsIn(listed), ...keyFor(urlsIn(listed), env, cwd), foundIn: 'MASSIF_NATS_URLS' };
   const path = env['MASSIF_STATE'] ?? stateFileAbove(cwd);
   if (path === undefined) {
     throw failure(
@@ -41,7 +44,7 @@ export function findMesh({ nats, region, env, cwd, isRunning }: Surroundings): M
       `The mesh of ${path} (process ${state.pid}) has ended: run npm start again.`,
     );
   }
-  return { urls: nearestFirst(state, region), foundIn: path, state };
+  return { urls: nearestFirst(state, region), ...operatorKey(env, state), foundIn: path, state };
 }
 
 /** `isRunning` for real processes: a signal 0 asks without doing anything. */
@@ -52,6 +55,28 @@ export function processRuns(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'; // it runs, as somebody else
   }
+}
+
+/** MASSIF_NATS_KEY names the file; else the operator's own among the keys of the mesh. */
+function operatorKey(env: Surroundings['env'], state: StateFile | undefined): { readonly key?: string } {
+  const given = env['MASSIF_NATS_KEY'];
+  if (given) return { key: given };
+  const folder = env['MASSIF_KEYS'] ?? state?.keys;
+  const key = folder && join(folder, 'nats', 'operator.nk');
+  return key && existsSync(key) ? { key } : {};
+}
+
+/** Addresses that were given by hand may be those of the mesh that `npm start` runs here. */
+function keyFor(urls: readonly string[], env: Surroundings['env'], cwd: string): { readonly key?: string } {
+  const path = env['MASSIF_STATE'] ?? stateFileAbove(cwd);
+  let state: StateFile | undefined;
+  try {
+    state = path === undefined ? undefined : readState(path);
+  } catch {
+    // Another build's file: it says nothing of these addresses.
+  }
+  const known = state?.regions.some((region) => urls.includes(region.nats)) === true;
+  return operatorKey(env, known ? state : undefined);
 }
 
 const urlsIn = (list: string): string[] =>

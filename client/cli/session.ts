@@ -22,6 +22,7 @@ export class Session {
   connections(): Promise<Connections> {
     return (this.opened ??= Connections.open({
       urls: this.place().urls,
+      key: this.place().key,
       name: 'massif',
       timeoutMs: CONNECT_MS,
       clock: systemClock,

@@ -42,10 +42,10 @@ async function examine({ place, client, clock }: Invocation): Promise<Finding[]>
   } catch (error) {
     return [node, { about: 'mesh', state: 'bad', says: toFailure(error).message, todo: 'Run npm start.' }];
   }
-  const { urls, state, foundIn } = mesh;
+  const { urls, key, state, foundIn } = mesh;
   const regions = state?.regions ?? [];
   const servers = await Promise.all([
-    ...urls.map(async (url) => natsFinding(await lookAtNats(url))),
+    ...urls.map(async (url) => natsFinding(await lookAtNats(url, key))),
     ...regions
       .flatMap((region) => [lookAtConsul(region, regions.length), lookAtRest(region)])
       .map(async (facts) => httpFinding(await facts)),
@@ -88,9 +88,9 @@ async function endpointFindings(massif: MassifClient): Promise<Finding[]> {
   }
 }
 
-async function lookAtNats(url: string): Promise<NatsFacts> {
+async function lookAtNats(url: string, key: string | undefined): Promise<NatsFacts> {
   try {
-    const bus = await connectBus({ url, name: 'massif-doctor', waitOnFirstConnect: false });
+    const bus = await connectBus({ url, key, name: 'massif-doctor', waitOnFirstConnect: false });
     const roundTripMs = await bus.nc.rtt();
     const { version = '', jetstream = false } = bus.nc.info ?? {};
     await bus.drain();

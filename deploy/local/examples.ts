@@ -8,6 +8,7 @@ import { connect, type MassifClient, type PushFile } from '../../client/mod.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { Card } from '../../contracts/registry.js';
+import { busKeyPath } from './bus-keys.js';
 import type { LocalMesh } from './local-mesh.js';
 import { root } from './root.mjs';
 
@@ -92,9 +93,10 @@ const EXAMPLES: readonly Example[] = [
 
 /** Returns when every example is ready in every region; does nothing for what is published already. */
 export async function publishExamples(mesh: LocalMesh): Promise<void> {
-  const { regions, keys } = mesh.topology;
+  const { regions, keys, busKeys } = mesh.topology;
   const privateKeyPem = await readFile(join(keys, 'publisher.pem'), 'utf8');
-  await using client = await connect({ nats: regions.map((region) => region.natsUrl), mode: 'routed' });
+  const key = busKeys ? busKeyPath(keys, 'operator') : undefined;
+  await using client = await connect({ nats: regions.map((region) => region.natsUrl), key, mode: 'routed' });
   const served = new Set((await client.registry.endpoints()).map((endpoint) => endpoint.name));
   for (const { name, label, files } of EXAMPLES) {
     if (served.has(name)) continue;
@@ -104,12 +106,12 @@ export async function publishExamples(mesh: LocalMesh): Promise<void> {
   await client.registry.applyPipeline(
     JSON.parse(await readFile(PIPELINE, 'utf8')) as z.input<typeof PipelineSpec>,
   );
-  await Promise.all(regions.map((region) => ready(region.natsUrl)));
+  await Promise.all(regions.map((region) => ready(region.natsUrl, key)));
 }
 
 /** Asks the region's own router until it would answer each example from its own region. */
-async function ready(natsUrl: string): Promise<void> {
-  await using client = await connect({ nats: natsUrl, mode: 'routed' });
+async function ready(natsUrl: string, key: string | undefined): Promise<void> {
+  await using client = await connect({ nats: natsUrl, key, mode: 'routed' });
   const signal = AbortSignal.timeout(READY_WITHIN_MS);
   for (const { name } of EXAMPLES) {
     while (!(await isReady(client, name))) {

@@ -21,7 +21,10 @@ export class Keeper {
   async boot(first: number): Promise<MeshState> {
     for (let base = first; ; base = nextBlock(base)) {
       base = await freeBlock(base, REGIONS.length);
-      const mesh = new LocalMesh(planMesh({ dir: this.dir, base }), () => this.#write());
+      const mesh = new LocalMesh(
+        planMesh({ dir: this.dir, base, busKeys: process.env['MASSIF_BUS'] === 'keys' }),
+        () => this.#write(),
+      );
       this.#mesh = mesh;
       buryState(stateFile(this.dir));
       this.#write();

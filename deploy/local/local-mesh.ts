@@ -2,10 +2,11 @@
 // running; drills start their own on free ports.
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { prepareBusKeys } from './bus-keys.js';
 import type { ProcessSpec } from './child.js';
 import { consulSpec, waitForRegions } from './consul.js';
 import { prepareKeys } from './keys.js';
-import { natsSpec, waitForLeafLinks } from './nats.js';
+import { type BusAccess, natsSpec, waitForLeafLinks } from './nats.js';
 import { root } from './root.mjs';
 import { requireServer } from './servers.mjs';
 import { Supervisor } from './supervisor.js';
@@ -26,19 +27,21 @@ export class LocalMesh implements AsyncDisposable {
 
   /** Returns when every process is ready and the regions see each other. Fails with what the first failing process said. */
   async boot(): Promise<void> {
-    const { regions, services, dir, linkPort } = this.topology;
+    const { regions, services, dir, linkPort, busKeys } = this.topology;
     await mkdir(dir, { recursive: true });
     const [nats, consul, keys] = await Promise.all([
       requireServer('nats'),
       requireServer('consul'),
       prepareKeys(this.topology.keys),
     ]);
+    const names = regions.map(({ name }) => name);
+    const access = busKeys ? await prepareBusKeys(this.topology.keys, names, { guests: true }) : undefined;
     const [home, others] = [
       regions.filter((region) => region.home),
       regions.filter((region) => !region.home),
     ];
     const startNats = async (group: readonly RegionPlan[]): Promise<void> =>
-      this.supervisor.start(group.map((region) => natsOf(region, nats, linkPort)));
+      this.supervisor.start(group.map((region) => natsOf(region, nats, linkPort, access)));
 
     // Consul takes a second or two to elect itself. Services may start meanwhile: registering asks the agent alone, and
     // whoever wants a lease waits for a leader anyway.
@@ -65,11 +68,17 @@ export class LocalMesh implements AsyncDisposable {
   }
 }
 
-function natsOf(region: RegionPlan, binary: string, linkPort: number): ProcessSpec {
+function natsOf(
+  region: RegionPlan,
+  binary: string,
+  linkPort: number,
+  access: BusAccess | undefined,
+): ProcessSpec {
   const { nats: client, natsLeaf: leaf, natsMonitor } = region.ports;
   return natsSpec(binary, {
     dir: region.natsDir,
     region: region.name,
+    ...(access && { access }),
     ports: { client, leaf, monitor: natsMonitor },
     ...(region.home && { linkPort }),
     ...(!region.home && { home: `nats-leaf://127.0.0.1:${linkPort}` }),

@@ -25,10 +25,23 @@ export interface NatsOptions {
   readonly linkPort?: number;
   /** With a home: return only once the leaf link is up. True when not given. */
   readonly awaitHome?: boolean;
+  /** Who may connect; without it everybody may do everything, which is for tests on loopback. */
+  readonly access?: BusAccess;
 }
 
+/** What all regions' servers have in common. */
+export const REGION_CONF = join(root, 'deploy', 'nats', 'region.conf');
+
+const LINK_USER = 'region';
 const READY_WITHIN_MS = 10_000;
 const LINK_WITHIN_MS = 10_000;
+
+export interface BusAccess {
+  /** The configuration to start with: the region's, and its users with their permissions. */
+  readonly config: string;
+  /** What regions show each other. */
+  readonly linkPassword: string;
+}
 
 export class NatsServer extends Server {
   readonly url: string;
@@ -55,12 +68,12 @@ export class NatsServer extends Server {
 
 /** The process of one region's NATS server. */
 export function natsSpec(binary: string, options: NatsOptions & { readonly ports: NatsPorts }): ProcessSpec {
-  const { dir, region, ports, home, linkPort } = options;
+  const { dir, region, ports, home, linkPort, access } = options;
   return {
     name: `nats-${region}`,
     kind: 'nats',
     command: binary,
-    args: ['-c', join(root, 'deploy', 'nats', 'region.conf')],
+    args: ['-c', access?.config ?? REGION_CONF],
     // The server reads each value as if it stood in its file, hence the quotes.
     env: {
       MASSIF_NATS_NAME: quote(region),
@@ -71,7 +84,10 @@ export function natsSpec(binary: string, options: NatsOptions & { readonly ports
       MASSIF_NATS_LEAF_HOST: quote('127.0.0.1'),
       MASSIF_NATS_LEAF_PORT: String(home === undefined ? ports.leaf : 0),
       MASSIF_NATS_LEAF_ADVERTISE: quote(linkPort === undefined ? '' : `127.0.0.1:${linkPort}`),
-      MASSIF_NATS_LEAF_REMOTES: home === undefined ? '[]' : `[{ url: ${quote(home)} }]`,
+      MASSIF_NATS_LEAF_REMOTES: home === undefined ? '[]' : `[{ url: ${quote(linkUrl(home, access))} }]`,
+      MASSIF_NATS_LEAF_USERS: access
+        ? `[{ user: ${quote(LINK_USER)}, password: ${quote(access.linkPassword)} }]`
+        : '[]',
     },
     // Its own words rather than its port: on a taken port somebody else would answer.
     ready: (output) => output.includes('Server is ready'),
@@ -118,6 +134,10 @@ async function leafLinks(monitorUrl: string, signal: AbortSignal): Promise<numbe
   } catch {
     return 0;
   }
+}
+
+function linkUrl(home: string, access: BusAccess | undefined): string {
+  return access ? home.replace('://', `://${LINK_USER}:${access.linkPassword}@`) : home;
 }
 
 function quote(text: string): string {

@@ -48,3 +48,10 @@ test('a process is told its own region, its servers and a folder of its own', ()
     MASSIF_KEYS: '/mesh/keys',
   });
 });
+
+test('with keys on the bus a process shows its own', () => {
+  const { services } = planMesh({ ...at, busKeys: true });
+  expect(services.find(({ name }) => name === 'edge-west')?.env['MASSIF_NATS_KEY']).toBe(
+    '/mesh/keys/nats/edge.nk',
+  );
+});

@@ -1,6 +1,8 @@
 // What `npm start` runs: regions with their servers, and which service processes with which environment. A pure description;
 // local-mesh.ts brings it to life, drills ask for other shapes.
 import { join } from 'node:path';
+import type { BusUser } from '../../contracts/bus-users.js';
+import { busKeyPath } from './bus-keys.js';
 import { type RegionPorts, regionPorts } from './ports.js';
 
 export interface TopologyOptions {
@@ -16,6 +18,8 @@ export interface TopologyOptions {
   readonly poolEnv?: Readonly<Record<string, string>>;
   /** The port at which other regions reach the home's NATS server, where that is not its own: a line that a drill can cut. */
   readonly linkPort?: number;
+  /** Every process shows its own key on the bus, and the servers hold it to its subjects. */
+  readonly busKeys?: boolean;
   /** Every service as a process of its own instead of one control and one edge process. */
   readonly apart?: boolean;
 }
@@ -49,6 +53,7 @@ export interface Topology {
   readonly services: readonly ServicePlan[];
   /** Where other regions reach the home's NATS server. */
   readonly linkPort: number;
+  readonly busKeys: boolean;
 }
 
 export const REGIONS = ['east', 'west'];
@@ -56,17 +61,18 @@ export const REGIONS = ['east', 'west'];
 export function planMesh(options: TopologyOptions): Topology {
   const { dir, base, regions: names = REGIONS } = options;
   const regions = names.map((name, index) => planRegion(name, index, base, dir));
-  const env = (region: RegionPlan, name: string): Record<string, string> => ({
+  const env = (region: RegionPlan, kind: BusUser, name: string): Record<string, string> => ({
     MASSIF_REGION: region.name,
     MASSIF_HOME_REGION: names[0] ?? '',
     MASSIF_REGIONS: names.join(','),
     MASSIF_NATS_URL: region.natsUrl,
     MASSIF_CONSUL_URL: region.consulUrl,
+    ...(options.busKeys === true && { MASSIF_NATS_KEY: busKeyPath(join(dir, 'keys'), kind) }),
     MASSIF_NAME: name,
     MASSIF_DATA: join(dir, 'data', name),
     MASSIF_KEYS: join(dir, 'keys'),
   });
-  const service = (kind: string, entry: string, region: RegionPlan, name: string): ServicePlan => {
+  const service = (kind: BusUser, entry: string, region: RegionPlan, name: string): ServicePlan => {
     const { rest, grpc } = region.ports;
     const doors =
       kind === 'edge' || kind === 'gateway'
@@ -84,18 +90,18 @@ export function planMesh(options: TopologyOptions): Topology {
       name,
       kind,
       entry,
-      env: { ...env(region, name), ...doors, ...pool, ...(scales && options.poolEnv) },
+      env: { ...env(region, kind, name), ...doors, ...pool, ...(scales && options.poolEnv) },
     };
   };
   const control = (region: RegionPlan): ServicePlan[] =>
     options.apart
-      ? ['registry', 'trainer', 'compressor', 'auditor', 'autoscaler'].map((kind) =>
+      ? (['registry', 'trainer', 'compressor', 'auditor', 'autoscaler'] as const).map((kind) =>
           service(kind, `dist/services/${kind}/main.js`, region, kind),
         )
       : [service('control', 'dist/deploy/local/control.js', region, 'control')];
   const edges = (region: RegionPlan): ServicePlan[] =>
     options.apart
-      ? ['router', 'gateway'].map((kind) =>
+      ? (['router', 'gateway'] as const).map((kind) =>
           service(kind, `dist/services/${kind}/main.js`, region, `${kind}-${region.name}`),
         )
       : [service('edge', 'dist/deploy/local/edge.js', region, `edge-${region.name}`)];
@@ -106,6 +112,7 @@ export function planMesh(options: TopologyOptions): Topology {
   return {
     dir,
     linkPort: options.linkPort ?? regions[0]?.ports.natsLeaf ?? 0,
+    busKeys: options.busKeys === true,
     keys: join(dir, 'keys'),
     logs: join(dir, 'logs'),
     regions,

@@ -25,6 +25,7 @@ export interface CompressionParts {
   readonly keysDir: string;
   readonly threads: number;
   readonly natsUrl: string;
+  readonly natsKey?: string | undefined;
 }
 
 /** What is signed with a version and holds for a smaller one too. */
@@ -36,7 +37,7 @@ export class Compression implements Craft<CompressRecord> {
   constructor(private readonly parts: CompressionParts) {}
 
   readonly order = async ({ job }: CompressRecord, folder: string): Promise<WorkOrder> => {
-    const { bus, objects, threads, natsUrl } = this.parts;
+    const { bus, objects, threads, natsUrl, natsKey } = this.parts;
     const { version, path } = await fetchParent(bus, objects, folder, job);
     const beside = version.resources.find(({ name }) => !KNOWN.includes(name));
     if (beside !== undefined)
@@ -52,7 +53,7 @@ export class Compression implements Craft<CompressRecord> {
     }
     const parent = { path, digest: version.digest, label: version.label };
     const asks = teachersOf(job).length > 0;
-    return { job, files, parent, proof, threads, ...(asks && { natsUrl }) };
+    return { job, files, parent, proof, threads, ...(asks && { natsUrl, ...(natsKey && { natsKey }) }) };
   };
 
   /** Throws BUDGET_MISSED for a version that is slower, larger or worse than it may be. */

@@ -53,7 +53,7 @@ const COMPRESSOR_CONFIG = Symbol('CompressorConfig');
       provide: COMPRESSOR_RUNNER,
       inject: [MESH_CONFIG, COMPRESSOR_CONFIG, BUS, COMPRESSOR_STORE, COMPRESSOR_OBJECTS, CLOCK, RANDOM, LOG],
       useFactory: async (
-        { region, instance, keysDir, dataDir, natsUrl }: MeshConfig,
+        { region, instance, keysDir, dataDir, natsUrl, natsKey }: MeshConfig,
         config: CompressorConfig,
         bus: Bus,
         store: JobStore<CompressRecord>,
@@ -66,7 +66,7 @@ const COMPRESSOR_CONFIG = Symbol('CompressorConfig');
           ...config,
           store,
           objects,
-          craft: new Compression({ ...config, bus, objects, keysDir, natsUrl }),
+          craft: new Compression({ ...config, bus, objects, keysDir, natsUrl, natsKey }),
           queue: await JobQueue.open(bus, region, 'compress', config.ackWaitMs),
           instance,
           workDir: resolve(dataDir, 'compressions'),

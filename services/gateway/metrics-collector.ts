@@ -1,8 +1,8 @@
 // Asks every process of the region for its metrics. How many there are nobody knows, so it waits until no answer has come for a
 // moment: a process that is stuck is missing from the page rather than holding it up.
-import { createInbox } from '@nats-io/transport-node';
 import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from '../mesh/bus.js';
+import { inboxOf } from '../mesh/bus-key.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Metrics } from '../mesh/telemetry.js';
 import { mergeMetrics } from './metrics-merge.js';
@@ -27,7 +27,7 @@ export class MetricsCollector {
   private answers(subject: string): Promise<string[]> {
     return new Promise((resolve) => {
       const pages: string[] = [];
-      const inbox = createInbox();
+      const inbox = inboxOf(this.bus.nc);
       const done = () => {
         subscription.unsubscribe();
         cancelQuiet();

@@ -1,10 +1,11 @@
 // Fetches bodies that others hold, several at once and in turn, with a bound on what is under way at any time: what is asked for and
 // not read yet lies in the server, which drops a connection that lets 64 MiB lie there. Engines, gateway and client use it.
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { type Failure, failure, toFailure } from '../../contracts/errors.js';
 import { type ChunkRange, DONE, tooLarge, writeRange } from '../../contracts/large-body.js';
 import { Answer } from './answer.js';
 import { BodyTransfer, type ChunkReference } from './body-transfer.js';
+import { inboxOf } from './bus-key.js';
 import type { Clock } from './clock.js';
 
 export interface FetchLimits {
@@ -39,7 +40,7 @@ const HELD_UP_MS = 50;
 const HEADER_BYTES_MAX = 1_024;
 
 export class BodyFetcher {
-  private readonly prefix = createInbox();
+  private readonly prefix: string;
   private readonly fetches = new Map<string, Fetch>();
   private subscription: Subscription | undefined;
   private stopSweep: (() => void) | undefined;
@@ -52,7 +53,9 @@ export class BodyFetcher {
     private readonly nc: NatsConnection,
     private readonly clock: Pick<Clock, 'monotonicMs' | 'every'>,
     private readonly limits: FetchLimits,
-  ) {}
+  ) {
+    this.prefix = inboxOf(nc);
+  }
 
   /** Of the bodies on their way. */
   get heldBytes(): number {

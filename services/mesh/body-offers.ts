@@ -1,9 +1,11 @@
 // Bodies that this process holds for others to fetch in chunks, each under a subject of an inbox of its own. It keeps no account of
 // who fetched what: a chunk is an answer to a request for it, so a lost one is asked for again and two may fetch the same body.
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { randomBytes } from 'node:crypto';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { failure } from '../../contracts/errors.js';
 import { type BodyReference, DONE, readRange } from '../../contracts/large-body.js';
 import { isInbox } from '../../contracts/subjects.js';
+import { inboxOf } from './bus-key.js';
 import type { Clock } from './clock.js';
 import { errorReply } from './error-reply.js';
 
@@ -25,17 +27,18 @@ const SWEEP_MS = 500;
 const IDLE_MS = 5_000;
 
 export class BodyOffers {
-  private readonly prefix = createInbox();
+  private readonly prefix: string;
   private readonly held = new Map<string, Held>();
   private subscription: Subscription | undefined;
   private stopSweep: (() => void) | undefined;
-  private tokens = 0;
   private bytes = 0;
 
   constructor(
     private readonly nc: NatsConnection,
     private readonly clock: Pick<Clock, 'monotonicMs' | 'every'>,
-  ) {}
+  ) {
+    this.prefix = inboxOf(nc);
+  }
 
   /** Of all that is offered. */
   get heldBytes(): number {
@@ -45,7 +48,8 @@ export class BodyOffers {
   /** Open until it is closed, until who fetched it says so, or from `untilMs` of the monotonic clock on when nobody fetches. */
   offer(bytes: Uint8Array, sha256: string, untilMs: number): Offer {
     this.listen();
-    const token = String(++this.tokens);
+    // Who knows one body's subject must not guess its neighbour's.
+    const token = randomBytes(12).toString('hex');
     const held: Held = { bytes, untilMs, fetchedAtMs: -IDLE_MS };
     this.held.set(token, held);
     this.bytes += bytes.length;

@@ -114,7 +114,7 @@ async function connectParts(
   const { instance, region } = config;
   const log = given ?? jsonLog(clock, { instance, region });
   const waiting = clock.after(PATIENCE_MS, () => log.warn('bus.waiting', { url: config.natsUrl }));
-  const bus: Bus = await connectBus({ url: config.natsUrl, name: instance, region });
+  const bus: Bus = await connectBus({ url: config.natsUrl, key: config.natsKey, name: instance, region });
   waiting();
   bus.onStatus((state) =>
     state === 'disconnected' ? log.warn('bus.disconnected') : log.info(`bus.${state}`),

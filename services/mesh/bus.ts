@@ -12,6 +12,7 @@ import {
 import type { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
+import { connectAs } from './bus-key.js';
 import { failureIn } from './error-reply.js';
 import { bucketFailure, lost, requestFailure } from './request-failure.js';
 
@@ -58,6 +59,8 @@ export interface BusOptions {
   readonly name: string;
   /** When not given: what the server calls its JetStream domain, which is the region. */
   readonly region?: string;
+  /** The file of the user's key; without it we are a guest. */
+  readonly key?: string | undefined;
   /** True when not given: a service waits for its server. The client library rather fails at once. */
   readonly waitOnFirstConnect?: boolean;
   readonly more?: ConnectionOptions;
@@ -83,6 +86,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     ignoreAuthErrorAbort: true,
     // The server's gossip names addresses that only its own network may reach.
     ignoreClusterUpdates: true,
+    ...connectAs(options.key),
     ...options.more,
   });
   return new NatsBus(nc, options.region ?? domainOf(nc));

@@ -1,10 +1,11 @@
 // Answers to many requests over one subscription a connection: each request gets a token, the reply subject is `<prefix>.<token>`.
 // Unlike the client's own request() it makes no timer, no promise and no stack per request, and an answer may come to a token more
 // than once, or to no token at all: the router hears outcomes that way. Dispatcher and router lean on it.
-import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { failure } from '../../contracts/errors.js';
 import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from './bus.js';
+import { inboxOf } from './bus-key.js';
 import { readToken } from './itinerary.js';
 import { messageBytesMax } from './large-bodies.js';
 
@@ -12,8 +13,8 @@ import { messageBytesMax } from './large-bodies.js';
 export type OnAnswer = (message: Msg, step: number) => void;
 
 export class Mux {
-  /** `_INBOX.<unique>`, without the dot before the token. */
-  readonly prefix = createInbox();
+  /** An inbox of ours, without the dot before the token. */
+  readonly prefix: string;
   private readonly waiting = new Map<string, OnAnswer>();
   private tokens = 0;
 
@@ -22,6 +23,7 @@ export class Mux {
     readonly bus: Bus,
     private readonly onStray: (word: string, message: Msg) => void = () => undefined,
   ) {
+    this.prefix = inboxOf(bus.nc);
     const start = this.prefix.length + 1;
     bus.nc.subscribe(`${this.prefix}.*`, {
       callback: (error, message) => {

@@ -1,6 +1,11 @@
 // What it means to the one who asked when NATS or JetStream said no: one of our codes. bus.ts and the dispatcher ask.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
-import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
+import {
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  TimeoutError,
+} from '@nats-io/transport-node';
 import { type Failure, failure, toFailure } from '../../contracts/errors.js';
 
 export const lost = (subject: string): Failure =>
@@ -8,6 +13,16 @@ export const lost = (subject: string): Failure =>
 
 /** What a rejected NATS request means to the one who asked. */
 export function requestFailure(subject: string, error: unknown): Failure {
+  const refused = [error, error instanceof Error ? error.cause : undefined].find(
+    (one) => one instanceof PermissionViolationError,
+  );
+  if (refused !== undefined)
+    return failure(
+      'NOT_ALLOWED',
+      `The key that we showed on the bus does not let us ${refused.operation === 'publish' ? 'say' : 'hear'} ${refused.subject}.`,
+      { subject },
+      error,
+    );
   if (error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders()))
     return failure('UNAVAILABLE', `Nobody answers ${subject}.`, { subject }, error);
   if (error instanceof TimeoutError || (error instanceof Error && error.cause instanceof TimeoutError))

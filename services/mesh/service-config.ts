@@ -12,6 +12,8 @@ export interface MeshConfig {
   readonly homeRegion: string;
   readonly regions: readonly string[];
   readonly natsUrl: string;
+  /** The file of this process's key on the bus (bus-key.ts); a guest's place without it. */
+  readonly natsKey?: string;
   readonly consulUrl: string;
   readonly keysDir: string;
   readonly dataDir: string;
@@ -66,6 +68,7 @@ const MeshEnvironment = z.object({
   MASSIF_NATS_URL: z
     .url({ protocol: /^(nats|tls)$/, error: 'must be a URL such as nats://127.0.0.1:4222' })
     .default('nats://127.0.0.1:4222'),
+  MASSIF_NATS_KEY: z.string().optional(),
   MASSIF_CONSUL_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL such as http://127.0.0.1:8500' })
     .default('http://127.0.0.1:8500'),
@@ -96,6 +99,7 @@ export function readMeshConfig(env: Environment): MeshConfig {
     consulUrl: read.MASSIF_CONSUL_URL,
     dataDir: read.MASSIF_DATA,
     keysDir: read.MASSIF_KEYS ?? join(read.MASSIF_DATA, 'keys'),
+    ...(read.MASSIF_NATS_KEY === undefined ? {} : { natsKey: read.MASSIF_NATS_KEY }),
     ...(read.MASSIF_REST_PORT === undefined ? {} : { restPort: read.MASSIF_REST_PORT }),
     ...(read.MASSIF_REST_HOST === undefined ? {} : { restHost: read.MASSIF_REST_HOST }),
   });

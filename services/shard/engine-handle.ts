@@ -22,6 +22,7 @@ export interface EngineOptions {
   readonly name: string;
   readonly region: string;
   readonly natsUrl: string;
+  readonly natsKey?: string | undefined;
   readonly threads: number;
   readonly device: string;
   readonly bodyMaxBytes: number;
@@ -68,6 +69,7 @@ export class EngineHandle {
       workDir,
       region,
       natsUrl,
+      natsKey,
       threads,
       device,
       bodyMaxBytes,
@@ -94,6 +96,7 @@ export class EngineHandle {
       name,
       region,
       natsUrl,
+      natsKey,
       threads,
       device,
       bodyMaxBytes,

@@ -14,6 +14,8 @@ export interface StartOrder {
   readonly name: string;
   readonly region: string;
   readonly natsUrl: string;
+  /** The file of the engine's own key on the bus. */
+  readonly natsKey?: string | undefined;
   /** Threads of one run; engines of one thread side by side beat one engine with many on small machines. */
   readonly threads: number;
   /** `cpu` or `cuda:N`: what its sessions run on, or are refused for. */

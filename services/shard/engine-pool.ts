@@ -19,6 +19,7 @@ export interface PoolOptions {
   readonly shard: string;
   readonly region: string;
   readonly natsUrl: string;
+  readonly natsKey?: string | undefined;
   readonly threads: number;
   readonly device: string;
   readonly bodyMaxBytes: number;
@@ -137,7 +138,8 @@ export class EnginePool {
   }
 
   private fork(): PooledEngine {
-    const { entry, shard, region, natsUrl, threads, device, bodyMaxBytes, keptMaxBytes, dir } = this.options;
+    const { entry, shard, region, natsUrl, natsKey, threads, device, bodyMaxBytes, keptMaxBytes, dir } =
+      this.options;
     const id = ++this.lastId;
     const name = `${shard}.engine-${id}`;
     const notePath = join(dir, `${process.pid}-${id}.note`);
@@ -148,6 +150,7 @@ export class EnginePool {
         name,
         region,
         natsUrl,
+        natsKey,
         threads,
         device,
         bodyMaxBytes,

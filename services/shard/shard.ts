@@ -8,6 +8,7 @@ import type { StatisticsQuery, StatisticsReply } from '../../contracts/statistic
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { mustStop } from '../mesh/gate.js';
+import { keyBeside } from '../mesh/bus-key.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
@@ -28,7 +29,7 @@ import type { ShardConfig } from './shard.config.js';
 import { VersionRecords } from './version-records.js';
 
 export interface ShardParts {
-  readonly mesh: Pick<MeshConfig, 'instance' | 'region' | 'homeRegion' | 'natsUrl' | 'dataDir'>;
+  readonly mesh: Pick<MeshConfig, 'instance' | 'region' | 'homeRegion' | 'natsUrl' | 'natsKey' | 'dataDir'>;
   readonly config: ShardConfig;
   readonly bus: Bus;
   readonly cache: ArtifactCache;
@@ -70,6 +71,7 @@ export class Shard {
         shard: mesh.instance,
         region: mesh.region,
         natsUrl: mesh.natsUrl,
+        natsKey: keyBeside(mesh.natsKey, 'engine'),
         threads: config.engineThreads,
         device: config.device.kind,
         bodyMaxBytes: config.bodyMaxBytes,

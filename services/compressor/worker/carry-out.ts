@@ -32,8 +32,8 @@ export async function carryOut(place: WorkPlace<WorkOrder>): Promise<CompressRep
   const { folder, order, clock } = place;
   const fromMs = clock.monotonicMs();
   const parent = new Uint8Array(readFileSync(order.parent.path));
-  const { proof: said, natsUrl } = order;
-  await using teachers = natsUrl === undefined ? undefined : await openTeachers(natsUrl, clock);
+  const { proof: said, natsUrl, natsKey } = order;
+  await using teachers = natsUrl === undefined ? undefined : await openTeachers(natsUrl, natsKey, clock);
   // Of another task it is no judge of this one.
   const [judge] = teachersOf(order.job).filter((one) => one.classes === undefined);
   const proof =

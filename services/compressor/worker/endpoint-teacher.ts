@@ -26,8 +26,8 @@ export interface Teachers extends AsyncDisposable {
 }
 
 /** `url`: of the region's NATS. */
-export async function openTeachers(url: string, clock: Clock): Promise<Teachers> {
-  const bus = await connectBus({ url, name: 'compression', waitOnFirstConnect: false });
+export async function openTeachers(url: string, key: string | undefined, clock: Clock): Promise<Teachers> {
+  const bus = await connectBus({ url, key, name: 'compression', waitOnFirstConnect: false });
   const ask = async (endpoint: string, inputs: Tensors): Promise<Tensors> => {
     const { bytes, jsonLength } = encodeInferRequest({
       parameters: {},

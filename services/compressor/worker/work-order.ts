@@ -22,4 +22,5 @@ export interface WorkOrder {
   readonly threads: number;
   /** NATS of the region, where the recipe has a teacher behind an endpoint. */
   readonly natsUrl?: string;
+  readonly natsKey?: string;
 }

@@ -3,6 +3,7 @@
 // and it ends by itself when its host is gone.
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { toFailure } from '../../../contracts/errors.js';
+import { connectAs } from '../../mesh/bus-key.js';
 import { systemClock } from '../../mesh/clock.js';
 import { systemRandom } from '../../mesh/random.js';
 import type { CallDone, EngineMessage, HostCall, HostMessage, StartOrder } from '../engine-messages.js';
@@ -26,6 +27,7 @@ async function start({
   name,
   region,
   natsUrl,
+  natsKey,
   threads,
   device,
   notePath,
@@ -48,6 +50,7 @@ async function start({
     waitOnFirstConnect: true,
     noAsyncTraces: true,
     ignoreClusterUpdates: true,
+    ...connectAs(natsKey),
   });
   void nc.closed().then(() => process.exit(1));
   const note = new RunNote(notePath);
