@@ -19,16 +19,16 @@ import { type Benchmark, round } from './report.js';
 const MIB = 1_048_576;
 /** Layers of WIDTH x WIDTH float32, and how many stages they are cut into. */
 const FORMS = {
-  ci: { width: 512, layers: 4, stages: 2 },
-  quick: { width: 2_048, layers: 16, stages: 4 },
-  full: { width: 4_096, layers: 40, stages: 8 },
+  ci: { width: 512, layers: 4, stages: 2, restMs: 100 },
+  quick: { width: 2_048, layers: 16, stages: 4, restMs: 3_000 },
+  full: { width: 4_096, layers: 40, stages: 8, restMs: 3_000 },
 } as const;
 const PATIENT = { timeoutMs: 60_000 };
 /** Every row of every layer: one weight of this, so that what comes out is known. */
 const GAIN = 0.5;
 
 export const benchmark: Benchmark = async ({ form }) => {
-  const { width, layers, stages } = FORMS[form];
+  const { width, layers, stages, restMs } = FORMS[form];
   const bytes = layers * width * width * 4;
   const folder = mkdtempSync(join(tmpdir(), 'massif-large-split-'));
   await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: 1 });
@@ -73,7 +73,7 @@ export const benchmark: Benchmark = async ({ form }) => {
     const infer = async () =>
       (await client.infer('large-split', { x }, PATIENT)).outputs['y']?.data as Float32Array;
     const answer = await step('serve', () => eventually('every stage serves', infer, 300_000));
-    await step('rest', () => new Promise((resolve) => setTimeout(resolve, 3_000)));
+    await step('rest', () => new Promise((resolve) => setTimeout(resolve, restMs)));
     clearInterval(watch);
     // Each layer is GAIN times a permutation, so every number of the answer is GAIN to the number of layers, exactly.
     const wrong = [...answer].filter((value) => value !== GAIN ** layers).length;

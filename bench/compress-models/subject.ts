@@ -11,7 +11,7 @@ export interface Subject {
 }
 
 export const SIZES = {
-  ci: { steps: 30, tests: 500, rounds: 8, lines: 2, feedbackSteps: 10 },
+  ci: { steps: 10, tests: 200, rounds: 3, lines: 2, feedbackSteps: 4 },
   quick: { steps: 250, tests: 4_000, rounds: 40, lines: 8, feedbackSteps: 100 },
   full: { steps: 800, tests: 10_000, rounds: 300, lines: 40, feedbackSteps: 300 },
 } as const;
