@@ -40,8 +40,8 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   };
   const digit = await digitsSubject(seed, size);
   await take(digit.subject);
-  await take(await denseSubject(seed));
   if (form !== 'ci') {
+    await take(await denseSubject(seed));
     await take(await convolutionSubject(seed));
     const ocr = await readerSubject(size.lines);
     await take(ocr);
