@@ -209,11 +209,11 @@ async function serve(
   const warmDims = Object.fromEntries(
     tensor.dims.map((size, axis) => [`${input}:${axis}`, axis === 0 ? 1 : size]),
   );
-  const files = [
+  const filesOf = (description: string) => [
     { name: RESOURCES.model, bytes: onnx },
-    { name: RESOURCES.card, bytes: Buffer.from(JSON.stringify({ warmDims, ownEngine: true })) },
+    { name: RESOURCES.card, bytes: Buffer.from(JSON.stringify({ warmDims, ownEngine: true, description })) },
   ];
-  const { version: parent } = await client.registry.push(files, {
+  const { version: parent } = await client.registry.push(filesOf('the whole'), {
     model,
     label: '1',
     privateKeyPem,
@@ -227,9 +227,14 @@ async function serve(
   const inRows = (tensor.dims[0] ?? 1) > MICRO_BATCH;
   if (inRows) await inMicroBatches(client, `${model}-split`, `${model}-rows`);
   await client.registry.deploy({ endpoint: model, model, replicasPerRegion: 1, ...PATIENT });
-  // The same bytes under another name: what a second engine gives on this machine at all.
+  // The same graph as another version: what a second engine gives on this machine at all.
   const twice = `${model}-twice`;
-  await client.registry.push(files, { model: twice, label: '1', privateKeyPem, aliases: ['stable'] });
+  await client.registry.push(filesOf('the whole, twice'), {
+    model: twice,
+    label: '1',
+    privateKeyPem,
+    aliases: ['stable'],
+  });
   await client.registry.deploy({ endpoint: twice, model: twice, replicasPerRegion: 2, ...PATIENT });
   const micro = inRows ? `${model}-rows` : `${model}-split`;
   const ask = (endpoint: string) => client.infer(endpoint, { [input]: x }, PATIENT);
