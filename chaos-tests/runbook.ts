@@ -1,6 +1,8 @@
 // A runbook's command blocks, as the drill executes them: what an operator reads at night is what was run in the test.
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { root } from '../deploy/local/root.mjs';
 
 export interface CommandBlock {
   /** The heading above the block: `Symptom`, `Steps`, `Check`, ... */
@@ -30,6 +32,30 @@ export async function readRunbook(path: string): Promise<CommandBlock[]> {
   if (blocks.length === 0)
     throw new Error(`${path} has no command block: a runbook without commands helps nobody`);
   return blocks;
+}
+
+/** A runbook as a drill reads it, section by section in the middle of its faults; what failed is kept for the report. */
+export class OpenRunbook {
+  readonly failed: string[] = [];
+
+  private constructor(
+    private readonly blocks: readonly CommandBlock[],
+    private readonly env: NodeJS.ProcessEnv,
+  ) {}
+
+  /** `name` in deploy/runbooks; `env`: what its commands find beside ours. */
+  static async open(name: string, env: NodeJS.ProcessEnv): Promise<OpenRunbook> {
+    const blocks = await readRunbook(join(root, 'deploy', 'runbooks', `${name}.md`));
+    return new OpenRunbook(blocks, { ...process.env, ...env });
+  }
+
+  /** All of it where no section is named. */
+  async run(section?: string, more: NodeJS.ProcessEnv = {}): Promise<void> {
+    for (const block of this.blocks.filter((one) => section === undefined || one.section === section)) {
+      const { code, output } = await runBlock(block, root, { ...this.env, ...more });
+      if (code !== 0) this.failed.push(`${block.section}: ${block.script}\n${output}`);
+    }
+  }
 }
 
 export interface Ran {

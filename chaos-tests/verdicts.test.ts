@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import type { MassifClient } from '../client/mod.js';
 import { root } from '../deploy/local/root.mjs';
 import { GraphBuilder } from '../services/onnx/builder.js';
 import { seeded } from '../services/onnx/seeded.js';
@@ -80,8 +81,52 @@ test('a version whose answers turn into no numbers is killed everywhere, the las
     expect(history.find(({ label }) => label === '1')?.moves.at(-1)?.to).toBe('live');
   });
 
+  await takesTheOrderBack(client, massif);
   await drifts(mesh, massif);
 }, 180_000);
+
+/** Who lifts the order has the version served again, and the auditor does not end it a second time. */
+async function takesTheOrderBack(
+  client: MassifClient,
+  massif: (...args: string[]) => Promise<never>,
+): Promise<void> {
+  await massif('override', 'lift', MODEL, '--version', '2', '--reason', 'looked at');
+  const order = {
+    endpoint: MODEL,
+    model: MODEL,
+    variants: [{ version: '2', weight: 10_000 }],
+    replicasPerRegion: 1,
+    timeoutMs: 2_000,
+  };
+  await eventually(
+    'what was taken back is gone, and it may come again',
+    () => client.registry.deploy(order),
+    60_000,
+  );
+  let n = 0;
+  const ask = (value: number) =>
+    client.infer(MODEL, { x: { data: new Float32Array(4).fill(value), shape: [1, 4] } });
+  await eventually(
+    'version 2 answers again',
+    async () => expect((await ask(++n)).modelVersion).toBe('2'),
+    60_000,
+  );
+  const seen = async (): Promise<number> => {
+    const { versions } = (await massif('verdicts', MODEL)) as {
+      versions: { label: string; answered: number }[];
+    };
+    return versions.find(({ label }) => label === '2')?.answered ?? 0;
+  };
+  const before = await seen();
+  const broken = 6;
+  for (let i = 0; i < broken; i++) expect((await ask(-++n)).modelVersion).toBe('2');
+  await eventually('the auditor has seen them', async () =>
+    expect(await seen()).toBeGreaterThanOrEqual(before + broken),
+  );
+  expect((await ask(++n)).modelVersion).toBe('2');
+  const inForce = (await massif('override', 'list')) as { orders: unknown[] }[];
+  expect(inForce.flatMap(({ orders }) => orders)).toEqual([]);
+}
 
 /** A stream of inputs that is not what it was: one alert, whatever number of requests come, and nobody is killed. */
 async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<never>): Promise<void> {

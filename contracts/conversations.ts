@@ -74,7 +74,7 @@ export const conversations: readonly Talk[] = [
   { subject: 'massif.metadata.*', from: CALLERS, to: ['gateway'] },
   { subject: 'massif.evidence.*', from: CHOOSERS, to: ['registry', 'operator'] },
   { subject: 'massif.observed.*', from: ['engine'], to: ['auditor', 'operator'] },
-  { subject: 'massif.links.*', from: ['router', 'operator'], to: ['router'] },
+  { subject: 'massif.links.*', from: ['router', 'registry', 'operator'], to: ['router'] },
   { subject: 'massif.events.alert', from: ['auditor'], to: ['operator'] },
   { subject: 'massif.events.verdict', from: ['auditor'], to: ['operator'] },
   ...family('registry', ['successor'], ['auditor'], ['registry']),

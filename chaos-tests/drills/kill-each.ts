@@ -1,17 +1,15 @@
 // SIGKILLs every kind of process at random moments under an open-loop load, and accounts for every request by its id: the client
 // library loses none; plain callers of one door lose what is said here, kind by kind; a control run without retries must lose some.
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MassifClient } from '../../client/mod.js';
-import { root } from '../../deploy/local/root.mjs';
 import { seededRandom } from '../../services/mesh/random.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import { clientCall, natsCall, restCall } from '../callers.js';
-import { type DrillMesh, startMesh, stateFileOf } from '../harness.js';
+import { startMesh, stateFileOf } from '../harness.js';
 import { Ledger } from '../ledger.js';
 import { type Caller, openLoop } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
-import { readRunbook, runBlock } from '../runbook.js';
+import { OpenRunbook } from '../runbook.js';
 import { type Question, questions } from '../questions.js';
 
 const ENDPOINT = 'mlp';
@@ -19,7 +17,6 @@ const DEADLINE_MS = 2_000;
 const SHARDS_PER_REGION = 2;
 const KINDS = ['engine', 'shard', 'router', 'gateway', 'registry', 'trainer', 'nats', 'consul'] as const;
 const ROUNDS = { ci: 1, quick: 2, full: 7 } as const;
-const RUNBOOK = join(root, 'deploy', 'runbooks', 'process-lost.md');
 
 /** Requests one kill may cost the plain callers of one door together, by kind; nothing retries for them. */
 const PLAIN_LOSS_MAX: Record<(typeof KINDS)[number], number> = {
@@ -70,15 +67,8 @@ export const drill: Drill = async (options) => {
   const ledger = new Ledger();
   const stop = new AbortController();
   const load = openLoop(callers, ledger, stop.signal);
-  const env = runbookEnv(mesh);
-  const blocks = await readRunbook(RUNBOOK);
-  const failedBlocks: string[] = [];
-  const run = async (section: string): Promise<void> => {
-    for (const block of blocks.filter((b) => b.section === section)) {
-      const ran = await runBlock(block, root, env);
-      if (ran.code !== 0) failedBlocks.push(`${section}: ${block.script}\n${ran.output}`);
-    }
-  };
+  const env = { MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
+  const runbook = await OpenRunbook.open('process-lost', env);
 
   let unsettled = 0;
   for (let round = 0; round < ROUNDS[form]; round++) {
@@ -95,7 +85,7 @@ export const drill: Drill = async (options) => {
       };
       ledger.kills.push(kill);
       victim.kill();
-      if (round === 0 && kind === 'shard') await run('Steps');
+      if (round === 0 && kind === 'shard') await runbook.run('Steps');
       await mesh.settled(ENDPOINT, victim).catch((error: unknown) => {
         unsettled++;
         log(String(error));
@@ -106,11 +96,11 @@ export const drill: Drill = async (options) => {
       );
     }
   }
-  await run('Check');
+  await runbook.run('Check');
   stop.abort();
   await load;
   await Promise.all(controls.map((control) => control.close()));
-  for (const text of failedBlocks) log(text);
+  for (const text of runbook.failed) log(text);
 
   const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
   const losses = Object.fromEntries(callers.map(({ name }) => [name, ledger.lossesByKind(name)]));
@@ -144,7 +134,7 @@ export const drill: Drill = async (options) => {
       'requests',
     ),
     promise('kills after which the mesh did not settle', unsettled, '==', 0, 'kills'),
-    promise('runbook blocks that failed', failedBlocks.length, '==', 0, 'blocks'),
+    promise('runbook blocks that failed', runbook.failed.length, '==', 0, 'blocks'),
     ...KINDS.map((kind) => {
       const kills = ledger.kills.filter((k) => k.kind === kind).length;
       const plain = callers.filter(({ name }) => /^(nats|rest)-/.test(name));
@@ -176,10 +166,6 @@ export const drill: Drill = async (options) => {
 
 const longest = (accounts: readonly { longestMs: number }[]): number =>
   Math.round(Math.max(...accounts.map((a) => a.longestMs)));
-
-function runbookEnv(mesh: DrillMesh): NodeJS.ProcessEnv {
-  return { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
-}
 
 function shuffled<T>(values: readonly T[], random: () => number): T[] {
   return values

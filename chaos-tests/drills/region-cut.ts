@@ -4,19 +4,19 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buckets } from '../../contracts/buckets.js';
-import { Failure } from '../../contracts/errors.js';
-import { root } from '../../deploy/local/root.mjs';
 import type { MassifClient } from '../../client/mod.js';
 import { connectBus } from '../../services/mesh/bus.js';
+import { waitUntil } from '../../services/mesh/testing/wait-until.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import { clientCall, natsCall, restCall } from '../callers.js';
 import { type DrillMesh, eventually, startMesh, stateFileOf } from '../harness.js';
+import { orderThrough } from '../order.js';
 import { Ledger } from '../ledger.js';
 import type { Break } from '../link.js';
 import { type Caller, openLoop } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
 import { type Question, questions } from '../questions.js';
-import { readRunbook, runBlock } from '../runbook.js';
+import { OpenRunbook } from '../runbook.js';
 
 const ENDPOINT = 'mlp';
 const DEADLINE_MS = 2_000;
@@ -27,7 +27,6 @@ const FORMS = {
 } as const satisfies Record<string, { cuts: readonly Break[]; cutMs: number; perSecond: number }>;
 /** JetStream's own mirror may take two minutes to ask a lost origin again; what matters is read from the home directly. */
 const CONVERGED_WITHIN_MS = 150_000;
-const RUNBOOK = join(root, 'deploy', 'runbooks', 'region-cut.md');
 
 export const drill: Drill = async (options) => {
   const { form, seed } = options;
@@ -57,15 +56,8 @@ export const drill: Drill = async (options) => {
   const ledger = new Ledger();
   const stop = new AbortController();
   const load = openLoop(callers, ledger, stop.signal);
-  const blocks = await readRunbook(RUNBOOK);
-  const env = { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
-  const failedBlocks: string[] = [];
-  const run = async (section: string): Promise<void> => {
-    for (const block of blocks.filter((one) => one.section === section)) {
-      const ran = await runBlock(block, root, env);
-      if (ran.code !== 0) failedBlocks.push(`${section}: ${block.script}\n${ran.output}`);
-    }
-  };
+  const env = { MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
+  const runbook = await OpenRunbook.open('region-cut', env);
 
   const seen: Cut[] = [];
   await sleep(500);
@@ -74,9 +66,9 @@ export const drill: Drill = async (options) => {
     const atMs = performance.now();
     mesh.link?.cut(how);
     const until = sleep(cutMs);
-    const there = await orderAt(mesh, 'west');
+    const there = await orderThrough(mesh, ENDPOINT, mesh.regions[1]?.natsUrl);
     await pushAt(mesh, 'east', fresh);
-    if (turn === 0) await run('Steps');
+    if (turn === 0) await runbook.run('Steps');
     await until;
     mesh.link?.mend();
     const mendedMs = performance.now();
@@ -92,11 +84,11 @@ export const drill: Drill = async (options) => {
     log(JSON.stringify(seen.at(-1)));
     await mesh.settled(ENDPOINT);
   }
-  await run('Check');
+  await runbook.run('Check');
   stop.abort();
   await load;
   await Promise.all(clients.map((client) => client.close()));
-  for (const text of failedBlocks) log(text);
+  for (const text of runbook.failed) log(text);
 
   const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
   const sum = (what: 'requests' | 'failed' | 'attempts', who: RegExp): number =>
@@ -141,7 +133,7 @@ export const drill: Drill = async (options) => {
         0,
         'cuts',
       ),
-      promise('runbook blocks that failed', failedBlocks.length, '==', 0, 'blocks'),
+      promise('runbook blocks that failed', runbook.failed.length, '==', 0, 'blocks'),
     ],
     results: { seed, accounts, cuts: seen },
   };
@@ -157,22 +149,6 @@ interface Cut {
 }
 
 const REFUSED = new Set(['UNAVAILABLE', 'DEADLINE']);
-
-async function orderAt(mesh: DrillMesh, region: string): Promise<string> {
-  const nats = mesh.regions.find(({ name }) => name === region)?.natsUrl ?? '';
-  await using client = await mesh.client({ mode: 'routed', nats });
-  try {
-    await client.registry.deploy({
-      endpoint: ENDPOINT,
-      model: ENDPOINT,
-      replicasPerRegion: 1,
-      timeoutMs: DEADLINE_MS,
-    });
-    return 'taken';
-  } catch (error) {
-    return error instanceof Failure ? error.code : String(error);
-  }
-}
 
 /** A version of its own bytes and an endpoint for it. */
 async function pushAt(mesh: DrillMesh, region: string, name: string): Promise<void> {
@@ -190,13 +166,7 @@ async function pushAt(mesh: DrillMesh, region: string, name: string): Promise<vo
 async function within(what: string, done: () => Promise<boolean>): Promise<number> {
   const fromMs = performance.now();
   try {
-    await eventually(
-      what,
-      async () => {
-        if (!(await done())) throw new Error('not yet');
-      },
-      CONVERGED_WITHIN_MS,
-    );
+    await waitUntil(what, done, CONVERGED_WITHIN_MS);
     return Math.round(performance.now() - fromMs);
   } catch {
     return Infinity;

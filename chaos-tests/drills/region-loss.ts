@@ -1,19 +1,18 @@
 // Takes a whole region away under load, NATS server, Consul and all services at once, first the home and then the other, and brings it
 // back. Callers that know both regions must not notice; those of the region that stays must not either. What is lost with the home is said
 // by code (no pushes, no deployments), and a region that returns gets its callers back once.
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../../contracts/errors.js';
-import { root } from '../../deploy/local/root.mjs';
 import type { MassifClient } from '../../client/mod.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import { natsCall, restCall } from '../callers.js';
-import { type DrillMesh, eventually, startMesh, stateFileOf } from '../harness.js';
+import { type DrillMesh, startMesh, stateFileOf } from '../harness.js';
+import { orderThrough } from '../order.js';
+import { waitUntil } from '../../services/mesh/testing/wait-until.js';
 import { Ledger } from '../ledger.js';
 import { type Caller, openLoop } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
 import { type Question, questions } from '../questions.js';
-import { readRunbook, runBlock } from '../runbook.js';
+import { OpenRunbook } from '../runbook.js';
 import { type Answered, returnsOf, tracedCall } from '../traced-call.js';
 
 const ENDPOINT = 'mlp';
@@ -25,10 +24,9 @@ const FORMS = {
 } as const;
 /** From the kill to the first answer of the region that is left, for callers of the one that is gone. */
 const FIRST_ANSWER_MS = 250;
-const ORDER_MS = 5_000;
+const ORDERS_WITHIN_MS = 30_000;
 /** A region that is back has been found by its callers. */
 const BACK_MS = 8_000;
-const RUNBOOK = join(root, 'deploy', 'runbooks', 'region-lost.md');
 
 export const drill: Drill = async (options) => {
   const { form, seed } = options;
@@ -71,15 +69,8 @@ export const drill: Drill = async (options) => {
   const ledger = new Ledger();
   const stop = new AbortController();
   const load = openLoop(callers, ledger, stop.signal);
-  const env = { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
-  const blocks = await readRunbook(RUNBOOK);
-  const failedBlocks: string[] = [];
-  const run = async (section: string): Promise<void> => {
-    for (const block of blocks.filter((one) => one.section === section)) {
-      const ran = await runBlock(block, root, env);
-      if (ran.code !== 0) failedBlocks.push(`${section}: ${block.script}\n${ran.output}`);
-    }
-  };
+  const env = { MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
+  const runbook = await OpenRunbook.open('region-lost', env);
 
   const losses: Loss[] = [];
   let unsettled = 0;
@@ -92,8 +83,8 @@ export const drill: Drill = async (options) => {
       ledger.kills.push(kill);
       mesh.lose(region.name);
       const until = sleep(goneMs);
-      loss.order = await orderWhileGone(mesh, region.home);
-      if (round === 0) await run('Steps');
+      loss.order = await orderThrough(mesh, ENDPOINT);
+      if (round === 0) await runbook.run('Steps');
       await until;
       loss.backMs = performance.now();
       mesh.bringBack(region.name);
@@ -106,14 +97,15 @@ export const drill: Drill = async (options) => {
       log(
         `${region.name} was gone for ${Math.round(loss.backMs - loss.atMs)} ms, settled after ${settledMs} ms`,
       );
-      await eventually('the mesh takes orders again', () => order(mesh));
+      const takesOrders = async () => (await orderThrough(mesh, ENDPOINT)) === 'taken';
+      await waitUntil('the mesh takes orders again', takesOrders, ORDERS_WITHIN_MS);
       await sleep(form === 'ci' ? 1_000 : BACK_MS);
     }
-  await run('Check');
+  await runbook.run('Check');
   stop.abort();
   await load;
   await Promise.all(clients.map((client) => client.close()));
-  for (const text of failedBlocks) log(text);
+  for (const text of runbook.failed) log(text);
 
   const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
   const through = callers.filter(({ name }) => /^(direct|routed)-/.test(name)).map(({ name }) => name);
@@ -151,7 +143,7 @@ export const drill: Drill = async (options) => {
         'orders',
       ),
       promise('losses after which the mesh did not settle', unsettled, '==', 0, 'losses'),
-      promise('runbook blocks that failed', failedBlocks.length, '==', 0, 'blocks'),
+      promise('runbook blocks that failed', runbook.failed.length, '==', 0, 'blocks'),
       promise(
         'times that callers left a region that was back',
         sum(moves.map(({ left }) => left)),
@@ -196,24 +188,4 @@ function firstAfter(answered: readonly Answered[], caller: string, lost: string,
     (one) => one.caller === caller && one.atMs >= atMs && !one.replica.startsWith(`shard-${lost}-`),
   );
   return first?.atMs ?? Infinity;
-}
-
-/** An order that only the home can carry out: its code, or 'taken'. */
-async function orderWhileGone(mesh: DrillMesh, isHome: boolean): Promise<string> {
-  try {
-    await order(mesh);
-    return isHome ? 'taken without a home' : 'taken';
-  } catch (error) {
-    return error instanceof Failure ? error.code : String(error);
-  }
-}
-
-async function order(mesh: DrillMesh): Promise<void> {
-  await using client = await mesh.client({ mode: 'routed', timeoutMs: ORDER_MS });
-  await client.registry.deploy({
-    endpoint: ENDPOINT,
-    model: ENDPOINT,
-    replicasPerRegion: 1,
-    timeoutMs: DEADLINE_MS,
-  });
 }

@@ -1,6 +1,5 @@
 // Kills the registry that conducts releases after every decision of every strategy. Whatever was written last must go on: the release
 // ends as it should, its journal replays to the same decisions, at every moment the endpoint's weights add up and one plan is in force.
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kvm } from '@nats-io/kv';
 import type { MassifClient, Releases } from '../../client/mod.js';
@@ -8,7 +7,6 @@ import { buckets, keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
 import { EndpointRecord } from '../../contracts/registry.js';
 import { ENDED, type ReleaseRecord, type ReleaseState } from '../../contracts/release.js';
-import { root } from '../../deploy/local/root.mjs';
 import { replay } from '../../services/mesh/release/replay.js';
 import { judge } from '../../services/mesh/statistics/judge.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
@@ -16,13 +14,12 @@ import { type DrillMesh, eventually, startMesh, stateFileOf, type Target } from 
 import { type Drill, promise } from '../promises.js';
 import { pushVersions } from '../push-versions.js';
 import { type Scenario, scenarios } from '../release-scenarios.js';
-import { readRunbook, runBlock } from '../runbook.js';
+import { OpenRunbook } from '../runbook.js';
 
 const ENDPOINT = 'mlp';
 const LABELS = ['1', '2', '3'];
 const HOLD_MS = 300;
 const WITHIN_MS = 180_000;
-const RUNBOOK = join(root, 'deploy', 'runbooks', 'release-crash.md');
 /** Kills in one release; the short form leaves the later steps to the others. */
 const KILLS_MAX = { ci: 3, quick: 8, full: 100 } as const;
 /** The short form plays one release of a strategy that goes through loading, switching and draining. */
@@ -64,19 +61,14 @@ export const drill: Drill = async (options) => {
     else wrong.push(`${scenario.name}: ${played.difference}`);
   }
   const last = await client.releases.list({ endpoint: ENDPOINT });
-  const failedBlocks: string[] = [];
-  const env = {
-    ...process.env,
+  const runbook = await OpenRunbook.open('release-crash', {
     MASSIF_STATE: stateFileOf(mesh.topology),
     ENDPOINT,
     RELEASE: last[0]?.id ?? '',
-  };
-  for (const block of await readRunbook(RUNBOOK)) {
-    const ran = await runBlock(block, root, env);
-    if (ran.code !== 0) failedBlocks.push(`${block.section}: ${block.script}\n${ran.output}`);
-  }
+  });
+  await runbook.run();
   await seen.close();
-  for (const text of [...wrong, ...seen.wrong, ...failedBlocks]) log(text);
+  for (const text of [...wrong, ...seen.wrong, ...runbook.failed]) log(text);
   return {
     requests: 0,
     failed: 0,
@@ -87,7 +79,7 @@ export const drill: Drill = async (options) => {
       promise('plans seen in force', seen.plans, '>=', plays.length * 2, 'plans'),
       promise('plans whose weights do not add up, or that go back', seen.wrong.length, '==', 0, 'plans'),
       promise('moments with more than one release of the endpoint going on', seen.twice, '==', 0, 'moments'),
-      promise('runbook blocks that failed', failedBlocks.length, '==', 0, 'blocks'),
+      promise('runbook blocks that failed', runbook.failed.length, '==', 0, 'blocks'),
     ],
     results: { seed, strategies: [...names] },
   };

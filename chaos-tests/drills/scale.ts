@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { azureLoad } from '../../bench/scale/traces.js';
 import type { MassifClient } from '../../client/mod.js';
-import { root } from '../../deploy/local/root.mjs';
 import { seededRandom } from '../../services/mesh/random.js';
 import { waitUntil } from '../../services/mesh/testing/wait-until.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
@@ -15,7 +14,7 @@ import { Ledger } from '../ledger.js';
 import type { Caller } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
 import { type Question, questions } from '../questions.js';
-import { readRunbook, runBlock } from '../runbook.js';
+import { OpenRunbook } from '../runbook.js';
 
 const ENDPOINT = 'sleeper';
 const DEADLINE_MS = 15_000;
@@ -24,7 +23,6 @@ const POOL = { processes: 2, lingerMs: 2_000 };
 const IDLE_MS = 3_000;
 // The tight objective makes joint runs no substitute for replicas, so that this small machine has to grow.
 const SCALING = { minReplicas: 0, maxReplicas: 3, slowdownMax: 1.5, idleMs: IDLE_MS };
-const RUNBOOK = join(root, 'deploy', 'runbooks', 'scaling.md');
 /** Seconds of the trace in each of two waves, and requests a second on average. */
 const FORMS = {
   ci: { waveS: 12, perSecond: 25 },
@@ -61,7 +59,8 @@ export const drill: Drill = async ({ form, seed, log: say }) => {
 
   await asleep();
   log('asleep, one shard');
-  const failedBlocks: string[] = [];
+  const env = { MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
+  const runbook = await OpenRunbook.open('scaling', env);
   let shrunkUnderLoad = false;
   const waves: { most: number; shards: number; firstMs: number }[] = [];
   for (const wave of [0, 1]) {
@@ -69,11 +68,7 @@ export const drill: Drill = async ({ form, seed, log: say }) => {
     const arrivals = trace(seed + wave, waveS, perSecond, wave);
     const firstMs = await replay(arrivals, callers, ledger, `wave-${wave}`, async () => {
       if (wave > 0) return void (shrunkUnderLoad = await shrink(direct, seen, log));
-      for (const block of await readRunbook(RUNBOOK)) {
-        const env = { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
-        const ran = await runBlock(block, root, env);
-        if (ran.code !== 0) failedBlocks.push(`${block.section}: ${block.script}\n${ran.output}`);
-      }
+      await runbook.run();
     });
     waves.push({ most: seen.most, shards: seen.mostShards, firstMs });
     log(
@@ -83,7 +78,7 @@ export const drill: Drill = async ({ form, seed, log: say }) => {
     log('asleep again, one shard');
   }
   seen.close();
-  for (const text of failedBlocks) log(text);
+  for (const text of runbook.failed) log(text);
   const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
   const all = Object.values(accounts);
   const sum = (pick: (account: (typeof all)[number]) => number): number =>
@@ -117,7 +112,7 @@ export const drill: Drill = async ({ form, seed, log: say }) => {
         'shrinks',
       ),
       promise('waves that woke it from zero', waves.length, '==', 2, 'waves'),
-      promise('runbook blocks that failed', failedBlocks.length, '==', 0, 'blocks'),
+      promise('runbook blocks that failed', runbook.failed.length, '==', 0, 'blocks'),
     ],
     results: {
       seed,

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Heartbeat } from '../../contracts/heartbeat.js';
-import { root } from '../../deploy/local/root.mjs';
 import { LocalSlurm, MACHINES } from '../../deploy/local/slurm.js';
 import { type SlurmFiles, slurmFiles } from '../../deploy/local/slurm-install.js';
 import { waitUntil } from '../../services/mesh/testing/wait-until.js';
@@ -16,7 +15,7 @@ import { Ledger } from '../ledger.js';
 import { type Caller, openLoop } from '../open-loop.js';
 import { type Drill, promise } from '../promises.js';
 import { type Question, questions } from '../questions.js';
-import { readRunbook, runBlock } from '../runbook.js';
+import { OpenRunbook } from '../runbook.js';
 import { tracedCall } from '../traced-call.js';
 
 const ENDPOINT = 'borrowed';
@@ -24,7 +23,6 @@ const REGION = 'east';
 const DEADLINE_MS = 10_000;
 const STEP_MS_MAX = 90_000;
 const LEASE_MINUTES = 1;
-const RUNBOOK = join(root, 'deploy', 'runbooks', 'slurm.md');
 const POOL = {
   MASSIF_POOL_SLURM_JOBS: '3',
   MASSIF_POOL_SLURM_GRES: 'gpu:lab:1',
@@ -78,15 +76,8 @@ export const drill: Drill = async ({ form, log: say }) => {
   const ledger = new Ledger();
   const stop = new AbortController();
   const load = openLoop(callers, ledger, stop.signal);
-  const env = { ...process.env, PATH: cluster.path, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
-  const blocks = await readRunbook(RUNBOOK);
-  const failedBlocks: string[] = [];
-  const run = async (section: string, more: NodeJS.ProcessEnv = {}): Promise<void> => {
-    for (const block of blocks.filter((one) => one.section === section)) {
-      const ran = await runBlock(block, root, { ...env, ...more });
-      if (ran.code !== 0) failedBlocks.push(`${section}: ${block.script}\n${ran.output}`);
-    }
-  };
+  const env = { PATH: cluster.path, MASSIF_STATE: stateFileOf(mesh.topology), ENDPOINT };
+  const runbook = await OpenRunbook.open('slurm', env);
   const serving = (): Heartbeat[] =>
     mesh.heard().filter(({ shard, replicas }) => shard.startsWith('pool-') && replicas.some(isReady));
   const pin = (replicas: number): Promise<unknown> =>
@@ -104,7 +95,7 @@ export const drill: Drill = async ({ form, log: say }) => {
     `two serve: ${grown.map(({ name, machine, gres }) => `${name} on ${machine} with ${gres}`).join(', ')}`,
   );
   await sleep(serveMs);
-  await run('See');
+  await runbook.run('See');
 
   const [victim] = serving();
   if (!victim) throw new Error('no shard of the pool is left');
@@ -116,7 +107,7 @@ export const drill: Drill = async ({ form, log: say }) => {
   log('its job was queued again, and serves');
 
   const machine = (await cluster.jobs())[0]?.machine ?? '';
-  await run('Drain', { MACHINE: machine });
+  await runbook.run('Drain', { MACHINE: machine });
   await eventually(
     'all shards serve on another machine',
     async () => {
@@ -127,8 +118,8 @@ export const drill: Drill = async ({ form, log: say }) => {
     STEP_MS_MAX,
   );
   log(`${machine} is drained, and two shards serve elsewhere`);
-  await run('Repaired', { MACHINE: machine });
-  await run('Check');
+  await runbook.run('Repaired', { MACHINE: machine });
+  await runbook.run('Check');
 
   await pin(1);
   await eventually(
@@ -142,7 +133,7 @@ export const drill: Drill = async ({ form, log: say }) => {
   log('shrunk: no job is left');
   stop.abort();
   await load;
-  for (const text of failedBlocks) log(text);
+  for (const text of runbook.failed) log(text);
   const prolonged = await countIn(join(mesh.topology.logs, 'control.log'), 'pool.slurm.prolonged');
   const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
   const all = Object.values(accounts);
@@ -167,7 +158,7 @@ export const drill: Drill = async ({ form, log: say }) => {
         2,
         'jobs',
       ),
-      promise('runbook blocks that failed', failedBlocks.length, '==', 0, 'blocks'),
+      promise('runbook blocks that failed', runbook.failed.length, '==', 0, 'blocks'),
       ...(form === 'ci' ? [] : [promise('time limits moved', prolonged, '>=', 2, 'jobs')]),
     ],
     results: { accounts, answeredBy: Object.fromEntries(answered), grown, prolonged },

@@ -12,7 +12,7 @@ function meter(tookMs: (number | undefined)[], declared: ConstructorParameters<t
   };
   return new LinkMeter('east', declared, ask, () => nowMs);
 }
-const west = [{ id: 'w', region: 'west' }];
+const west = ['east', 'west'];
 
 test('the shortest of the last round trips counts, and what was not answered is told', async () => {
   const probe = meter([9, 4, undefined, 7]);
@@ -27,6 +27,15 @@ test('a round trip that became longer is believed after the shorter ones are old
   const probe = meter([4, ...Array.from({ length: 8 }, () => 30)]);
   for (let i = 0; i < 9; i++) await probe.measure(west);
   expect(probe.record('west').measuredMs).toBe(30);
+});
+
+test('a declared link keeps its class, and its round trip where the operator named one', async () => {
+  const link = { between: ['west', 'east'] as [string, string], class: 'dedicated' as const };
+  const [measured, named] = [meter([9], [link]), meter([9], [{ ...link, latencyMs: 3 }])];
+  expect(measured.links()).toEqual([link]);
+  for (const probe of [measured, named]) await probe.measure(west);
+  expect(measured.links()).toEqual([{ ...link, latencyMs: 9 }]);
+  expect(named.links()).toEqual([{ ...link, latencyMs: 3 }]);
 });
 
 test('both ends tell of a link, and the policies read it once, with the shorter round trip', () => {

@@ -14,19 +14,18 @@ export class LinkMeter {
   constructor(
     private readonly region: string,
     private readonly declared: readonly Link[],
-    /** Asks whoever has this id and waits for the answer; rejects when none comes. */
-    private readonly ask: (id: string) => Promise<unknown>,
+    /** Asks somebody in that region and waits for the answer; rejects when none comes. */
+    private readonly ask: (region: string) => Promise<unknown>,
     private readonly monotonicMs: () => number,
   ) {}
 
-  /** One of each other region, one after the other. */
-  async measure(asked: readonly { readonly id: string; readonly region: string }[]): Promise<void> {
+  /** Each other region, one after the other. */
+  async measure(regions: readonly string[]): Promise<void> {
     if (this.asking) return;
     this.asking = true;
-    const far = new Map(asked.filter(({ region }) => region !== this.region).map((s) => [s.region, s.id]));
-    for (const [region, id] of far) {
+    for (const region of regions.filter((one) => one !== this.region)) {
       const beganMs = this.monotonicMs();
-      const answered = await this.ask(id).then(
+      const answered = await this.ask(region).then(
         () => true,
         () => false,
       );

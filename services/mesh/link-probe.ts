@@ -54,9 +54,7 @@ export class LinkProbe {
   }
 
   private async measure(): Promise<void> {
-    const { regions, bus } = this.parts;
-    const away = regions.filter((region) => region !== bus.region);
-    await this.meter.measure(away.map((region) => ({ id: region, region })));
+    await this.meter.measure(this.parts.regions);
     this.paths = new Paths(this.meter.links());
   }
 }

@@ -89,6 +89,16 @@ test('over regions the most restrictive counts, and lifting in one leaves the ot
   expect([book.version(V), book.kills(V)]).toEqual(['quarantine in west: bad answers', false]);
 });
 
+test('what a person took back is known as such, until it is ordered again', () => {
+  const book = new OrderBook();
+  book.take(at(order()), NOW);
+  expect(book.lifted(V)).toBe(false);
+  book.take(at(order({ action: 'lift' })), NOW);
+  expect([book.lifted(V), book.lifted('b'.repeat(64))]).toEqual([true, false]);
+  book.take(at(order({ action: 'kill' })), NOW);
+  expect(book.lifted(V)).toBe(false);
+});
+
 test('an order ends by itself, and whoever listens hears of each change once', () => {
   const book = new OrderBook();
   let changes = 0;

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { anEndpoint } from './testing/records.js';
 import { checkPin } from './pins.js';
 import { checkPlacement } from './check-placement.js';
-import { LinkMeter } from '../mesh/link-meter.js';
 
 const GIB = 2 ** 30;
 const shard = (more: object = {}) => ({
@@ -44,28 +43,4 @@ test('a deployment that contradicts the mesh is refused by the constraint', () =
   expect(check({ regions: ['east'], spread: { over: 'region', domains: 2, survives: 0 } })).toThrow(
     'Spread: "ocr" is to lie in 2 regions',
   );
-});
-
-test('a link has the shortest of its last round trips, unless an operator named one', async () => {
-  let nowMs = 0;
-  const times = [12, 7, 30];
-  const ask = async (): Promise<void> => {
-    nowMs += times.shift() ?? 0;
-  };
-  const shards = [
-    { id: 'a', region: 'east' },
-    { id: 'b', region: 'west' },
-  ];
-  const declared = [{ between: ['west', 'east'] as [string, string], class: 'dedicated' as const }];
-  const meter = new LinkMeter('east', declared, ask, () => nowMs);
-  const free = new LinkMeter('east', [], ask, () => nowMs);
-  expect(meter.links()).toEqual(declared);
-  for (let i = 0; i < 3; i++) await meter.measure(shards);
-  expect(meter.links()).toEqual([{ ...declared[0], latencyMs: 7 }]);
-  times.push(9);
-  await free.measure(shards);
-  expect(free.links()).toEqual([{ between: ['east', 'west'], class: 'internet', latencyMs: 9 }]);
-  const named = new LinkMeter('east', [{ ...declared[0]!, latencyMs: 3 }], ask, () => nowMs);
-  await named.measure(shards);
-  expect(named.links()[0]?.latencyMs).toBe(3);
 });

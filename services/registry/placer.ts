@@ -19,7 +19,7 @@ import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import { Census, GONE_MS, type Sign } from './census.js';
 import { Demand } from './demand.js';
-import type { LinkMeter } from '../mesh/link-meter.js';
+import type { KnownLinks } from './known-links.js';
 import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
 import { place, type Placing } from './place.js';
 import { PolicyPlans } from './policy-plans.js';
@@ -50,7 +50,7 @@ export interface PlacerParts {
   /** By the placement policies. */
   readonly planning: Plan;
   /** Between regions, as they are now. */
-  readonly meter?: Pick<LinkMeter, 'links' | 'measure'>;
+  readonly links?: KnownLinks;
   /** Moves are announced. */
   readonly tell?: TellAudit;
   readonly clock: Clock;
@@ -160,8 +160,8 @@ export class Placer {
     const current = state.placements();
     if (byPolicy && this.plans.due(things, nowMs)) {
       const ratePerS = (name: string, region: string): number => this.demand.ratePerS(name, region, nowMs);
-      const links = this.parts.meter?.links() ?? [];
-      void this.parts.meter?.measure(shards.filter(({ state: its }) => its === 'open'));
+      const links = this.parts.links?.links() ?? [];
+      void this.parts.links?.refresh();
       const planned = this.plans.plan(
         { endpoints: all, shards, current, sizeOf, bytesOf, links, ratePerS },
         things,

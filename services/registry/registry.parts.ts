@@ -1,7 +1,8 @@
 // Builds what the registry is made of, from the mesh's parts, in the order in which one needs the other. The module hands these to
 // the controller and to Nest's life cycle.
 import { buckets } from '../../contracts/buckets.js';
-import { Failure, failure } from '../../contracts/errors.js';
+import { Failure } from '../../contracts/errors.js';
+import { LinksReply } from '../../contracts/links.js';
 import { Heartbeat } from '../../contracts/heartbeat.js';
 import type { Link } from '../../contracts/placement.js';
 import { subjects } from '../../contracts/subjects.js';
@@ -23,12 +24,12 @@ import { BucketLog } from '../mesh/bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { Duties } from './duties.js';
-import { LinkMeter } from '../mesh/link-meter.js';
 import { Leadership } from '../mesh/leadership.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
 import { tellOn } from './lifecycle/told.js';
 import { ObjectBucket } from './object-bucket.js';
+import { KnownLinks } from './known-links.js';
 import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
 import { Placer } from './placer.js';
@@ -44,6 +45,7 @@ import { StandIns } from './stand-in/stand-ins.js';
 import { Sweeper } from './sweeper.js';
 
 const INSPECT_MS_MAX = 2_000;
+const LINKS_MS_MAX = 2_000;
 
 export type RegistryMesh = Omit<MeshParts, 'endpoints'>;
 
@@ -184,14 +186,12 @@ function openPlacers(
   const unplaced = metrics.gauge('massif_placement_unplaced', {
     help: 'Versions for which no shard of a region has room.',
   });
-  const inspect = inspectOn(bus);
-  const answered = async (shard: string): Promise<void> => {
-    if (!(await inspect(shard))) throw failure('UNAVAILABLE', `${shard} does not answer.`);
-  };
-  const meter = new LinkMeter(config.region, links, answered, () => clock.monotonicMs());
+  const ask = (region: string): Promise<LinksReply> =>
+    bus.request(subjects.links(region), LinksReply, {}, { timeoutMs: LINKS_MS_MAX });
+  const known = new KnownLinks(config.regions, links, ask);
   return () =>
     new Placer({
-      meter,
+      links: known,
       tell: tellAudit(bus, config.instance, clock),
       planning: planner.plan,
       bus,

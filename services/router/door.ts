@@ -247,7 +247,8 @@ export class RouterDoor implements Wire {
   }
 
   private checkRoom(bytes: number): void {
-    const { calls, bytes: heldBytes } = this.forwarder.held;
+    const { calls: forwarded, bytes: heldBytes } = this.forwarder.held;
+    const calls = forwarded + this.rows.inFlight;
     const { inFlightMax, heldMaxBytes } = this.parts.config;
     if (calls >= inFlightMax)
       throw failure('MAILBOX_FULL', `The router holds ${calls} requests already.`, { inFlightMax });

@@ -182,7 +182,7 @@ export class Releases {
     return next;
   }
 
-  /** A deployment that was sent again, because its answer was lost, is the same one. */
+  /** A deployment that was sent again, because its answer was lost, is the same one; one that is being taken back is not. */
   private repeated(
     active: ReleaseRecord,
     next: EndpointRecord,
@@ -190,6 +190,7 @@ export class Releases {
   ): DeployReply {
     const { course } = active;
     const same =
+      active.state !== 'aborting' &&
       course.strategy === 'immediate' &&
       course.promoted.filter(({ weight }) => weight > 0).length ===
         next.variants.filter(({ weight }) => weight > 0).length &&
