@@ -10,6 +10,8 @@ export const Alert = z.object({
   id: z.string().regex(/^[0-9a-f]{16}$/),
   /** Such as `verdict.suspicious`. */
   kind: z.string().regex(/^[a-z][\w.-]{0,63}$/),
+  /** What it is about, such as a version's digest: a critical alert about it stands for the warnings about it. */
+  about: z.string().max(300).default(''),
   /** Whose owners are concerned. */
   model: ModelName.optional(),
   severity: AlertSeverity,
@@ -25,16 +27,31 @@ export const Alert = z.object({
   acknowledged: z.object({ by: z.string().max(300), at: z.iso.datetime() }).optional(),
   /** Nobody is told before. */
   silencedUntil: z.iso.datetime().optional(),
-  /** When receivers were told last, and whether it went to those behind them, for want of an acknowledgement. */
+  /** It was seen to be over; seen again it begins anew. */
+  overAt: z.iso.datetime().optional(),
+  /** When somebody was told last, and when each receiver was; `name#2` is the second step of an escalation. */
   notifiedAt: z.iso.datetime().optional(),
-  escalated: z.boolean().optional(),
+  told: z.record(z.string().max(80), z.iso.datetime()).default({}),
 });
 export type Alert = z.infer<typeof Alert>;
 
 const ReceiverName = z.string().min(1).max(64);
+const FilePath = z.string().min(1).max(4_096);
 export const AlertReceiver = z.discriminatedUnion('type', [
-  /** POST of an `AlertNotification`. */
-  z.strictObject({ type: z.literal('webhook'), url: z.url() }),
+  /** POST of an `AlertNotification`; signed as Standard Webhooks has it where a file holds the secret (`whsec_` and base64). */
+  z.strictObject({ type: z.literal('webhook'), url: z.url(), secretFile: FilePath.optional() }),
+  /**
+   * One mail for each address. `smtp://user@host:587` takes TLS by STARTTLS and insists on it for every host but this machine; `smtps://`
+   * has it from the start. `owners`: those of the models are told too, each of the own models alone, where their names are addresses.
+   */
+  z.strictObject({
+    type: z.literal('email'),
+    url: z.url({ protocol: /^smtps?$/ }),
+    passwordFile: FilePath.optional(),
+    from: z.email(),
+    to: z.array(z.email()).max(64).default([]),
+    owners: z.boolean().default(false),
+  }),
   /** POST to Prometheus' Alertmanager, its v2 API: http://host:9093/api/v2/alerts. */
   z.strictObject({ type: z.literal('alertmanager'), url: z.url() }),
 ]);
@@ -49,18 +66,21 @@ export const AlertRoutes = z.strictObject({
       z.strictObject({
         models: z.array(ModelName).max(1_000).optional(),
         severities: z.array(AlertSeverity).min(1).optional(),
+        /** `verdict` is every kind that begins with `verdict.`. */
+        kinds: z.array(z.string().max(64)).min(1).max(64).optional(),
         to: z.array(ReceiverName).min(1).max(16),
-        /** Who else, where nobody acknowledged in so many seconds. */
+        /** Who else, where nobody acknowledged in so many seconds; step by step. */
         escalate: z
-          .strictObject({ afterS: z.int().min(1), to: z.array(ReceiverName).min(1).max(16) })
-          .optional(),
+          .array(z.strictObject({ afterS: z.int().min(1), to: z.array(ReceiverName).min(1).max(16) }))
+          .max(4)
+          .default([]),
       }),
     )
     .max(1_000)
     .default([]),
   /** People responsible, by model: they are named in what is told. */
   owners: z.record(ModelName, z.array(z.string().max(300)).max(16)).default({}),
-  /** Of one receiver: what comes within this time is told together. */
+  /** Of one receiver: what comes within this time is told together. What is critical waits only where three went out within it. */
   groupS: z.number().min(1).max(3_600).default(30),
   /** What goes on is told again. */
   repeatS: z.number().min(60).default(14_400),
@@ -82,6 +102,7 @@ export type AlertsReply = z.infer<typeof AlertsReply>;
 export const AlertAnswer = z.object({
   id: z.string().min(4).max(16),
   by: z.string().min(1).max(300),
+  reason: z.string().max(500).default(''),
   /** Acknowledged when absent. */
   silenceS: z
     .int()

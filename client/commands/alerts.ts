@@ -10,12 +10,13 @@ const MINUTES = 60;
 
 export const alerts: Command = {
   name: 'alerts',
-  usage: 'alerts [list]  |  alerts ack ID  |  alerts silence ID [--minutes N]',
+  usage: 'alerts [list]  |  alerts ack ID  |  alerts silence ID [--minutes N] [--reason TEXT]',
   summary:
     'what a person should know: evidence, next step, runbook; acknowledge it, or silence it for a while',
   help: `  --minutes N   of silence (${MINUTES})
+  --reason TEXT why, for the audit log
   --by NAME     who answers (else the user of this machine)`,
-  options: { minutes: { type: 'string' }, by: { type: 'string' } },
+  options: { minutes: { type: 'string' }, by: { type: 'string' }, reason: { type: 'string' } },
   async run({ args, values, connections, out }: Invocation) {
     const [verb = 'list'] = args;
     const all = await connections();
@@ -28,6 +29,7 @@ export const alerts: Command = {
     const answer: AlertAnswer = {
       id: argument(args, 1, 'ID'),
       by: text(values, 'by') ?? userInfo().username,
+      reason: text(values, 'reason') ?? '',
       ...(verb === 'silence' && { silenceS: (wholeNumber(values, 'minutes') ?? MINUTES) * 60 }),
     };
     const alert = await all.request(subjects.auditor('acknowledge'), Alert, answer, TIMEOUT_MS);
@@ -39,8 +41,8 @@ const listText = (list: readonly Alert[]): string =>
   list.length === 0
     ? 'No alerts.'
     : table(
-        ['alert', 'severity', 'kind', 'since', 'times', 'what', 'next', 'answered'],
-        list.map(({ id, severity, kind, firstAt, times, summary, next, acknowledged, silencedUntil }) => [
+        ['alert', 'severity', 'kind', 'since', 'times', 'what', 'next', 'runbook', 'state'],
+        list.map(({ id, severity, kind, firstAt, times, summary, next, runbook, ...answered }) => [
           id,
           severity,
           kind,
@@ -48,10 +50,13 @@ const listText = (list: readonly Alert[]): string =>
           String(times),
           summary,
           next,
-          acknowledged
-            ? `by ${acknowledged.by}`
-            : silencedUntil === undefined
-              ? ''
-              : `silent until ${silencedUntil}`,
+          runbook,
+          stateOf(answered),
         ]),
       );
+
+function stateOf({ overAt, acknowledged, silencedUntil }: Partial<Alert>): string {
+  if (overAt !== undefined) return `over ${overAt.slice(11, 19)}`;
+  if (acknowledged) return `taken on by ${acknowledged.by}`;
+  return silencedUntil === undefined ? 'open' : `silent until ${silencedUntil}`;
+}

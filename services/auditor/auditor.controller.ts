@@ -69,7 +69,16 @@ export class AuditorController {
 
   @MessagePattern(subjects.auditor('acknowledge'), shared)
   acknowledge(@Payload({ schema: AlertAnswer }) answer: AlertAnswer): Alert {
-    return this.parts.alerts.answer(answer);
+    const alert = this.parts.alerts.answer(answer);
+    const { silenceS, by, reason } = answer;
+    this.parts.tell({
+      who: by,
+      action: silenceS === undefined ? 'alert.acknowledged' : 'alert.silenced',
+      about: { alert: alert.id, kind: alert.kind, model: alert.model, seconds: silenceS },
+      outcome: 'done',
+      why: reason,
+    });
+    return alert;
   }
 
   @MessagePattern(subjects.auditor('prove'), shared)

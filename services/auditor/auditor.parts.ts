@@ -17,8 +17,9 @@ import { subjects } from '../../contracts/subjects.js';
 import { StopOrders } from './watch/stop-orders.js';
 import { Watches } from './watch/watches.js';
 import type { AlertDesk } from './alerts/alert-desk.js';
-import { openAlerts } from './alerts/open-alerts.js';
+import { openAlerts, readRoutes } from './alerts/open-alerts.js';
 import { verdictTrouble } from './alerts/troubles.js';
+import { type TellAudit, tellAudit } from '../mesh/tell-audit.js';
 import { Baselines } from './baseline/baselines.js';
 
 export const AUDITOR_KEY_FILE = 'auditor.pem';
@@ -34,6 +35,7 @@ export class AuditorParts {
     readonly watches: Watches,
     readonly baselines: Baselines,
     readonly alerts: AlertDesk,
+    readonly tell: TellAudit,
     private readonly closing: readonly { close(): void }[],
   ) {}
 
@@ -70,7 +72,8 @@ export class AuditorParts {
     const places = regions.map((place) => ({ bus, region: place }));
     const overrides = new OverrideWatch({ places, book: orders, trust, clock, log });
     const baselines = new Baselines({ bus, region, key, random });
-    const alerts = await openAlerts({ config, bus, clock, log }, own);
+    const alerts = await openAlerts({ config, bus, clock, log }, await readRoutes(own.alertsPath));
+    const tell = tellAudit(bus, config.instance, clock);
     const watches = new Watches({
       bus,
       orders,
@@ -83,7 +86,7 @@ export class AuditorParts {
       clock,
       log,
     });
-    return new AuditorParts(audit, checkpoints, intake, key, watches, baselines, alerts, [
+    return new AuditorParts(audit, checkpoints, intake, key, watches, baselines, alerts, tell, [
       overrides,
       trust,
       alerts,

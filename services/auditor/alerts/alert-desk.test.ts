@@ -12,7 +12,7 @@ import { systemClock } from '../../mesh/clock.js';
 import { silentLog } from '../../mesh/log.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { AlertDesk, type Trouble } from './alert-desk.js';
-import { sendTo } from './send.js';
+import { senderOf } from './send.js';
 
 let dir: string;
 let nats: NatsServer;
@@ -69,7 +69,7 @@ async function openDesk(groupS = 1): Promise<AlertDesk> {
   return AlertDesk.open({
     bucket,
     routes,
-    send: (one) => sendTo(hook, one),
+    send: await senderOf('hook', hook),
     clock: systemClock,
     log: silentLog,
   });
@@ -102,7 +102,7 @@ test('what did not arrive is told later, what was told is not told again by the 
   expect(got).toEqual([]);
   status = 200;
   await waitUntil('it arrived', () => got.length === 1, 30_000);
-  expect(desk.answer({ id, by: 'ada' }).acknowledged?.by).toBe('ada');
+  expect(desk.answer({ id, by: 'ada', reason: '' }).acknowledged?.by).toBe('ada');
   const bucket = await bus.kv('massif_alerts_east');
   await waitUntil(
     'it is kept',

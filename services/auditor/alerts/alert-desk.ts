@@ -23,11 +23,8 @@ export interface AlertDeskParts {
 
 export type Trouble = Pick<
   Alert,
-  'kind' | 'model' | 'severity' | 'summary' | 'evidence' | 'requestIds' | 'next' | 'runbook'
-> & {
-  /** What it is about: together with `kind` it makes the alert's id. */
-  readonly about: string;
-};
+  'kind' | 'about' | 'model' | 'severity' | 'summary' | 'evidence' | 'requestIds' | 'next' | 'runbook'
+>;
 
 /** What comes at once is told at once, together. */
 const GATHER_MS = 200;
@@ -36,9 +33,15 @@ const ALERTS_MAX = 10_000;
 /** Not seen for so long it is over. */
 const OVER_MS = 24 * 3_600_000;
 
+/** `kind` and `about` together are one trouble. */
+const idOf = ({ kind, about }: Pick<Alert, 'kind' | 'about'>): string =>
+  createHash('sha256').update(`${kind}\n${about}`).digest('hex').slice(0, 16);
+
 export class AlertDesk {
   private readonly alerts = new Map<string, Alert>();
-  private readonly lastMs = new Map<string, number>();
+  /** When each receiver was asked lately. */
+  private readonly sentMs = new Map<string, number[]>();
+  private readonly telling = new Set<string>();
   private readonly unsaved = new Set<string>();
   private stop: () => void = () => undefined;
   private working = false;
@@ -60,30 +63,30 @@ export class AlertDesk {
     this.stop();
   }
 
-  /** The same trouble again is the same alert. */
-  raise({ about, ...trouble }: Trouble): Alert | undefined {
+  /** The same trouble again is the same alert; one that was over begins anew. */
+  raise(trouble: Trouble): Alert | undefined {
     const { clock, log } = this.parts;
-    const id = createHash('sha256').update(`${trouble.kind}\n${about}`).digest('hex').slice(0, 16);
-    const before = this.alerts.get(id);
-    if (!before && this.alerts.size >= ALERTS_MAX) {
-      log.error('alert.dropped', { kind: trouble.kind, about, alerts: ALERTS_MAX });
+    const id = idOf(trouble);
+    const known = this.alerts.get(id);
+    if (!known && this.alerts.size >= ALERTS_MAX) {
+      log.error('alert.dropped', { kind: trouble.kind, about: trouble.about, alerts: ALERTS_MAX });
       return undefined;
     }
     const at = new Date(clock.now()).toISOString();
-    const { firstAt = at, times = 0, acknowledged, silencedUntil, notifiedAt, escalated } = before ?? {};
-    const alert: Alert = {
-      id,
-      ...trouble,
-      firstAt,
-      lastAt: at,
-      times: times + 1,
-      ...(acknowledged && { acknowledged }),
-      ...(silencedUntil !== undefined && { silencedUntil }),
-      ...(notifiedAt !== undefined && { notifiedAt }),
-      ...(escalated !== undefined && { escalated }),
-    };
+    const kept: Pick<Alert, 'firstAt' | 'times' | 'told'> & Partial<Alert> =
+      known === undefined || known.overAt !== undefined
+        ? { firstAt: at, times: 0, told: {}, silencedUntil: known?.silencedUntil }
+        : known;
+    const alert: Alert = { ...kept, id, ...trouble, lastAt: at, times: kept.times + 1 };
     this.change(alert);
     return alert;
+  }
+
+  /** Nothing where it was not known, or is over already. */
+  over(trouble: Pick<Alert, 'kind' | 'about'>): void {
+    const alert = this.alerts.get(idOf(trouble));
+    if (alert && alert.overAt === undefined)
+      this.change({ ...alert, overAt: new Date(this.parts.clock.now()).toISOString() });
   }
 
   /** Newest first. */
@@ -116,8 +119,9 @@ export class AlertDesk {
     const { routes, clock, log } = this.parts;
     try {
       this.forget();
-      const tellings = decideTellings(this.alerts.values(), routes, this.lastMs, clock.now());
-      await Promise.all(tellings.map((telling) => this.tell(telling)));
+      for (const telling of decideTellings([...this.alerts.values()], routes, this.sentMs, clock.now()))
+        // Nobody waits for a receiver that takes its time but those who are told by it.
+        if (!this.telling.has(telling.receiver)) void this.tell(telling);
       await this.save();
     } catch (error) {
       log.warn('alert.waiting', errorFields(error));
@@ -126,26 +130,30 @@ export class AlertDesk {
     }
   }
 
-  private async tell({ receiver, alerts, escalated }: Telling): Promise<void> {
+  private async tell({ receiver, due }: Telling): Promise<void> {
     const { send, routes, clock, log } = this.parts;
     const now = clock.now();
+    this.telling.add(receiver);
     // Also where it fails: a receiver that is away is not asked five times a second.
-    this.lastMs.set(receiver, now);
+    const lately = (this.sentMs.get(receiver) ?? []).filter((at_) => now - at_ < routes.groupS * 1_000);
+    this.sentMs.set(receiver, [...lately, now]);
     const at = new Date(now).toISOString();
-    const shown = alerts.slice(0, SHOWN_MAX).map((alert) => ({
+    const shown = due.slice(0, SHOWN_MAX).map(({ alert }) => ({
       ...alert,
       owners: alert.model === undefined ? [] : (routes.owners[alert.model] ?? []),
     }));
     try {
-      await send({ receiver, at, alerts: shown, more: alerts.length - shown.length });
+      await send({ receiver, at, alerts: shown, more: due.length - shown.length });
     } catch (error) {
-      return log.warn('alert.not-sent', { receiver, alerts: alerts.length, ...errorFields(error) });
+      return log.warn('alert.not-sent', { receiver, alerts: due.length, ...errorFields(error) });
+    } finally {
+      this.telling.delete(receiver);
     }
-    for (const { id } of alerts) {
-      const now_ = this.alerts.get(id);
-      if (now_) this.change({ ...now_, ...(escalated.has(id) ? { escalated: true } : { notifiedAt: at }) });
+    for (const { alert, mark } of due) {
+      const present = this.alerts.get(alert.id);
+      if (present) this.change({ ...present, notifiedAt: at, told: { ...present.told, [mark]: at } });
     }
-    log.info('alert.sent', { receiver, alerts: alerts.length });
+    log.info('alert.sent', { receiver, alerts: due.length });
   }
 
   private forget(): void {

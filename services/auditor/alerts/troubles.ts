@@ -2,7 +2,7 @@
 import type { VerdictNotice } from '../../../contracts/verdict.js';
 import type { Trouble } from './alert-desk.js';
 
-const RUNBOOK = 'docs/auditor.md#verdicts-that-act';
+const RUNBOOK = 'deploy/runbooks/verdicts.md';
 
 export function verdictTrouble(notice: VerdictNotice): Trouble {
   const { model, label, version, judgement, requestIds, act, note } = notice;
