@@ -89,6 +89,7 @@ export const conversations: readonly Talk[] = [
   ...family('shard.*', ['recycle'], OPERATORS, ['shard']),
   ...family('shard.*', ['cordon', 'drain'], ['operator', 'autoscaler'], ['shard']),
   ...family('shard.*', ['inspect', 'statistics'], ['operator', 'gateway', 'autoscaler'], ['shard']),
+  { subject: 'massif.artifact.*.*', from: ['shard'], to: ['shard'] },
   ...family('registry', ['push'], [...DOORS, ...JOBS], ['registry']),
   ...family(
     'registry',

@@ -37,6 +37,8 @@ export const subjects = {
   heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
   /** Operators, gateways -> shard host: recycle, cordon, drain; inspect and statistics. */
   shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
+  /** Shard -> a shard of the region that has the artifact on its disk: some of its bytes. Queue group `artifact`. */
+  artifact: (region: string, digest: string) => `massif.artifact.${region}.${digest}` as const,
   /** Command line, services -> registry. Queue group `registry`. */
   registry: (verb: RegistryVerb) => `massif.registry.${verb}` as const,
   /** Command line, gateway -> an autoscaler: how endpoints are scaled, and why. Queue group `autoscaler`. */
@@ -129,6 +131,7 @@ export const queues = {
   compressor: 'compressor',
   auditor: 'auditor',
   replica: 'replica',
+  artifact: 'artifact',
 } as const;
 
 /** An engine publishes only to subjects of this shape, never to any other that a header may name. */

@@ -1,5 +1,5 @@
-// The resources that a shard has on its own disk, one file each, named by digest. What is missing or damaged is fetched: from the
-// own region's store first, then from the others in the order given. A file gets its name only when its bytes were hashed, and
+// The resources that a shard has on its own disk, one file each, named by digest. What is missing or damaged is fetched from the sources
+// in the order given: the region's shards, its store, the home region's. A file gets its name only when its bytes were hashed, and
 // every later read hashes them again.
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { checkVerified, readVerified } from './verified-read.js';
 
 export interface ArtifactSource {
   readonly name: string;
-  readonly read: (digest: Digest) => AsyncIterable<Uint8Array>;
+  readonly read: (resource: Resource) => AsyncIterable<Uint8Array>;
 }
 
 export interface CacheOptions {
@@ -21,6 +21,14 @@ export interface CacheOptions {
   readonly sources: readonly ArtifactSource[];
   readonly bytesMax: number;
   readonly log: Log;
+  /** Told of what lies here, from the beginning, of what lies here no more, and of each fetch that came to an end. */
+  readonly told?: CacheListener;
+}
+
+export interface CacheListener {
+  readonly here: (digest: Digest) => void;
+  readonly gone: (digest: Digest) => void;
+  readonly fetched: (source: string, bytes: number) => void;
 }
 
 export class ArtifactCache {
@@ -32,7 +40,8 @@ export class ArtifactCache {
     await mkdir(options.dir, { recursive: true });
     // What an earlier life did not finish is nobody's.
     for (const name of await readdir(options.dir))
-      if (!Digest.safeParse(name).success) await rm(join(options.dir, name), { force: true });
+      if (Digest.safeParse(name).success) options.told?.here(name);
+      else await rm(join(options.dir, name), { force: true });
     return new ArtifactCache(options);
   }
 
@@ -56,7 +65,7 @@ export class ArtifactCache {
       if (isMissing(error)) return this.fetch(resource, look);
       // Somebody or some disk changed it: what is refused here would be refused by the engine as well.
       this.options.log.warn('artifact.damaged', { digest: resource.digest, name: resource.name });
-      await rm(path, { force: true });
+      await this.remove(resource.digest);
       return this.fetch(resource, look);
     }
   }
@@ -79,8 +88,12 @@ export class ArtifactCache {
       const { size, atimeMs } = await stat(join(this.dir, name));
       files.push({ digest: name, bytes: size, usedAtMs: atimeMs });
     }
-    for (const digest of chooseEvictions(files, keep, this.options.bytesMax))
-      await rm(join(this.dir, digest), { force: true });
+    for (const digest of chooseEvictions(files, keep, this.options.bytesMax)) await this.remove(digest);
+  }
+
+  private async remove(digest: Digest): Promise<void> {
+    this.options.told?.gone(digest);
+    await rm(join(this.dir, digest), { force: true });
   }
 
   private async fetch<T>(
@@ -91,6 +104,8 @@ export class ArtifactCache {
     for (const source of this.options.sources) {
       try {
         await this.copy(source, resource);
+        this.options.told?.here(resource.digest);
+        this.options.told?.fetched(source.name, resource.bytes);
         this.options.log.info('artifact.fetched', {
           name: resource.name,
           digest: resource.digest,
@@ -109,14 +124,15 @@ export class ArtifactCache {
     );
   }
 
-  private async copy(source: ArtifactSource, { digest, bytes, name }: Resource): Promise<void> {
+  private async copy(source: ArtifactSource, resource: Resource): Promise<void> {
+    const { digest, bytes, name } = resource;
     // Several shards may share a disk, and one shard may be asked twice.
     const unfinished = join(this.dir, `${digest}.${process.pid}.${++this.fetches}`);
     const file = await open(unfinished, 'wx', 0o400);
     try {
       const hash = createHash('sha256');
       let written = 0;
-      for await (const part of source.read(digest)) {
+      for await (const part of source.read(resource)) {
         written += part.length;
         if (written > bytes) break;
         hash.update(part);

@@ -3,6 +3,7 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { join } from 'node:path';
 import { buckets } from '../../contracts/buckets.js';
+import type { Resource } from '../../contracts/registry.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Log } from '../mesh/log.js';
@@ -16,14 +17,19 @@ import type { Metrics } from '../mesh/telemetry.js';
 import { BUS, CLOCK, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
 import { ArtifactCache } from './artifact-cache.js';
+import { artifactMetrics } from './artifact-metrics.js';
+import { ArtifactOffers } from './artifact-offers.js';
 import { ArtifactReader } from '../mesh/artifact-reader.js';
 import { checkDevice } from './check-device.js';
+import { PeerArtifacts } from './peer-artifacts.js';
 import { readShardConfig, type ShardConfig } from './shard.config.js';
 import { ShardController } from './shard.controller.js';
 import { shardMetrics } from './shard-metrics.js';
 import { Shard } from './shard.js';
 
 const SHARD_CONFIG = Symbol('ShardConfig');
+
+const artifactsDir = (dataDir: string): string => join(dataDir, 'artifacts');
 
 @Module({
   controllers: [ShardController],
@@ -56,21 +62,39 @@ const SHARD_CONFIG = Symbol('ShardConfig');
       ) => new OverrideWatch({ places: regions.map((region) => ({ bus, region })), book, trust, clock, log }),
     },
     {
+      provide: ArtifactOffers,
+      inject: [MESH_CONFIG, BUS, METRICS],
+      useFactory: ({ dataDir }: MeshConfig, bus: Bus, metrics: Metrics) =>
+        new ArtifactOffers({ bus, dir: artifactsDir(dataDir), gave: artifactMetrics(metrics).gave }),
+    },
+    {
       provide: ArtifactCache,
-      inject: [MESH_CONFIG, SHARD_CONFIG, BUS, LOG],
+      inject: [MESH_CONFIG, SHARD_CONFIG, BUS, ArtifactOffers, METRICS, LOG],
       useFactory: (
         { dataDir, region, homeRegion }: MeshConfig,
         { cacheBytesMax }: ShardConfig,
         bus: Bus,
+        offers: ArtifactOffers,
+        metrics: Metrics,
         log: Log,
       ) => {
         const own = new ArtifactReader(bus, { bucket: buckets.artifacts(region) });
         const home = new ArtifactReader(bus, { bucket: buckets.artifacts(homeRegion), domain: homeRegion });
-        const sources = (region === homeRegion ? [own] : [own, home]).map((reader) => ({
+        const stores = (region === homeRegion ? [own] : [own, home]).map((reader) => ({
           name: reader.place.bucket,
-          read: (digest: string) => reader.read(digest),
+          read: ({ digest }: Resource) => reader.read(digest),
         }));
-        return ArtifactCache.open({ dir: join(dataDir, 'artifacts'), sources, bytesMax: cacheBytesMax, log });
+        return ArtifactCache.open({
+          dir: artifactsDir(dataDir),
+          sources: [new PeerArtifacts(bus), ...stores],
+          bytesMax: cacheBytesMax,
+          log,
+          told: {
+            here: (digest) => offers.offer(digest),
+            gone: (digest) => offers.withdraw(digest),
+            fetched: artifactMetrics(metrics).fetched,
+          },
+        });
       },
     },
     {
@@ -120,6 +144,7 @@ export class ShardModule implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly shard: Shard,
     @Inject(TrustFiles) private readonly trust: TrustFiles,
     @Inject(OverrideWatch) private readonly overrides: OverrideWatch,
+    private readonly offers: ArtifactOffers,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -128,6 +153,7 @@ export class ShardModule implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     this.overrides.close();
+    this.offers.close();
     await this.shard.stop();
     this.trust.close();
   }

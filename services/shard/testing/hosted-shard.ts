@@ -69,7 +69,7 @@ export class HostedShard implements AsyncDisposable {
     const reader = new ArtifactReader(this.bus, { bucket: buckets.artifacts(REGION) });
     const cache = await ArtifactCache.open({
       dir: join(this.dataDir, 'artifacts'),
-      sources: [{ name: 'own', read: (digest) => reader.read(digest) }],
+      sources: [{ name: 'own', read: ({ digest }) => reader.read(digest) }],
       bytesMax: 1e9,
       log,
     });
