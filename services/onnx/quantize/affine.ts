@@ -49,9 +49,16 @@ function centred(largest: number, levels: Levels): Affine {
   return { scale: usable(largest / (levels.highest - zero), 'powerOfTwo'), zero };
 }
 
-/** For weights: zero is 0. */
+/** For weights: zero is 0. Of float16's 11 bits, so that it can be stored in half its bytes (small-constants.ts). */
 export function symmetricScale(largest: number, levels: Levels, scales: Scales = 'free'): number {
-  return largest === 0 ? 1 : usable(largest / levels.highest, scales);
+  return largest === 0 ? 1 : halfPrecise(usable(largest / levels.highest, scales));
+}
+
+/** The next number away from 0 with 11 significant bits. */
+export function halfPrecise(value: number): number {
+  if (value === 0) return 0;
+  const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - 10);
+  return Math.sign(value) * Math.ceil(Math.abs(value) / step) * step;
 }
 
 const SMALLEST = 1e-30; // products of two scales must stay above what float32 can hold

@@ -6,11 +6,12 @@ import type { Graph } from '../graph.js';
 import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { refusal } from '../refusal.js';
 import { float32, floatValues, type Tensor } from '../tensor.js';
-import { roundEven } from './affine.js';
+import { halfPrecise, roundEven } from './affine.js';
 import { useMicrosoft } from './domain.js';
 import { gemmFactors, weightLayers, type WeightLayer } from './layers.js';
 import { prepared } from './prepare.js';
 import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
+import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
 import { transposed } from './transposed.js';
 
@@ -44,6 +45,7 @@ export async function quantizeBlockwise(
   const done = new Set(written.map(({ weight }) => weight));
   const float = weightLayers(graph).found.filter(({ weight }) => !done.has(weight));
   storeAsIntegers(graph, kept);
+  shrinkSmallConstants(graph, kept);
   return finished(graph, 'blockwise', model, [
     ...written,
     ...float.map(({ node, weight, kind }): LayerReport => ({
@@ -94,7 +96,7 @@ function write(graph: Graph, layer: WeightLayer, blockSize: number): LayerReport
   return { weight, operator: operatorOf(node), form: 'int4', error };
 }
 
-/** q = round(w / s) + 8 with s = -m / 8, m the weight of the largest size: so m itself is exact, whatever its sign. */
+/** q = round(w / s) + 8 with s = -m / 8, m the weight of the largest size: so m itself is nearly exact, whatever its sign. */
 function blocksOf(columns: Tensor, blockSize: number, factor: number) {
   const [outputs = 0, inputs = 0] = columns.dims;
   const values = floatValues(columns);
@@ -108,7 +110,7 @@ function blocksOf(columns: Tensor, blockSize: number, factor: number) {
     let most = 0;
     for (let i = from; i < from + count; i++)
       if (Math.abs(values[i] ?? 0) > Math.abs(most)) most = values[i] ?? 0;
-    const scale = Math.fround((most * factor) / -8) || 1;
+    const scale = halfPrecise((most * factor) / -8) || 1;
     scales[block] = scale;
     for (let i = 0; i < count; i++) {
       const level = Math.min(15, Math.max(0, roundEven(((values[from + i] ?? 0) * factor) / scale) + 8));

@@ -13,9 +13,11 @@ import { float32, floatValues, type Tensor } from '../tensor.js';
 import { gemmFactors, weightLayers, type WeightLayer } from './layers.js';
 import { prepared } from './prepare.js';
 import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
+import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
 import { transposed } from './transposed.js';
 import { integerWeights, realWeights, type IntegerWeights } from './weights.js';
+import { zeroPoint } from './zeros.js';
 
 export interface DynamicOptions {
   /** Names of weights whose layers stay float. */
@@ -25,7 +27,7 @@ export interface DynamicOptions {
 
 /** Throws MODEL_REFUSED where there is no dense or recurrent layer with constant weights. */
 export async function quantizeDynamic(model: Uint8Array, options: DynamicOptions = {}): Promise<Quantized> {
-  const graph = await prepared(model, options.external);
+  const graph = await prepared(model, options.external, 'apart');
   const kept = new Set(options.float);
   const inputs = new Map<string, readonly string[]>();
   const dense = weightLayers(graph).found.filter(({ kind, weight }) => kind !== 'Conv' && !kept.has(weight));
@@ -47,6 +49,7 @@ export async function quantizeDynamic(model: Uint8Array, options: DynamicOptions
     reason: kind === 'Conv' ? 'convolutions are slower in dynamic int8' : 'it was to stay float',
   }));
   storeAsIntegers(graph, kept);
+  shrinkSmallConstants(graph, kept);
   return finished(graph, 'dynamic', model, [...written, ...float.filter(({ weight }) => !done.has(weight))]);
 }
 
@@ -58,23 +61,22 @@ function writeDense(graph: Graph, layer: WeightLayer, shared: Map<string, readon
   const before = alpha === 1 ? matrix : times(matrix, alpha);
   const integers = integerWeights(before, { axis: 1, bits: 8 });
   const make = (opType: string, inputs: readonly string[], values: AttributeValues = {}): string =>
-    graph.add(opType, inputs, values).output[0] ?? '';
-  const rounded = shared.get(input) ?? graph.add('DynamicQuantizeLinear', [input], {}, 3).output;
+    graph.add(opType, inputs, values, [graph.fresh('q')]).output[0] ?? '';
+  const quantized = (): string[] => [graph.fresh('q'), graph.fresh('q'), graph.fresh('q')];
+  const rounded = shared.get(input) ?? graph.add('DynamicQuantizeLinear', [input], {}, quantized()).output;
   shared.set(input, rounded);
   const [values = '', scale = '', zero = ''] = rounded;
-  const name = (what: string, tensor: Tensor): string =>
-    graph.setConstant(graph.fresh(`${weight}/${what}`), tensor);
+  const name = (stem: string, tensor: Tensor): string => graph.setConstant(graph.fresh(stem), tensor);
   const columns = integers.scales.length;
-  const weights = name('integers', integers.values);
-  const weightScale = name('scale', float32([columns], integers.scales));
-  const weightZero = name('zero', { dataType: T.INT8, dims: [columns], data: new Int8Array(columns) });
+  const weights = name(weight, integers.values);
+  const weightScale = name('s', float32([columns], integers.scales));
   graph.remove([node]);
-  const sums = make('Cast', [make('MatMulInteger', [values, weights, zero, weightZero])], { to: T.FLOAT });
+  const sums = make('Cast', [make('MatMulInteger', [values, weights, zero])], { to: T.FLOAT });
   const product = [sums, make('Mul', [scale, weightScale])];
   if (bias === undefined) graph.add('Mul', product, {}, [output]);
   else {
     const numbers = floatValues(constant(graph, bias)).map((value) => value * beta);
-    graph.add('Add', [make('Mul', product), name('bias', float32([numbers.length], numbers))], {}, [output]);
+    graph.add('Add', [make('Mul', product), name('b', float32([numbers.length], numbers))], {}, [output]);
   }
   const error = relativeError(before, realWeights(integers, 1));
   return { weight, operator: operatorOf(node), form: 'int8', error };
@@ -102,13 +104,11 @@ function writeRecurrent(graph: Graph, node: NodeProto): LayerReport[] {
   fused.domain = 'com.microsoft';
   setAttribute(fused, 'layout', undefined);
   const names = parts.map(({ integers, scales }, i) => {
-    const name = (what: string, tensor: Tensor): string =>
-      graph.setConstant(graph.fresh(`${[weight, recurrent][i]}/${what}`), tensor);
-    const zeros = { ...scales, dataType: T.INT8, data: new Int8Array(scales.data.length) };
+    const name = (stem: string, tensor: Tensor): string => graph.setConstant(graph.fresh(stem), tensor);
     return {
-      integers: name('integers', integers),
-      scale: name('scale', scales),
-      zero: name('zero', zeros),
+      integers: name([weight, recurrent][i] ?? '', integers),
+      scale: name('s', scales),
+      zero: zeroPoint(graph, T.INT8, scales.dims),
     };
   });
   const rest = [3, 4, 5, 6].map((i) => node.input[i] ?? '');

@@ -13,8 +13,12 @@ import { int64 } from '../tensor.js';
 
 const QUANTIZED = /^(De)?Quantize|^DynamicQuantize|^QLinear|^QGemm$|Integer|^MatMulNBits$/;
 
-/** Throws MODEL_REFUSED where the model is quantized or float16 already: rounding twice hides the first error. */
-export async function prepared(model: Uint8Array, external?: ExternalData): Promise<Graph> {
+/** `dense` says whether MatMul and Add become one Gemm. Throws MODEL_REFUSED where the model is quantized or float16 already: rounding twice hides the first error. */
+export async function prepared(
+  model: Uint8Array,
+  external?: ExternalData,
+  dense: 'whole' | 'apart' = 'whole',
+): Promise<Graph> {
   const given = Graph.read(model, external);
   const rounded = given.nodes.find(({ opType }) => QUANTIZED.test(opType));
   if (rounded !== undefined)
@@ -32,7 +36,7 @@ export async function prepared(model: Uint8Array, external?: ExternalData): Prom
   modernise(given);
   const graph = Graph.read(await optimised(given.write(), 'basic', external));
   constantsToInitialisers(graph);
-  joinBiases(graph);
+  if (dense === 'whole') joinBiases(graph);
   removeDeadNodes(graph);
   return graph;
 }

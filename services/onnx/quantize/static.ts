@@ -1,7 +1,7 @@
 // Static int8: activations are uint8 with ranges found on samples, weights int8 by channel, biases int32, written as pairs of
 // QuantizeLinear and DequantizeLinear which onnxruntime fuses into integer kernels (Jacob et al., 2018; the rules of what fuses
 // are in docs/quantization.md). With 16 bits, or scales that are powers of two, the same is fixed-point arithmetic.
-import { setAttribute } from '../attributes.js';
+import { setAttribute, type AttributeValues } from '../attributes.js';
 import { INT4, pack } from '../narrow-int.js';
 import { removeDeadNodes } from '../dead-nodes.js';
 import type { ExternalData } from '../external-data.js';
@@ -17,9 +17,11 @@ import { gemmFactors, weightLayers, type WeightLayer } from './layers.js';
 import { planned, type Plan, type PlannedLayer } from './plan.js';
 import { prepared } from './prepare.js';
 import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
+import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
 import { worthwhile } from './worth.js';
-import { integerBias, integerWeights, leastScales, realWeights } from './weights.js';
+import { integerBias, integerWeights, leastScales, realWeights, type IntegerWeights } from './weights.js';
+import { zeroPoint } from './zeros.js';
 
 export interface StaticOptions {
   readonly calibrator?: Calibrator;
@@ -116,7 +118,10 @@ export function writeStatic(calibrated: Calibrated, options: StaticOptions = {})
     writePair(graph, value, affine, levels, isMade(graph, value, made) ? undefined : users);
   }
   removeDeadNodes(graph);
-  if (options.exactRest !== true) storeAsIntegers(graph, new Set(options.float));
+  if (options.exactRest !== true) {
+    storeAsIntegers(graph, new Set(options.float));
+    shrinkSmallConstants(graph, new Set(options.float));
+  }
   return finished(graph, 'static', calibrated.original, [...written, ...floatLayers(graph, plan, options)]);
 }
 
@@ -171,15 +176,15 @@ function writeLayer(
     ...(least === undefined ? {} : { least: axis === undefined ? [Math.max(...least)] : least }),
     ...(given === undefined ? {} : { given }),
   });
-  const inputs = [layer.input, dequantized(graph, weight, integers.values, integers.scales, axis, bits)];
+  const weights = dequantized(graph, weight, integers, axis, layer.kind, bits);
+  const inputs = [layer.input, weights.output[0] ?? ''];
   if (biases !== undefined && bias !== undefined) {
     // Conv's float bias is made an integer by onnxruntime while loading; QGemm fuses only where it is one already. In 16 bits
     // the products of scales are below what int32 sums can hold, and the layer runs in float anyway.
     if (layer.kind === 'Conv' || bits > 8) inputs.push(biasOf(graph, bias, biases, beta));
     else {
       const data = integerBias(biases, inputScale, integers.scales);
-      const scales = integers.scales.map((scale) => inputScale * scale);
-      inputs.push(dequantized(graph, bias, { dataType: T.INT32, dims: [data.length], data }, scales, 0));
+      inputs.push(integerBiasOf(graph, bias, data, weights, inputScale));
     }
   }
   graph.edit(node, () => {
@@ -210,38 +215,44 @@ function scaled(tensor: Tensor | undefined, factor: number): Tensor {
   );
 }
 
+/** Dense kernels want a zero point where it is 0; convolutions go without. */
 function dequantized(
   graph: Graph,
   name: string,
-  values: Tensor,
-  scales: Float32Array,
+  { values, scales }: IntegerWeights,
   axis: number | undefined,
-  bits = 8,
-): string {
+  kind: WeightLayer['kind'],
+  bits: number,
+): NodeProto {
   const one = scales.length === 1;
-  const integers =
-    bits === 4 ? unpacked(graph, name, values) : graph.setConstant(graph.fresh(`${name}/integers`), values);
-  const scale = graph.setConstant(graph.fresh(`${name}/scale`), float32(one ? [] : [scales.length], scales));
-  const inputs = [integers, scale];
-  if (values.dataType !== T.INT32) inputs.push(zeros(graph, values.dataType, one ? [] : [scales.length]));
+  const integers = bits === 4 ? unpacked(graph, name, values) : graph.setConstant(graph.fresh(name), values);
+  const inputs = [integers, graph.setConstant(graph.fresh('s'), float32(one ? [] : [scales.length], scales))];
+  if (kind !== 'Conv') inputs.push(zeroPoint(graph, values.dataType, one ? [] : [scales.length]));
   const attributes = one || axis === undefined ? {} : { axis };
-  return graph.add('DequantizeLinear', inputs, attributes).output[0] ?? '';
+  return graph.add('DequantizeLinear', inputs, attributes, [graph.fresh('q')]);
+}
+
+/** Its scales are those of the weights times the input's, which onnxruntime multiplies while loading. */
+function integerBiasOf(
+  graph: Graph,
+  name: string,
+  data: Int32Array,
+  { input: [, weightScales = ''] }: NodeProto,
+  inputScale: number,
+): string {
+  const integers = graph.setConstant(graph.fresh(name), { dataType: T.INT32, dims: [data.length], data });
+  const factor = graph.setConstant(graph.fresh('s'), float32([], [inputScale]));
+  const make = (opType: string, inputs: readonly string[], attributes: AttributeValues = {}): string =>
+    graph.add(opType, inputs, attributes, [graph.fresh('q')]).output[0] ?? '';
+  const one = graph.initializer(weightScales)?.dims.length === 0;
+  return make('DequantizeLinear', [integers, make('Mul', [weightScales, factor])], one ? {} : { axis: 0 });
 }
 
 /** Two to a byte; the Cast is computed while loading, so that the kernels are those of int8. */
 function unpacked(graph: Graph, name: string, values: Tensor): string {
   const data = pack(values.data as Int8Array, INT4);
-  const stored = graph.setConstant(graph.fresh(`${name}/integers`), { ...values, dataType: T.INT4, data });
-  return graph.add('Cast', [stored], { to: T.INT8 }).output[0] ?? '';
-}
-
-/** One constant for all layers of a width. */
-function zeros(graph: Graph, dataType: T, dims: readonly number[]): string {
-  const name = `zeros/${dataType}/${dims.join()}`;
-  if (graph.initializer(name) !== undefined) return name;
-  const length = dims[0] ?? 1;
-  const data = dataType === T.INT16 ? new Int16Array(length) : new Int8Array(length);
-  return graph.setConstant(name, { dataType, dims, data });
+  const stored = graph.setConstant(graph.fresh(name), { ...values, dataType: T.INT4, data });
+  return graph.add('Cast', [stored], { to: T.INT8 }, [graph.fresh('q')]).output[0] ?? '';
 }
 
 /** With `users`, only they read the rounded value: what is made in float stays exact for everybody else. */
@@ -252,16 +263,16 @@ function writePair(
   levels: Levels,
   users?: (node: NodeProto) => boolean,
 ): void {
-  const scaleName = graph.setConstant(graph.fresh(`${value}/scale`), float32([], [scale]));
+  const scaleName = graph.setConstant(graph.fresh('s'), float32([], [scale]));
   const data = levels.dataType === T.UINT8 ? Uint8Array.of(zero) : Uint16Array.of(zero);
-  const zeroName = graph.setConstant(graph.fresh(`${value}/zero`), {
+  const zeroName = graph.setConstant(graph.fresh('z'), {
     dataType: levels.dataType,
     dims: [],
     data,
   });
   const pair = (from: string, to: string): void => {
     const [integers = ''] = graph.add('QuantizeLinear', [from, scaleName, zeroName], {}, [
-      graph.fresh(`${value}/integers`),
+      graph.fresh('q'),
     ]).output;
     // The node that made the value has its name; two nodes of one name are refused.
     graph.add('DequantizeLinear', [integers, scaleName, zeroName], {}, [to], { name: `${integers}/back` });
@@ -269,13 +280,13 @@ function writePair(
   if (users === undefined) {
     const maker = graph.producer(value);
     if (maker === undefined) throw refusal(`Nothing makes "${value}".`, { tensor: value });
-    const exact = graph.fresh(`${value}/exact`);
+    const exact = graph.fresh('q');
     graph.edit(maker, (node) => (node.output = node.output.map((name) => (name === value ? exact : name))));
     pair(exact, value);
     return;
   }
   const readers = [...graph.consumers(value)].filter(users);
-  const rounded = graph.fresh(`${value}/rounded`);
+  const rounded = graph.fresh('q');
   pair(value, rounded);
   for (const reader of readers)
     graph.edit(reader, (node) => (node.input = node.input.map((name) => (name === value ? rounded : name))));

@@ -25,10 +25,10 @@ export function storeAsIntegers(graph: Graph, except: ReadonlySet<string>): stri
 
 function store(graph: Graph, name: string, weights: Tensor): void {
   const { values, scales } = integerWeights(weights, { axis: 0, bits: 8 });
-  const integers = graph.setConstant(graph.fresh(`${name}/integers`), values);
+  const integers = graph.setConstant(graph.fresh(name), values);
   const shape = [scales.length, ...weights.dims.slice(1).map(() => 1)];
-  const scale = graph.setConstant(graph.fresh(`${name}/scale`), float32(shape, scales));
-  const [plain = ''] = graph.add('Cast', [integers], { to: T.FLOAT }).output;
+  const scale = graph.setConstant(graph.fresh('s'), float32(shape, scales));
+  const [plain = ''] = graph.add('Cast', [integers], { to: T.FLOAT }, [graph.fresh('q')]).output;
   graph.removeConstants([name]);
   graph.add('Mul', [plain, scale], {}, [name], { name: `${name}/back` });
 }

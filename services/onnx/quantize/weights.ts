@@ -2,7 +2,7 @@
 // under the scale gets a larger one: onnxruntime would make the bias 0 without a word.
 import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { elementCount, floatValues, type Tensor } from '../tensor.js';
-import { roundEven, signed, symmetricScale, type Scales } from './affine.js';
+import { halfPrecise, roundEven, signed, symmetricScale, type Scales } from './affine.js';
 
 export interface WeightOptions {
   /** The axis of output channels; one scale for all where absent. */
@@ -31,7 +31,8 @@ export function integerWeights(weights: Tensor, options: WeightOptions): Integer
     largest[c] = Math.max(largest[c] ?? 0, Math.abs(real[i] ?? 0));
   }
   const scales = Float32Array.from(largest, (most, c) => {
-    const found = options.given?.[c] ?? symmetricScale(most, levels, options.scales);
+    const given = options.given?.[c];
+    const found = given === undefined ? symmetricScale(most, levels, options.scales) : halfPrecise(given);
     const least = options.least?.[c] ?? 0;
     return found >= least ? found : symmetricScale(least * levels.highest, levels, options.scales);
   });
