@@ -13,6 +13,7 @@ import { headers } from '../contracts/headers.js';
 import { decodeInferResponse, encodeInferRequest, readJsonLength } from '../contracts/infer-body.js';
 import { subjects } from '../contracts/subjects.js';
 import { mlp } from '../services/onnx/testing/mlp.js';
+import { type Call, closedLoop as loop } from './load/closed-loop.js';
 import { type Aim, type Benchmark, type BenchOptions, percentile } from './report.js';
 
 const ENDPOINT = 'mlp';
@@ -26,7 +27,6 @@ const FORMS = {
 const DEPTHS = [1, 64] as const;
 
 type Path = 'raw' | 'direct' | 'router' | 'moleculer' | 'moleculerLean';
-type Call = (n: number) => Promise<unknown>;
 
 export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
   await using mesh = await startMesh({ regions: ['east'], busKeys: false });
@@ -139,24 +139,6 @@ async function interleave(
     paths.flatMap((path) => DEPTHS.map((depth) => ({ path, 'in flight': depth, ...figures(path, depth) }))),
   );
   return results;
-}
-
-/** A closed loop; returns requests per second and adds microseconds to the samples. */
-async function loop(call: Call, depth: number, seconds: number, samples: number[]): Promise<number> {
-  const started = performance.now();
-  const until = started + seconds * 1_000;
-  let n = 0;
-  await Promise.all(
-    Array.from({ length: depth }, async () => {
-      for (;;) {
-        const from = performance.now();
-        if (from >= until) return;
-        await call(n++);
-        samples.push((performance.now() - from) * 1_000);
-      }
-    }),
-  );
-  return (n / (performance.now() - started)) * 1_000;
 }
 
 function aimsOf({ raw, direct, router, moleculer: peer }: Results): Aim[] {

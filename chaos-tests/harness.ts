@@ -26,6 +26,7 @@ export interface MeshOptions {
   readonly apart?: boolean;
   readonly pool?: NonNullable<TopologyOptions['pool']>;
   readonly poolEnv?: NonNullable<TopologyOptions['poolEnv']>;
+  readonly env?: NonNullable<TopologyOptions['env']>;
   /** The regions' NATS servers meet over a line that can be cut. */
   readonly cuttable?: boolean;
   /** As MASSIF_BUS says when not given. */

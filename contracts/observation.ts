@@ -30,6 +30,10 @@ export const ObservationReport = z.object({
   model: ModelName,
   label: Label,
   version: Digest,
+  /** One life of one replica in one engine: another life counts anew. */
+  life: z.string().min(1).max(64),
+  /** Answers of this life with those of this report, so that reports that nobody heard are counted by the next. */
+  total: z.int().min(0),
   /** Answers since the last report, and how many of them are not in it. */
   answered: z.int().min(0),
   leftOut: z.int().min(0),

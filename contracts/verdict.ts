@@ -27,8 +27,12 @@ export const WatchedState = z.object({
   version: Digest,
   /** Without: only broken answers are seen. */
   hasBaseline: z.boolean(),
+  /** Told to this auditor. */
   answered: z.int().min(0),
+  /** Of these, not looked at. */
   leftOut: z.int().min(0),
+  /** Given while no auditor listened, or in reports that were lost; of engines that told of an answer since. */
+  unheard: z.int().min(0),
   judgement: Judgement,
   /** Of the last notice. */
   last: VerdictNotice.optional(),

@@ -19,18 +19,32 @@ export const verdicts: Command = {
     const versions = reply.versions.filter((one) => model === undefined || one.model === model);
     out.show({ ...reply, versions }, () =>
       table(
-        ['model', 'version', 'digest', 'verdict', 'baseline', 'answered', 'told last', 'why', 'done'],
-        versions.map(({ model: name, label, version, judgement, hasBaseline, answered, last }) => [
-          name,
-          label,
-          shortDigest(version),
-          judgement.verdict,
-          hasBaseline ? 'yes' : 'none',
-          String(answered),
-          last ? `${last.judgement.verdict} ${last.at.slice(0, 19).replace('T', ' ')}` : '',
-          (last?.judgement ?? judgement).why,
-          last ? `${last.act}${last.note === '' ? '' : `: ${last.note}`}` : '',
-        ]),
+        [
+          'model',
+          'version',
+          'digest',
+          'verdict',
+          'baseline',
+          'answered',
+          'not seen',
+          'told last',
+          'why',
+          'done',
+        ],
+        versions.map(
+          ({ model: name, label, version, judgement, hasBaseline, answered, leftOut, unheard, last }) => [
+            name,
+            label,
+            shortDigest(version),
+            judgement.verdict,
+            hasBaseline ? 'yes' : 'none',
+            String(answered),
+            String(leftOut + unheard),
+            last ? `${last.judgement.verdict} ${last.at.slice(0, 19).replace('T', ' ')}` : '',
+            (last?.judgement ?? judgement).why,
+            last ? `${last.act}${last.note === '' ? '' : `: ${last.note}`}` : '',
+          ],
+        ),
       ),
     );
   },

@@ -20,6 +20,8 @@ export interface TopologyOptions {
   readonly linkPort?: number;
   /** Every process shows its own key on the bus, and the servers hold it to its subjects. */
   readonly busKeys?: boolean;
+  /** More variables of a process, by its name. */
+  readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Every service as a process of its own instead of one control and one edge process. */
   readonly apart?: boolean;
 }
@@ -90,7 +92,13 @@ export function planMesh(options: TopologyOptions): Topology {
       name,
       kind,
       entry,
-      env: { ...env(region, kind, name), ...doors, ...pool, ...(scales && options.poolEnv) },
+      env: {
+        ...env(region, kind, name),
+        ...doors,
+        ...pool,
+        ...(scales && options.poolEnv),
+        ...options.env?.[name],
+      },
     };
   };
   const control = (region: RegionPlan): ServicePlan[] =>

@@ -28,6 +28,7 @@ export interface EngineOptions {
   readonly bodyMaxBytes: number;
   readonly sequenceBytesMax?: number | undefined;
   readonly keptMaxBytes: number;
+  readonly observe?: boolean | undefined;
   /** An empty folder: onnxruntime looks for external data there when nobody hands it over. */
   readonly workDir: string;
   readonly notePath: string;
@@ -74,6 +75,7 @@ export class EngineHandle {
       device,
       bodyMaxBytes,
       keptMaxBytes,
+      observe,
       notePath,
       sequenceBytesMax,
     } = options;
@@ -101,6 +103,7 @@ export class EngineHandle {
       device,
       bodyMaxBytes,
       keptMaxBytes,
+      observe,
       notePath,
       sequenceBytesMax,
     });

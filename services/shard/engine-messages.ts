@@ -26,6 +26,8 @@ export interface StartOrder {
   readonly sequenceBytesMax?: number | undefined;
   /** Of all answers that an engine keeps. */
   readonly keptMaxBytes: number;
+  /** False: the auditor is told nothing of its answers. */
+  readonly observe?: boolean | undefined;
   /** Where the engine notes which replica it is about to run, for the host to read when the engine is stuck or dead. */
   readonly notePath: string;
 }

@@ -24,6 +24,7 @@ export interface PoolOptions {
   readonly device: string;
   readonly bodyMaxBytes: number;
   readonly keptMaxBytes: number;
+  readonly observe?: boolean | undefined;
   readonly dir: string;
   readonly rssBytesMax: number;
   readonly clock: Clock;
@@ -138,8 +139,19 @@ export class EnginePool {
   }
 
   private fork(): PooledEngine {
-    const { entry, shard, region, natsUrl, natsKey, threads, device, bodyMaxBytes, keptMaxBytes, dir } =
-      this.options;
+    const {
+      entry,
+      shard,
+      region,
+      natsUrl,
+      natsKey,
+      threads,
+      device,
+      bodyMaxBytes,
+      keptMaxBytes,
+      observe,
+      dir,
+    } = this.options;
     const id = ++this.lastId;
     const name = `${shard}.engine-${id}`;
     const notePath = join(dir, `${process.pid}-${id}.note`);
@@ -155,6 +167,7 @@ export class EnginePool {
         device,
         bodyMaxBytes,
         keptMaxBytes,
+        observe,
         workDir: this.workDir,
         notePath,
       },

@@ -24,6 +24,8 @@ export interface ShardConfig {
   readonly bodyMaxBytes: number;
   /** Of all answers that an engine keeps for those who ask the same again. */
   readonly keptMaxBytes: number;
+  /** False: engines tell the auditor nothing of their answers. */
+  readonly observe?: boolean;
   readonly device: ShardDevice;
 }
 
@@ -58,6 +60,7 @@ const ShardEnvironment = z.object({
   MASSIF_BODY_MAX_BYTES: wholeFrom(1_024).default(BODY_BYTES_MAX),
   MASSIF_SHARD_BATCH_ROWS_MAX: wholeFrom(1).default(256),
   MASSIF_SHARD_KEPT_MIB_MAX: wholeFrom(1).default(32),
+  MASSIF_SHARD_OBSERVE: z.enum(['on', 'off'], 'must be on or off').default('on'),
   MASSIF_SHARD_CACHE_MIB_MAX: wholeFrom(64).default(32 * 1_024),
 });
 
@@ -72,6 +75,7 @@ export function readShardConfig(env: Environment = process.env): ShardConfig {
     cacheBytesMax: read.MASSIF_SHARD_CACHE_MIB_MAX * MIB,
     keptMaxBytes: read.MASSIF_SHARD_KEPT_MIB_MAX * MIB,
     bodyMaxBytes: read.MASSIF_BODY_MAX_BYTES,
+    observe: read.MASSIF_SHARD_OBSERVE === 'on',
     device: deviceOf(read),
   });
 }

@@ -76,6 +76,7 @@ export class Shard {
         device: config.device.kind,
         bodyMaxBytes: config.bodyMaxBytes,
         keptMaxBytes: config.keptMaxBytes,
+        observe: config.observe,
         // Engines have a working folder of their own, so what they are told is absolute.
         dir: resolve(mesh.dataDir, 'engines'),
         rssBytesMax: config.engineRssBytesMax,

@@ -15,6 +15,7 @@ import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { OrderBook } from '../../mesh/order-book.js';
 import type { StopOrders } from './stop-orders.js';
+import { HeardTotals } from './heard-totals.js';
 import { decideTelling } from './telling.js';
 import { WatchedVersion } from './watched-version.js';
 
@@ -34,6 +35,7 @@ interface Watched {
   watch: WatchedVersion;
   answered: number;
   leftOut: number;
+  unheard: number;
   last?: VerdictNotice;
   lastMs: number;
   acting: boolean;
@@ -46,6 +48,7 @@ const ASK_MS = 2_000;
 export class Watches {
   private readonly watched = new Map<Digest, Watched>();
   private readonly leaving = new AbortController();
+  private readonly heard = new HeardTotals();
   private readonly since: string;
 
   constructor(private readonly parts: WatchesParts) {
@@ -75,11 +78,12 @@ export class Watches {
 
   list(): VerdictsReply {
     const versions = [...this.watched.values()].map(
-      ({ about, watch, answered, leftOut, last }): WatchedState => ({
+      ({ about, watch, answered, leftOut, unheard, last }): WatchedState => ({
         ...about,
         hasBaseline: watch.baseline !== undefined,
         answered,
         leftOut,
+        unheard,
         judgement: watch.judgement,
         ...(last && { last }),
       }),
@@ -93,10 +97,12 @@ export class Watches {
     if (known) known.watch = new WatchedVersion(await this.parts.baselineOf(version));
   }
 
-  private take({ model, label, version, answered, leftOut, requests }: ObservationReport): void {
+  private take(report: ObservationReport): void {
+    const { model, label, version, answered, leftOut, requests } = report;
     const watched = this.of({ model, label, version });
     watched.answered += answered;
     watched.leftOut += leftOut;
+    watched.unheard += this.heard.missedBefore(report);
     for (const request of requests) {
       const judgement = watched.watch.take(request);
       if (judgement.verdict !== 'normal') void this.act(watched, judgement);
@@ -112,6 +118,7 @@ export class Watches {
       watch: new WatchedVersion(),
       answered: 0,
       leftOut: 0,
+      unheard: 0,
       lastMs: -Infinity,
       acting: false,
     };

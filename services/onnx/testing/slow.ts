@@ -7,10 +7,10 @@ const SIZE = 256;
 
 /**
  * `n` INT64 scalar to `y` FP32 scalar: a Loop of `n` products of two 256 x 256 matrices, some tenths of a millisecond
- * each on one thread: 10,000 is a matter of seconds, 0 returns at once.
+ * each on one thread: 10,000 is a matter of seconds, 0 returns at once. Another name makes another version.
  */
-export function slow(): Uint8Array {
-  const g = new GraphBuilder({ opset: 17, name: 'slow' });
+export function slow(name = 'slow'): Uint8Array {
+  const g = new GraphBuilder({ opset: 17, name });
   const n = g.input('n', T.INT64, []);
   // Rows that sum to 1 keep the numbers where they are however often it is multiplied.
   const matrix = Float32Array.from({ length: SIZE * SIZE }, () => 1 / SIZE);

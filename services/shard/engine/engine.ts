@@ -34,6 +34,7 @@ async function start({
   bodyMaxBytes,
   sequenceBytesMax,
   keptMaxBytes,
+  observe = true,
 }: StartOrder): Promise<void> {
   // Its own connection, so that answers take no detour and the host's loop sees none of them.
   const nc = await connect({
@@ -66,6 +67,7 @@ async function start({
     bodyMaxBytes,
     sequenceBytesMax,
     keptMaxBytes,
+    observe,
     warming,
   });
   await warmLibrary(threads);

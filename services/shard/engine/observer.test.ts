@@ -9,7 +9,7 @@ function watched() {
   const clock = new FakeClock();
   const reports: ObservationReport[] = [];
   const observer = new Observer({
-    about: { region: 'east', replica: 'shard-east-1_a', model: 'm', label: '1', version: VERSION },
+    about: { region: 'east', replica: 'shard-east-1_a', model: 'm', label: '1', version: VERSION, life: 'l' },
     outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2], dims: ['n', ''] }],
     // As it travels.
     publish: (report) => reports.push(ObservationReport.parse(JSON.parse(JSON.stringify(report)))),
@@ -30,10 +30,13 @@ test('a report holds so many answers at most and counts the others; nothing is t
   for (let n = 0; n < OBSERVED_MAX + 5; n++) see([n, 1], [0, 1]);
   expect(reports).toEqual([]);
   await clock.advance(250);
-  expect(reports).toMatchObject([{ answered: OBSERVED_MAX + 5, leftOut: 5 }]);
+  expect(reports).toMatchObject([{ answered: OBSERVED_MAX + 5, leftOut: 5, total: OBSERVED_MAX + 5 }]);
   expect(reports[0]?.requests).toHaveLength(OBSERVED_MAX);
   await clock.advance(10_000);
   expect(reports).toHaveLength(1);
+  see([1, 1], [0, 1]);
+  await clock.advance(250);
+  expect(reports[1]).toMatchObject({ answered: 1, total: OBSERVED_MAX + 6, life: 'l' });
 });
 
 test('what is told is the first row, what is wrong with the answer, and whether the input was a number', async () => {

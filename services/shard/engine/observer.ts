@@ -15,7 +15,7 @@ import { inputStatistics } from '../../mesh/observing/input-statistics.js';
 import { outputFaults } from '../../mesh/observing/output-faults.js';
 
 export interface ObserverParts {
-  readonly about: Pick<ObservationReport, 'region' | 'replica' | 'model' | 'label' | 'version'>;
+  readonly about: Pick<ObservationReport, 'region' | 'replica' | 'model' | 'label' | 'version' | 'life'>;
   readonly outputs: readonly TensorSpec[];
   readonly publish: (report: ObservationReport) => void;
   readonly clock: Pick<Clock, 'after'>;
@@ -38,6 +38,7 @@ export class Observer {
   private kept: Answered[] = [];
   private numbers = 0;
   private answered = 0;
+  private total = 0;
   private stop: (() => void) | undefined;
 
   constructor(private readonly parts: ObserverParts) {}
@@ -45,6 +46,7 @@ export class Observer {
   /** Looks at nothing yet: the caller of the next request is waiting. */
   see(answer: Answered): void {
     this.answered++;
+    this.total++;
     this.stop ??= this.parts.clock.after(EVERY_MS, () => this.report());
     if (this.kept.length >= OBSERVED_MAX) return;
     const size = [...answer.inputs, ...answer.outputs].reduce((sum, { data }) => sum + data.length, 0);
@@ -57,11 +59,11 @@ export class Observer {
   report(): void {
     this.stop?.();
     this.stop = undefined;
-    const { kept, answered, parts } = this;
+    const { kept, answered, total, parts } = this;
     if (answered === 0) return;
     [this.kept, this.numbers, this.answered] = [[], 0, 0];
     const requests = kept.map((one) => observed(one, parts.outputs));
-    parts.publish({ ...parts.about, answered, leftOut: answered - requests.length, requests });
+    parts.publish({ ...parts.about, total, answered, leftOut: answered - requests.length, requests });
   }
 }
 

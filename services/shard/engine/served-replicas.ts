@@ -1,6 +1,6 @@
 // The replicas of one engine: loads, announces and gives up. Announcing is subscribing and flushing, so a replica that the host
 // reports as ready is reachable. engine.ts passes the host's calls on to it.
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { type NatsConnection, nuid, type Subscription } from '@nats-io/transport-node';
 import { failure } from '../../../contracts/errors.js';
 import { initialState } from '../../../contracts/sequence-state.js';
 import { queues, subjects } from '../../../contracts/subjects.js';
@@ -41,6 +41,8 @@ export interface ServedParts {
   readonly sequenceBytesMax?: number | undefined;
   /** Of all answers that are kept for those who ask the same again. */
   readonly keptMaxBytes: number;
+  /** False: what replicas answer is told to no auditor. */
+  readonly observe: boolean;
   readonly warming: (replica: string) => void;
 }
 
@@ -194,7 +196,7 @@ export class ServedReplicas {
     const { model, label, digest, outputs } = version;
     const subject = subjects.observed(region);
     return new Observer({
-      about: { region, replica, model, label, version: digest },
+      about: { region, replica, model, label, version: digest, life: nuid.next() },
       outputs,
       // A connection that was closed is an engine that leaves.
       publish: (report) => nc.isClosed() || nc.publish(subject, JSON.stringify(report)),
@@ -219,7 +221,7 @@ export class ServedReplicas {
         answers,
         ...(sequences && { sequences }),
         kept: this.kept,
-        observer: this.observerOf(order),
+        ...(this.parts.observe && { observer: this.observerOf(order) }),
         aboutToRun: () => this.parts.note.about(number),
       },
     );

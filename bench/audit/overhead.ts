@@ -1,0 +1,73 @@
+// The same version on two shards of one mesh, one that tells the auditor what it answers and one that does not: asked in turn, directly at
+// their engines, where a microsecond more shows most. The auditor listens and judges on the same machine.
+import { type NatsConnection, headers as natsHeaders } from '@nats-io/transport-node';
+import { headers } from '../../contracts/headers.js';
+import { encodeInferRequest } from '../../contracts/infer-body.js';
+import { subjects } from '../../contracts/subjects.js';
+import { type Call, closedLoop } from '../load/closed-loop.js';
+import { percentile } from '../report.js';
+
+const WIDTH = 784;
+const TIMEOUT_MS = 5_000;
+const DEPTH = 64;
+
+export interface Watched<T> {
+  readonly on: T;
+  readonly off: T;
+}
+
+export interface OverheadForm {
+  readonly rounds: number;
+  /** For each side and each of the two loops of a round. */
+  readonly seconds: number;
+}
+
+/** Asks one replica; throws for an answer that is an error. */
+export function askerOf(nc: NatsConnection, replica: string, inputs: readonly Float32Array[]): Call {
+  const bodies = inputs.map((data) =>
+    encodeInferRequest({
+      parameters: {},
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, WIDTH], data }],
+      binaryOutput: true,
+    }),
+  );
+  return async (n) => {
+    const body = bodies[n % bodies.length];
+    if (body === undefined) throw new Error('there is something to ask');
+    const sent = natsHeaders();
+    sent.set(headers.timeoutMs, String(TIMEOUT_MS));
+    sent.set(headers.jsonLength, String(body.jsonLength));
+    const reply = await nc.request(subjects.run(replica), body.bytes, { timeout: TIMEOUT_MS, headers: sent });
+    const code = reply.headers?.get(headers.errorCode);
+    if (code) throw new Error(`${replica} answered ${code}: ${reply.string()}`);
+  };
+}
+
+export async function overhead(calls: Watched<Call>, { rounds, seconds }: OverheadForm) {
+  const sides = ['on', 'off'] as const;
+  for (const side of sides) await closedLoop(calls[side], DEPTH, 0.5, []);
+  const us: Record<'on' | 'off', number[]> = { on: [], off: [] };
+  const ratios: Record<'p50' | 'p99' | 'rps', number[]> = { p50: [], p99: [], rps: [] };
+  for (let round = 0; round < rounds; round++) {
+    const first = round % 2;
+    const order = first === 0 ? sides : sides.toReversed();
+    const alone: Record<'on' | 'off', number[]> = { on: [], off: [] };
+    const rps = { on: 0, off: 0 };
+    for (const side of order) await closedLoop(calls[side], 1, seconds, alone[side]);
+    for (const side of order) rps[side] = await closedLoop(calls[side], DEPTH, seconds, []);
+    for (const side of sides) us[side].push(...alone[side]);
+    const ratio = (p: number) => percentile(alone.on, p) / percentile(alone.off, p);
+    ratios.p50.push(ratio(0.5));
+    ratios.p99.push(ratio(0.99));
+    ratios.rps.push(rps.on / rps.off);
+  }
+  const change = (values: readonly number[]) => (percentile(values, 0.5) - 1) * 100;
+  return {
+    rounds,
+    samples: { on: us.on.length, off: us.off.length },
+    p50Us: { on: percentile(us.on, 0.5), off: percentile(us.off, 0.5) },
+    p99Us: { on: percentile(us.on, 0.99), off: percentile(us.off, 0.99) },
+    // Medians over the rounds: what the machine did meanwhile touched both sides of a round.
+    percent: { p50: change(ratios.p50), p99: change(ratios.p99), throughput: change(ratios.rps) },
+  };
+}
