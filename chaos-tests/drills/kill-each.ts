@@ -103,6 +103,8 @@ export const drill: Drill = async (options) => {
   for (const text of runbook.failed) log(text);
 
   const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
+  for (const name of ['client', 'client-routed'])
+    if (accounts[name]?.failed) log(`failed through ${name}: ${JSON.stringify(accounts[name].codes)}`);
   const losses = Object.fromEntries(callers.map(({ name }) => [name, ledger.lossesByKind(name)]));
   const client = [ledger.account('client'), ledger.account('client-routed')];
   const sum = (pick: (a: (typeof client)[number]) => number): number =>

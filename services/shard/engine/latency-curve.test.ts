@@ -89,6 +89,14 @@ test('no size is tried that would hold up everybody', () => {
   expect(curve(100, 150).triedMax).toBe(2);
 });
 
+test('the first requests, whose handling runs through cold code, do not make a model look best alone', () => {
+  const learned = curve(0.06, 0.06, 0.06, 0.1, 0.14, 0.24, 0.47);
+  learned.observe(1, { inferMs: 0.06, handlingMs: 11 }, 0);
+  for (let i = 1; i < 4; i++) learned.observe(1, { inferMs: 0.1, handlingMs: 0.02 }, i);
+  expect(learned.bestRun).toBeGreaterThanOrEqual(8);
+  expect(learned.runMs(1)).toBeLessThan(0.2);
+});
+
 test('one preempted run is no news', () => {
   const learned = curve(1, 1.2, 1.6);
   learned.observe(1, { inferMs: 500, handlingMs: 0 }, 0);

@@ -29,6 +29,9 @@ const STEP_MAX = 2;
 const SPREAD_WEIGHT = 0.05;
 const MS_MIN = 1e-3;
 const HANDLING_MS_MIN = 1e-6;
+/** The first requests run through code that nothing has run yet, and cost a hundred times their share. Of so many runs the quickest handling
+    is believed: what disturbs it only makes it slower. */
+const COLD_RUNS = 20;
 const FRESH_MS = 1_000;
 /** Gains below this are noise: among sizes as good, the smallest is taken. */
 export const GAIN_MIN = 0.03;
@@ -121,11 +124,15 @@ export class LatencyCurve {
   observe(rows: number, { inferMs, handlingMs }: RunCost, nowMs: number): void {
     this.seenAtMs = nowMs;
     this.bestRows = 0;
-    if (this.guessed || this.runs === 0) this.handlingMs = handlingMs / rows;
+    const handling = Math.max(handlingMs / rows, HANDLING_MS_MIN);
+    if (this.guessed || this.runs === 0) this.handlingMs = handling;
     if (this.guessed) return this.startFrom(inferMs / this.inferMs(rows));
     const off = (inferMs + handlingMs) / this.runMs(rows) - 1;
     this.spread += (Math.min(Math.abs(off), 1) - this.spread) * SPREAD_WEIGHT;
-    this.handlingMs = moved(this.handlingMs, Math.max(handlingMs / rows, HANDLING_MS_MIN), OWN_WEIGHT);
+    this.handlingMs =
+      this.runs < COLD_RUNS
+        ? Math.min(this.handlingMs, handling)
+        : moved(this.handlingMs, handling, OWN_WEIGHT);
     this.runs++;
     this.common = moved(this.common, inferMs / this.between(rows, (i) => this.at(i).baseMs), OWN_WEIGHT);
     const own = this.ownRung(rows, inferMs);

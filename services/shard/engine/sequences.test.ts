@@ -35,8 +35,8 @@ const step = (replica: string, id: string, chunk: Float32Array, said: Said = {})
     },
     ...(said.outputs && { outputs: said.outputs }),
   });
-const probability = ({ code, response }: Reply): number => {
-  expect(code).toBe('OK');
+const probability = ({ code, message, response }: Reply): number => {
+  expect(code, message.string()).toBe('OK');
   return Number(response?.outputs.find(({ name }: Tensor) => name === 'output')?.data[0]);
 };
 const sequencesOf = (replica: string) => {
