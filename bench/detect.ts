@@ -15,6 +15,7 @@ import { sparsify } from '../services/onnx/prune/sparsify.js';
 import { toFloat16 } from '../services/onnx/quantize/float16.js';
 import { seeded, type Seeded } from '../services/onnx/seeded.js';
 import { openSession } from '../services/onnx/session.js';
+import type { TapCost } from '../services/onnx/tap/verify.js';
 import { tuned } from '../services/onnx/training/tune.js';
 import { digitsNetwork } from './compress-models/digits.js';
 import { FAMILIES } from './detect/abnormal.js';
@@ -88,7 +89,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     })),
   );
   console.log(
-    `Tapped: ${baseline.tap?.value}; outputs differ by ${proof.outputs}, p50 x ${round(cost)}; chosen score: ${baseline.chosen}.`,
+    `Tapped: ${baseline.tap?.value}; outputs differ by ${proof.outputs}, p50 x ${round(cost.unfetched)}, x ${round(cost.fetched)} where the auditor looks; chosen score: ${baseline.chosen}.`,
   );
 
   console.table(
@@ -130,7 +131,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     form === 'full' ? await lineFigures(images.letters, { reference: 500, abnormal: 60 }, random) : undefined;
   if (lines !== undefined) {
     console.log(
-      `Lines of text: tapped ${lines.tap}, outputs differ by ${lines.outputsDiffer}, p50 x ${round(lines.cost)}; chosen score: ${lines.chosen}.`,
+      `Lines of text: tapped ${lines.tap}, outputs differ by ${lines.outputsDiffer}, p50 x ${round(lines.cost.unfetched)}, x ${round(lines.cost.fetched)} where the auditor looks; chosen score: ${lines.chosen}.`,
     );
     console.table(lines.told.map((row) => ({ ...row, msp: round(row.msp), chosen: round(row.chosen) })));
   }
@@ -426,7 +427,7 @@ interface Figures {
   readonly faults: Readonly<Record<string, number>>;
   readonly tamperings: readonly TamperingRow[];
   readonly fraud: Awaited<ReturnType<typeof fraudPart>>;
-  readonly cost: number;
+  readonly cost: TapCost;
   readonly lines: LineFigures | undefined;
 }
 
@@ -477,7 +478,7 @@ function aimsOf({ told, alarms, delays, faults, tamperings, fraud, cost, lines }
       op: '<=',
     },
     { name: 'tampering that only the tap sees', value: onlyTap.length, unit: 'families', aim: 2, op: '>=' },
-    { name: 'p50 with taps', value: cost, unit: 'x', aim: 1.02, op: '<=' },
+    { name: 'p50 with taps, as served', value: cost.unfetched, unit: 'x', aim: 1.02, op: '<=' },
     { name: 'extraction flagged, slowest key', value: slowest, unit: 'queries', aim: 1_000, op: '<=' },
     { name: 'honest keys flagged', value: benign.flagged / benign.keys, unit: '', aim: 0.001, op: '<=' },
   ];

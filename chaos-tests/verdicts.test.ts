@@ -137,7 +137,7 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
   };
   await mesh.publish('drifting', [{ name: 'model.onnx', bytes: mlp(1) }], 1);
   const reference = join(mesh.topology.dir, 'reference.jsonl');
-  const { x } = pictures(600, 0);
+  const { x } = pictures(900, 0);
   const data = Array.from(x.data, (value) => Number(value.toFixed(4)));
   const body = { inputs: [{ name: 'x', datatype: 'FP32', shape: x.shape, data }] };
   await writeFile(reference, `${JSON.stringify(body)}\n`);
@@ -145,6 +145,7 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
     kind: 'logits',
     classes: 10,
     samples: 600,
+    tap: { width: 256 },
   });
   await using client = await mesh.client({ mode: 'routed' });
   await eventually(
@@ -162,4 +163,9 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
   );
   const { versions } = (await massif('verdicts', 'drifting')) as { versions: object[] };
   expect(versions).toMatchObject([{ hasBaseline: true, last: { act: 'told' } }]);
+  await eventually('its engines tell of the hidden feature too', async () => {
+    await client.infer('drifting', pictures(1, 0));
+    const now = (await massif('verdicts', 'drifting')) as { versions: { tapped: number }[] };
+    expect(now.versions[0]?.tapped).toBeGreaterThan(0);
+  });
 }

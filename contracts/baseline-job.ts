@@ -1,5 +1,6 @@
 // What somebody asks of the auditor so that a version is watched: a reference of clean requests, from which its baseline is made.
 import { z } from 'zod';
+import { Tap } from './detection.js';
 import { DataFile } from './train-job.js';
 import { Digest, Label, ModelName } from './names.js';
 
@@ -27,5 +28,9 @@ export const WatchReply = z.object({
   samples: z.int(),
   chosen: z.string(),
   streams: z.array(z.object({ name: z.string(), autocorrelation: z.number() })),
+  /** The hidden value that is followed too; `cost`: p50 of a run that fetches it over one without taps. */
+  tap: Tap.extend({ cost: z.number() }).optional(),
+  /** Why there is none. */
+  untapped: z.string().optional(),
 });
 export type WatchReply = z.infer<typeof WatchReply>;

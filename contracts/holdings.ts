@@ -72,6 +72,7 @@ export const holdings: readonly Holding[] = [
     writers: ['operator'],
     readers: ['operator'],
   },
+  { nameIn: buckets.taps, kind: 'kv', owners: ['auditor'], openers: ['shard'], readers: ['operator'] },
   { nameIn: buckets.checkpoints, kind: 'kv', owners: ['auditor'], readers: ['operator'] },
   {
     nameIn: buckets.training,

@@ -8,6 +8,8 @@ import { Digest, Label, ModelName, RegionName } from './names.js';
 export const OBSERVED_MAX = 16;
 /** Numbers of one output's first row that travel; what has more is described by its faults and digest alone. */
 export const ROW_MAX = 1_024;
+/** The same of a tap: class scores of a text recogniser have 6,625. */
+export const TAP_ROW_MAX = 65_536;
 const TENSORS_MAX = 8;
 
 export const ObservedRequest = z.object({
@@ -18,6 +20,11 @@ export const ObservedRequest = z.object({
   inputs: z.record(z.string().max(256), z.record(StreamName, z.number())).refine(isSmall),
   /** By output: its first row as little-endian float32, base64. */
   outputs: z.record(z.string().max(256), z.base64().max(ROW_MAX * 6)).refine(isSmall),
+  /** By tap: the same of hidden values, where the version is served with taps. */
+  taps: z
+    .record(z.string().max(256), z.base64().max(TAP_ROW_MAX * 6))
+    .refine(isSmall)
+    .default({}),
   faults: z.array(Fault).max(8),
   inputDigest: z.string().max(64),
   outputDigest: z.string().max(64),

@@ -27,6 +27,8 @@ export const WatchedState = z.object({
   version: Digest,
   /** Without: only broken answers are seen. */
   hasBaseline: z.boolean(),
+  /** Requests whose hidden features were followed too. */
+  tapped: z.int().min(0),
   /** Told to this auditor. */
   answered: z.int().min(0),
   /** Of these, not looked at. */

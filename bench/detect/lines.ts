@@ -8,6 +8,7 @@ import { VersionWatch } from '../../services/auditor/detect/version-watch.js';
 import { seededRandom } from '../../services/mesh/random.js';
 import type { Seeded } from '../../services/onnx/seeded.js';
 import { openSession } from '../../services/onnx/session.js';
+import type { TapCost } from '../../services/onnx/tap/verify.js';
 import { floatValues } from '../../services/onnx/tensor.js';
 import { textLines } from '../compress-models/large.js';
 import { ocrRecogniser } from '../../services/onnx/testing/real-models.js';
@@ -19,7 +20,7 @@ const WIDTH = 96;
 export interface LineFigures {
   readonly tap: string;
   readonly chosen: string;
-  readonly cost: number;
+  readonly cost: TapCost;
   readonly outputsDiffer: number;
   readonly told: readonly {
     readonly family: string;

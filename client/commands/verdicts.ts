@@ -32,12 +32,23 @@ export const verdicts: Command = {
           'done',
         ],
         versions.map(
-          ({ model: name, label, version, judgement, hasBaseline, answered, leftOut, unheard, last }) => [
+          ({
+            model: name,
+            label,
+            version,
+            judgement,
+            hasBaseline,
+            tapped,
+            answered,
+            leftOut,
+            unheard,
+            last,
+          }) => [
             name,
             label,
             shortDigest(version),
             judgement.verdict,
-            hasBaseline ? 'yes' : 'none',
+            hasBaseline ? (tapped > 0 ? 'yes, tapped' : 'yes') : 'none',
             String(answered),
             String(leftOut + unheard),
             last ? `${last.judgement.verdict} ${last.at.slice(0, 19).replace('T', ' ')}` : '',

@@ -14,7 +14,7 @@ export const watch: Command = {
   usage: 'watch MODEL [VERSION] --reference FILE [--output NAME]',
   summary: 'the auditor learns what is normal for a version from clean requests, and tells when it changes',
   help: `  --reference FILE  clean requests that the version never learned from, one body of the Open Inference Protocol a line: 500 or
-                    more, 5,000 for a bound on false alarms that holds as printed
+                    more (750 for a tap on a hidden feature), 5,000 for a bound on false alarms that holds as printed
   --output NAME     the output with the class scores (the first of FP32)`,
   options: { reference: { type: 'string' }, output: { type: 'string' } },
   async run({ args, values, connections, out }: Invocation) {
@@ -34,12 +34,26 @@ export const watch: Command = {
   },
 };
 
-function inWords({ model, label, output, kind, classes, samples, chosen, streams }: WatchReply): string {
+function inWords({
+  model,
+  label,
+  output,
+  kind,
+  classes,
+  samples,
+  chosen,
+  streams,
+  tap,
+  untapped,
+}: WatchReply): string {
   const alike = streams
     .filter(({ autocorrelation }) => Math.abs(autocorrelation) > ALIKE)
     .map(({ name }) => name);
   return [
     `${model} ${label} is watched: ${samples} reference requests, ${classes} ${kind} of "${output}", ${streams.length} scores, of which ${chosen} tells most.`,
+    tap
+      ? `Tapped: ${tap.width} numbers of "${tap.value}"; a run that fetches them takes ${tap.cost.toFixed(2)} times as long. Engines load it again with the tap.`
+      : `No hidden feature is watched: ${untapped}`,
     ...(alike.length === 0
       ? []
       : [

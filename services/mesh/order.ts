@@ -21,9 +21,14 @@ const ORDER_BYTES_MAX = 8 * 1024;
 
 /** The key id is a hint at which operator's key to check with; it is believed by nobody. */
 export function signOrder(order: Order, privateKey: KeyObject): Envelope {
+  return signAsOperator(ORDER_TYPE, Order.parse(order), privateKey);
+}
+
+/** A document of another kind that counts as an operator's word. */
+export function signAsOperator(type: string, document: object, privateKey: KeyObject): Envelope {
   if (privateKey.asymmetricKeyType !== 'ed25519')
-    throw failure('BAD_REQUEST', 'Orders are signed with an Ed25519 key.');
-  const envelope = signEnvelope(ORDER_TYPE, Buffer.from(JSON.stringify(Order.parse(order))), privateKey);
+    throw failure('BAD_REQUEST', 'Operators sign with an Ed25519 key.');
+  const envelope = signEnvelope(type, Buffer.from(JSON.stringify(document)), privateKey);
   const keyid = fingerprintOf(createPublicKey(privateKey));
   return { ...envelope, signatures: envelope.signatures.map((signature) => ({ ...signature, keyid })) };
 }
@@ -35,29 +40,40 @@ export const keyOf = (target: OrderTarget): string =>
 /** Throws UNSIGNED with a sentence that says what is wrong with it. */
 export function verifyOrder(
   envelope: Envelope,
-  { operators = [], version }: TrustPolicy,
+  policy: TrustPolicy,
   { region, nowMs }: { readonly region: string; readonly nowMs: number },
 ): OrderInForce {
-  const keyid = envelope.signatures[0]?.keyid ?? '';
-  const operator = operators.find(({ fingerprint }) => fingerprint === keyid);
-  if (!operator) throw refused(`No operator of trust policy ${version} has the key that signed it.`);
-  const key = publicKeyOf(operator.publicKeyPem);
-  if (key.asymmetricKeyType !== 'ed25519' || fingerprintOf(key) !== keyid)
-    throw refused(`The trust policy gives ${operator.person} a key that is not Ed25519 or not theirs.`);
-  const body = verifyEnvelope(envelope, ORDER_TYPE, key);
+  const { body, person } = operatorsWord(envelope, ORDER_TYPE, policy, nowMs);
   const read = Order.safeParse(strictJson(body, 'The order', { bytesMax: ORDER_BYTES_MAX }));
   if (!read.success) throw refused('The order has not the agreed form.', read.error);
   const order = read.data;
-  const { person, notBefore, notAfter, revokedAt } = operator;
-  if (revokedAt !== undefined && nowMs >= Date.parse(revokedAt))
-    throw refused(`The key of ${person} was revoked at ${revokedAt}.`);
-  if (nowMs < Date.parse(notBefore) || nowMs > Date.parse(notAfter))
-    throw refused(`The key of ${person} counts from ${notBefore} to ${notAfter}.`);
   if (order.region !== region) throw refused(`The order is for region ${order.region}, not for ${region}.`);
   if (nowMs >= Date.parse(order.expiresAt)) throw refused(`The order ended at ${order.expiresAt}.`);
   if (Date.parse(order.issuedAt) > nowMs + ORDER_SKEW_MS)
     throw refused(`The order begins at ${order.issuedAt}, which is in the future: compare the clocks.`);
   return { order, person };
+}
+
+/** What an operator of the policy signed as `type`, and who that is. Throws UNSIGNED. */
+export function operatorsWord(
+  envelope: Envelope,
+  type: string,
+  { operators = [], version }: TrustPolicy,
+  nowMs: number,
+): { readonly body: Uint8Array; readonly person: string } {
+  const keyid = envelope.signatures[0]?.keyid ?? '';
+  const operator = operators.find(({ fingerprint }) => fingerprint === keyid);
+  if (!operator) throw refused(`No operator of trust policy ${version} has the key that signed it.`);
+  const key = publicKeyOf(operator.publicKeyPem);
+  const { person, notBefore, notAfter, revokedAt } = operator;
+  if (key.asymmetricKeyType !== 'ed25519' || fingerprintOf(key) !== keyid)
+    throw refused(`The trust policy gives ${person} a key that is not Ed25519 or not theirs.`);
+  const body = verifyEnvelope(envelope, type, key);
+  if (revokedAt !== undefined && nowMs >= Date.parse(revokedAt))
+    throw refused(`The key of ${person} was revoked at ${revokedAt}.`);
+  if (nowMs < Date.parse(notBefore) || nowMs > Date.parse(notAfter))
+    throw refused(`The key of ${person} counts from ${notBefore} to ${notAfter}.`);
+  return { body, person };
 }
 
 const refused = (sentence: string, cause?: unknown) => failure('UNSIGNED', sentence, {}, cause);

@@ -2,6 +2,7 @@
 // shard, hence it lies here and not in contracts. Calls go one way (host to engine) and carry a number that the answer repeats.
 import type { ErrorCode } from '../../contracts/errors.js';
 import type { SequenceCounts } from '../../contracts/heartbeat.js';
+import type { Envelope } from '../../contracts/manifest.js';
 import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
@@ -48,6 +49,8 @@ export interface LoadOrder {
   readonly capacityMax: number;
   /** Rows that share a run at most. */
   readonly batchRowsMax: number;
+  /** Hidden values that the session gives beside the outputs, as an operator signed it. */
+  readonly taps?: Envelope | undefined;
   /** Of the graph as onnxruntime rewrites it: where to write it, or which to take. */
   readonly preparation?: Preparation | undefined;
   /** What another engine of this host found out about the very same bytes: it need not be measured again. */

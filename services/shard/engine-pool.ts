@@ -75,9 +75,12 @@ export class EnginePool {
     });
   }
 
-  /** Settles when the engine takes loads; rejects with ENGINE_FAILED when it ends before. `need` is met by the first that has room. */
-  async place(need: EngineNeed, resident: Resident): Promise<PooledEngine> {
-    const rooms = [...this.engines.values()].filter((engine) => engine !== this.spare);
+  /**
+   * Settles when the engine takes loads; rejects with ENGINE_FAILED when it ends before. `need` is met by the first that has room, other than the one
+   * where the replica lives already.
+   */
+  async place(need: EngineNeed, resident: Resident, home?: PooledEngine): Promise<PooledEngine> {
+    const rooms = [...this.engines.values()].filter((engine) => engine !== this.spare && engine !== home);
     const chosen = chooseEngine(
       rooms.map((engine) => engine.room),
       need,

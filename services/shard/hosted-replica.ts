@@ -29,6 +29,8 @@ export class HostedReplica {
   heat: Heat = cold(0, 0);
   /** As it was admitted. */
   record: VersionRecord | undefined;
+  /** The plan of taps that it was loaded with, by name; undefined: none. */
+  taps: string | undefined;
   /** A step is under way; the next begins when it is done. */
   busy = false;
   /** Cancels the wait for the next try. */

@@ -24,8 +24,8 @@ const BYTES_MAX = 1_073_741_824;
 const KEPT_BYTES_MAX = 4 * 1_073_741_824;
 
 export class PreparedGraphs {
-  /** The longest unused first. */
-  private readonly kept = new Map<Digest, PreparedGraph>();
+  /** By version and taps, the longest unused first. */
+  private readonly kept = new Map<string, PreparedGraph>();
   private bytes = 0;
   private written = 0;
 
@@ -38,32 +38,34 @@ export class PreparedGraphs {
     mkdirSync(dir, { recursive: true });
   }
 
-  /** Undefined for a version that is not worth it, or whose weights lie beside the graph. */
-  for(version: Pick<VersionRecord, 'digest' | 'resources'>): Preparation | undefined {
+  /** Undefined for a version that is not worth it, or whose weights lie beside the graph. `taps`: which outputs it has beside its own. */
+  for(version: Pick<VersionRecord, 'digest' | 'resources'>, taps = ''): Preparation | undefined {
     const graph = version.resources.find(({ name }) => name === RESOURCES.model);
     const weightsBeside = version.resources.some(({ name }) => !KNOWN.has(name));
     if (!graph || weightsBeside || graph.bytes < WORTH_BYTES || graph.bytes > BYTES_MAX) return undefined;
-    const take = this.kept.get(version.digest);
+    const key = version.digest + taps;
+    const take = this.kept.get(key);
     if (!take) return { writeTo: join(this.dir, `${version.digest}.${++this.written}`) };
-    this.kept.delete(version.digest);
-    this.kept.set(version.digest, take);
+    this.kept.delete(key);
+    this.kept.set(key, take);
     return { take };
   }
 
-  keep(version: Digest, graph: PreparedGraph): void {
-    this.forget(version);
-    this.kept.set(version, graph);
+  keep(version: Digest, graph: PreparedGraph, taps = ''): void {
+    const key = version + taps;
+    this.forget(key);
+    this.kept.set(key, graph);
     this.bytes += graph.bytes;
     for (const oldest of this.kept.keys()) {
-      if (this.bytes <= this.keptBytesMax || oldest === version) break;
+      if (this.bytes <= this.keptBytesMax || oldest === key) break;
       this.forget(oldest);
     }
   }
 
-  forget(version: Digest): void {
-    const graph = this.kept.get(version);
+  private forget(key: string): void {
+    const graph = this.kept.get(key);
     if (!graph) return;
-    this.kept.delete(version);
+    this.kept.delete(key);
     this.bytes -= graph.bytes;
     void rm(graph.path, { force: true });
   }

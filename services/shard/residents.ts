@@ -11,6 +11,7 @@ import type { OrderBook } from '../mesh/order-book.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
 import type { Random } from '../mesh/random.js';
 import type { Admission } from './admission.js';
+import type { TapsKnown } from './tap-watch.js';
 import { askStatistics } from './ask-statistics.js';
 import { needOf } from './engine-choice.js';
 import type { EnginePool } from './engine-pool.js';
@@ -48,6 +49,8 @@ export interface ResidentsParts {
   readonly orders?: Pick<OrderBook, 'version' | 'kills'> | undefined;
   /** What people will ask about: refusals, kills. */
   readonly tell: TellAudit;
+  /** Hidden values that a version gives beside its outputs; absent or undefined: none. */
+  readonly tapsOf?: ((version: Digest) => TapsKnown | undefined) | undefined;
 }
 
 /** Not a trouble of the world but a word of the gate. */
@@ -181,6 +184,18 @@ export class Residents {
     }
   }
 
+  /** Once a second: whose taps are others than it was loaded with goes to another engine that has them, one after the other. */
+  lookAtTaps(): void {
+    const [behind] = [...this.replicas.values()].filter(
+      ({ version, taps, engine, busy, state }) =>
+        engine?.alive && !busy && state === 'ready' && this.parts.tapsOf?.(version)?.name !== taps,
+    );
+    if (!behind || this.moving) return;
+    this.moving = true;
+    this.parts.log.info('replica.taps', { replica: behind.id, model: behind.model });
+    void this.step(behind, () => this.move(behind)).finally(() => (this.moving = false));
+  }
+
   /** Moves all that live there to other engines, which ends it; what cannot be moved stays. */
   async vacate(engine: PooledEngine): Promise<void> {
     engine.close();
@@ -265,18 +280,21 @@ export class Residents {
     const { number, id } = replica;
     const { hot } = replica.heat;
     const need = needOf(version, { suspect: replica.trouble.suspect, hot });
-    const engine = await pool.place(need, { number, replica: id, runLimitMs, hot });
+    const engine = await pool.place(need, { number, replica: id, runLimitMs, hot }, replica.engine);
+    const taps = this.parts.tapsOf?.(version.digest);
+    // Also where it fails: it is not tried again and again.
+    replica.taps = taps?.name;
     try {
       const order = { replica: id, number, version, artifactsDir, policy, region, capacityMax, batchRowsMax };
       // One that took an engine with it is measured anew.
       const remembered = replica.trouble.suspect ? undefined : this.warmUps.get(version.digest);
       // What a suspect's engine wrote is not passed on either.
-      const preparation = replica.trouble.suspect ? undefined : prepared.for(version);
+      const preparation = replica.trouble.suspect ? undefined : prepared.for(version, taps?.name);
       replica.loaded = await this.inTurn(version, () =>
-        engine.handle.load({ ...order, remembered, preparation }),
+        engine.handle.load({ ...order, remembered, preparation, taps: taps?.envelope }),
       );
       this.remember(version.digest, replica.loaded.warmUp);
-      if (replica.loaded.prepared) prepared.keep(version.digest, replica.loaded.prepared);
+      if (replica.loaded.prepared) prepared.keep(version.digest, replica.loaded.prepared, taps?.name);
     } catch (error) {
       pool.release(engine, number);
       if (!admittedBefore || toFailure(error).code !== 'UNSIGNED') throw error;

@@ -9,7 +9,7 @@ import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { mustStop } from '../mesh/gate.js';
 import { keyBeside } from '../mesh/bus-key.js';
-import { openHomeBuckets } from '../mesh/kv-mirror.js';
+import { openHomeBuckets, openMirror } from '../mesh/kv-mirror.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
 import type { OrderBook } from '../mesh/order-book.js';
@@ -26,6 +26,7 @@ import { PlacementWatch } from './placement-watch.js';
 import { PreparedGraphs } from './prepared-graphs.js';
 import { Residents } from './residents.js';
 import type { ShardConfig } from './shard.config.js';
+import { TapWatch } from './tap-watch.js';
 import { VersionRecords } from './version-records.js';
 
 export interface ShardParts {
@@ -59,6 +60,7 @@ export class Shard {
   private readonly pool: EnginePool;
   private readonly residents: Residents;
   private readonly heartbeats: Heartbeats;
+  private readonly taps = new TapWatch();
   private judgedBy = 0;
   private recycling: Promise<void> = Promise.resolve();
 
@@ -107,6 +109,7 @@ export class Shard {
       changedSoon: () => this.heartbeats.changedSoon(),
       orders,
       tell: parts.tell ?? (() => undefined),
+      tapsOf: (version) => this.taps.of(version),
     });
     if (orders)
       this.leaving.signal.addEventListener(
@@ -129,7 +132,10 @@ export class Shard {
     );
     signal.addEventListener(
       'abort',
-      clock.every(LOOK_AT_HEAT_MS, () => this.residents.lookAtHeat()),
+      clock.every(LOOK_AT_HEAT_MS, () => {
+        this.residents.lookAtHeat();
+        this.residents.lookAtTaps();
+      }),
     );
     signal.addEventListener(
       'abort',
@@ -213,6 +219,11 @@ export class Shard {
         await clock.sleep(backoffMs(tries, RESTART_BACKOFF, random), signal).catch(() => undefined);
       }
     }
+    // Before the first placement, so that a version is loaded with its taps at once. Without the bucket there are none.
+    await openMirror(bus, mesh.homeRegion, buckets.taps, clock).catch((error: unknown) =>
+      log.warn('shard.taps.waiting', errorFields(error)),
+    );
+    await watchMirror(bus, mesh.homeRegion, buckets.taps, this.taps.take, signal, { clock, log });
     const placement = new PlacementWatch(mesh.instance, log, (versions) => {
       if (!signal.aborted) this.residents.want(versions);
     });

@@ -8,10 +8,12 @@ import { Baseline } from '../../../contracts/detection.js';
 import { failure } from '../../../contracts/errors.js';
 import { Envelope, RESOURCES } from '../../../contracts/manifest.js';
 import type { Digest } from '../../../contracts/names.js';
+import type { TapPlan } from '../../../contracts/taps.js';
 import { showVersion } from '../../mesh/jobs/parent-version.js';
 import type { Bus } from '../../mesh/bus.js';
 import { signEnvelope, verifyEnvelope } from '../../mesh/dsse.js';
 import type { Random } from '../../mesh/random.js';
+import { signTapPlan } from '../../mesh/tap-plan.js';
 import { sha256InPieces } from '../../mesh/sha256.js';
 import { makeBaseline } from './make-baseline.js';
 
@@ -59,10 +61,12 @@ export class Baselines {
     if (!resource) throw failure('MODEL_REFUSED', `The version of ${model} holds no model.`);
     const text = await this.bytes(buckets.training(region), keys.dataset(reference.digest), reference.digest);
     const bytes = await this.bytes(buckets.artifacts(region), resource.digest, resource.digest);
-    const baseline = await makeBaseline(version, bytes, Buffer.from(text).toString('utf8'), output, random);
+    const made = await makeBaseline(version, bytes, Buffer.from(text).toString('utf8'), output, random);
+    const { baseline, plan, cost, untapped } = made;
     const envelope = signEnvelope(BASELINE_TYPE, Buffer.from(JSON.stringify(baseline)), key);
     const store = await this.store();
     await store.putBlob({ name: version.digest }, Buffer.from(JSON.stringify(envelope)));
+    await this.putTaps(plan && { ...plan, model, version: version.digest }, version.digest);
     const { samples, chosen, streams } = baseline;
     return {
       model,
@@ -74,7 +78,17 @@ export class Baselines {
       samples,
       chosen,
       streams: streams.map(({ name, autocorrelation }) => ({ name, autocorrelation })),
+      ...(baseline.tap && cost !== undefined && { tap: { ...baseline.tap, cost } }),
+      ...(untapped !== undefined && { untapped }),
     };
+  }
+
+  /** Engines that serve the version go by it from then on; without a plan by none. */
+  private async putTaps(plan: TapPlan | undefined, version: Digest): Promise<void> {
+    const { bus, region, key } = this.parts;
+    const bucket = await bus.kv(buckets.taps(region), { create: { history: 1, allow_direct: true } });
+    if (plan) await bucket.put(keys.tapPlan(version), JSON.stringify({ envelope: signTapPlan(plan, key) }));
+    else await bucket.delete(keys.tapPlan(version));
   }
 
   private async bytes(bucket: string, name: string, digest: Digest): Promise<Uint8Array> {

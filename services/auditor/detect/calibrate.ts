@@ -7,6 +7,7 @@ import { FUSED } from './fused.js';
 import { fitClassDistances } from './class-distances.js';
 import { constantAfter } from './faults.js';
 import { classOf } from './logit-scores.js';
+import { inTurns } from './in-turns.js';
 import { bankOf } from './nearest.js';
 import { type FittedFeatures, packFeatures } from './packed.js';
 import { ranksOf } from './ranks.js';
@@ -30,24 +31,25 @@ export interface Reference {
 }
 
 /** Throws DATA_REFUSED where the reference is too small, or holds what is no number. */
-export function calibrate({ fit, clean, families, output, ...about }: Reference): Baseline {
+export async function calibrate({ fit, clean, families, output, ...about }: Reference): Promise<Baseline> {
   if (clean.length < REFERENCE_LEAST)
     throw failure(
       'DATA_REFUSED',
       `A baseline takes ${REFERENCE_LEAST} clean reference requests, better 5,000: there are ${clean.length}.`,
     );
   const fitted = about.tap === undefined ? undefined : fitFeatures(fit);
-  const single = clean.map((row) => scoresOf(row, fitted));
+  const single = await inTurns(clean, (row) => scoresOf(row, fitted));
   const scorer = new Scorer(fitted, allRanks(single));
-  const scores = clean.map((row) => scorer.scores(row));
+  const ranked = (rows: readonly Row[]) => inTurns(rows, (row) => scorer.scores(row));
+  const scores = await ranked(clean);
+  const abnormal: Record<string, Record<string, number>[]> = {};
+  for (const [family, rows] of Object.entries(families)) abnormal[family] = await ranked(rows);
   const { chosen, choice } = chooseScore(
     [...OUTPUT_SCORES, ...FEATURE_SCORES, ...Object.keys(FUSED)].filter(
       (name) => scores[0]?.[name] !== undefined,
     ),
     scores,
-    Object.fromEntries(
-      Object.entries(families).map(([family, rows]) => [family, rows.map((row) => scorer.scores(row))]),
-    ),
+    abnormal,
   );
   return Baseline.parse({
     format: 1,

@@ -6,10 +6,11 @@ import { Graph } from '../../onnx/graph.js';
 import { openSession } from '../../onnx/session.js';
 import { float32 } from '../../onnx/tensor.js';
 import { logitsBehind, type TapCandidate, tapCandidates } from '../../onnx/tap/candidates.js';
-import { addTaps } from '../../onnx/tap/tap.js';
-import { tapCost, type TapProof, verifyTaps } from '../../onnx/tap/verify.js';
+import { addTaps, type Tapped } from '../../onnx/tap/tap.js';
+import { type TapCost, tapCost, type TapProof, verifyTaps } from '../../onnx/tap/verify.js';
 import { calibrate, fitFeatures } from './calibrate.js';
 import { chooseScore, meanOf } from './choose-score.js';
+import { inTurns } from './in-turns.js';
 import { modelRows, rowsByTap, type RowSource } from './model-rows.js';
 import { FEATURE_SCORES, type Row, scoresOf } from './scores.js';
 
@@ -25,6 +26,17 @@ export interface OnboardRequest {
   readonly fit: readonly Float32Array[];
   readonly clean: readonly Float32Array[];
   readonly families: Readonly<Record<string, readonly Float32Array[]>>;
+  /** How much of it the layer is chosen by, and of how many layers; the others come in once it is chosen. */
+  readonly choice?: LayerChoice;
+}
+
+export interface LayerChoice {
+  readonly fit: number;
+  readonly clean: number;
+  /** Of each family. */
+  readonly abnormal: number;
+  /** The nearest to the answer: earlier ones told less wherever it was measured, and a tap sees what changes in all layers before it. */
+  readonly layers: number;
 }
 
 export interface Layer {
@@ -35,18 +47,17 @@ export interface Layer {
 
 export interface Onboarded {
   readonly tapped: Uint8Array;
+  /** What engines add. */
+  readonly plan: Tapped['plan'];
   readonly baseline: Baseline;
   readonly proof: TapProof;
-  /** p50 with taps over p50 without. */
-  readonly cost: number;
+  readonly cost: TapCost;
   /** By layer: mean AUROC of its best score over the families. */
   readonly layers: readonly Layer[];
   readonly source: Omit<RowSource, 'session'>;
 }
 
-/** Inputs that the layer is chosen by; the others come in once it is. */
-const CHOICE_FIT = 2_000;
-const CHOICE_CLEAN = 1_000;
+const CHOICE: LayerChoice = { fit: 2_000, clean: 1_000, abnormal: Infinity, layers: 12 };
 const PROOF_SAMPLES = 100;
 const COST_ROUNDS = 40;
 
@@ -80,7 +91,7 @@ export async function onboard(request: OnboardRequest): Promise<Onboarded> {
   await using session = await openSession(bytes);
   const rows = (inputs: readonly Float32Array[]) => modelRows({ ...source, session }, inputs);
   const clean = await rows(request.clean);
-  const baseline = calibrate({
+  const baseline = await calibrate({
     version: request.version,
     input: request.input,
     output: { name: source.output, kind: source.kind, classes: clean[0]?.logits.length ?? 0 },
@@ -91,6 +102,7 @@ export async function onboard(request: OnboardRequest): Promise<Onboarded> {
   });
   return {
     tapped: bytes,
+    plan: tapped.plan,
     baseline,
     proof,
     cost: await tapCost(graph, tapped, feeds(0), COST_ROUNDS),
@@ -115,35 +127,34 @@ const aboutRows = ({
   batch,
 });
 
-/** The nearest to the answer: earlier ones told less wherever it was measured, and a tap sees what changes in all layers before it. */
-const LAYERS_MAX = 12;
-
 /** Candidates are tapped all at once, and each is measured with the scores that need a feature. */
 async function layersOf(
   graph: Graph,
   found: readonly TapCandidate[],
   request: OnboardRequest,
 ): Promise<Layer[]> {
-  const candidates = found.slice(-LAYERS_MAX);
+  const { choice: size = CHOICE } = request;
+  const candidates = found.slice(-size.layers);
+  if (candidates.length === 0) return [];
   const { graph: tapped, outputs } = addTaps(
     graph,
     candidates.map(({ value }) => value),
   );
   await using session = await openSession(tapped.write());
   const rows = (inputs: readonly Float32Array[]) => rowsByTap({ ...request, session }, outputs, inputs);
-  const fit = await rows(request.fit.slice(0, CHOICE_FIT));
-  const clean = await rows(request.clean.slice(0, CHOICE_CLEAN));
-  const families = await eachFamily(request.families, rows);
-  return candidates.map(({ value, width }, i) => {
+  const fit = await rows(request.fit.slice(0, size.fit));
+  const clean = await rows(request.clean.slice(0, size.clean));
+  const families = await eachFamily(request.families, (inputs) => rows(inputs.slice(0, size.abnormal)));
+  const layers: Layer[] = [];
+  for (const [i, { value, width }] of candidates.entries()) {
     const fitted = fitFeatures(fit[i] ?? []);
-    const scored = (list: readonly Row[] | undefined) => (list ?? []).map((row) => scoresOf(row, fitted));
-    const { choice } = chooseScore(
-      FEATURE_SCORES,
-      scored(clean[i]),
-      Object.fromEntries(Object.entries(families).map(([family, all]) => [family, scored(all[i])])),
-    );
-    return { value, width, auroc: Math.max(...choice.map(({ auroc }) => meanOf(auroc))) };
-  });
+    const scored = (list: readonly Row[] = []) => inTurns(list, (row) => scoresOf(row, fitted));
+    const abnormal: Record<string, Record<string, number>[]> = {};
+    for (const [family, all] of Object.entries(families)) abnormal[family] = await scored(all[i]);
+    const { choice } = chooseScore(FEATURE_SCORES, await scored(clean[i]), abnormal);
+    layers.push({ value, width, auroc: Math.max(...choice.map(({ auroc }) => meanOf(auroc))) });
+  }
+  return layers;
 }
 
 async function eachFamily<T>(

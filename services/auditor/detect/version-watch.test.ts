@@ -26,7 +26,7 @@ function answer(x: Float32Array, offset = 0): Row {
 const draw = () => input(random.uniform() < 0.5 ? 0 : 1);
 const rows = (count: number) => Array.from({ length: count }, () => answer(draw()));
 const chance = seededRandom(1);
-const baseline = calibrate({
+const baseline = await calibrate({
   version: 'a'.repeat(64),
   input: 'x',
   output: { name: 'y', kind: 'logits', classes: 2 },
@@ -99,13 +99,13 @@ test('a check that confirms makes a suspicious version abnormal', () => {
   expect(watch.see({ ...last, inputDigest: 'x', outputDigest: 'x' }, true).verdict).toBe('abnormal');
 });
 
-test('too small a reference is refused with a sentence', () => {
+test('too small a reference is refused with a sentence', async () => {
   const few = {
     version: 'a'.repeat(64),
     input: 'x',
     output: { name: 'y', kind: 'logits', classes: 2 },
   } as const;
-  expect(() => calibrate({ ...few, fit: [], clean: rows(10), families: {} })).toThrow(
+  await expect(calibrate({ ...few, fit: [], clean: rows(10), families: {} })).rejects.toThrow(
     '500 clean reference requests',
   );
 });

@@ -8,6 +8,7 @@ const request = (n: number, more: Partial<ObservedRequest> = {}): ObservedReques
   ordinary: true,
   inputs: {},
   outputs: {},
+  taps: {},
   faults: [],
   inputDigest: `in-${n}`,
   outputDigest: `out-${n}`,

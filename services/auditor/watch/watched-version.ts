@@ -15,6 +15,8 @@ export class WatchedVersion {
   private readonly watch: VersionWatch | undefined;
   private broken: string[] = [];
   private ids: string[] = [];
+  /** Requests that came with the hidden feature of the baseline. */
+  tapped = 0;
   judgement: Judgement = said('normal', AS_EXPECTED, []);
 
   constructor(readonly baseline?: Baseline) {
@@ -54,11 +56,19 @@ export class WatchedVersion {
   }
 
   /** Undefined where there is no baseline, or the request has not what it is about. */
-  private followed({ inputs, outputs, inputDigest, outputDigest }: ObservedRequest): Judgement | undefined {
+  private followed({
+    inputs,
+    outputs,
+    taps,
+    inputDigest,
+    outputDigest,
+  }: ObservedRequest): Judgement | undefined {
     const { watch, baseline } = this;
     if (!watch || !baseline) return undefined;
     const statistics = inputs[baseline.input];
-    const packed = outputs[baseline.output.name];
+    const packed = outputs[baseline.output.name] ?? taps[baseline.output.name];
+    const feature = baseline.tap && featureIn(taps[baseline.tap.output], baseline.tap.width);
+    if (feature) this.tapped++;
     if (statistics === undefined || packed === undefined) return undefined;
     const values = floatsIn(packed);
     const { classes, kind } = baseline.output;
@@ -69,6 +79,7 @@ export class WatchedVersion {
       input: [],
       statistics: { mean, deviation, min, max, roughness },
       logits: kind === 'logits' ? row : fromProbabilities(row),
+      ...(feature && { feature }),
       inputDigest,
       outputDigest,
     });
@@ -83,6 +94,12 @@ const said = (verdict: Judgement['verdict'], why: string, faults: readonly Fault
   strongest: [],
   requestsSince: 0,
 });
+
+/** Undefined where there is none, or it is no row of numbers: then answers and inputs are followed alone. */
+function featureIn(packed: string | undefined, width: number): Float32Array | undefined {
+  const feature = packed === undefined ? undefined : floatsIn(packed);
+  return feature?.length === width && feature.every(Number.isFinite) ? feature : undefined;
+}
 
 function floatsIn(packed: string): Float32Array {
   const bytes = Buffer.from(packed, 'base64');

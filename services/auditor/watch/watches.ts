@@ -81,6 +81,7 @@ export class Watches {
       ({ about, watch, answered, leftOut, unheard, last }): WatchedState => ({
         ...about,
         hasBaseline: watch.baseline !== undefined,
+        tapped: watch.tapped,
         answered,
         leftOut,
         unheard,

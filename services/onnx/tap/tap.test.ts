@@ -7,6 +7,7 @@ import { openSession } from '../session.js';
 import { float32, floatValues } from '../tensor.js';
 import { ocrClassifier } from '../testing/real-models.js';
 import { logitsBehind, tapCandidates } from './candidates.js';
+import { withTaps } from './suffix.js';
 import { addTaps } from './tap.js';
 import { tapCost, verifyTaps } from './verify.js';
 
@@ -47,7 +48,11 @@ test('every candidate of a network can be tapped, and its answers stay as they w
     samples: 20,
     outputs: expect.closeTo(0, 5),
   });
-  await using session = await openSession(tapped.graph.write());
+  // What engines load: the signed bytes, and behind them the taps.
+  const signed = graph.write();
+  const served = withTaps(signed, tapped.plan);
+  expect(Buffer.compare(served.subarray(0, signed.length), signed)).toBe(0);
+  await using session = await openSession(served);
   const answers = await session.run(samples[0] ?? {});
   expect(tapped.outputs.map((name) => answers[name]?.dims)).toEqual([
     [2, 64],
@@ -70,7 +75,8 @@ test('a model of another exporter is tapped too', async () => {
   const samples = images([1, 3, 48, 192], 5).map(({ data }) => ({ x: data }));
   const proof = await verifyTaps(graph, tapped, samples);
   expect(proof.outputs).toBeLessThanOrEqual(1e-5);
-  expect(await tapCost(graph, tapped, samples[0] ?? {}, 3)).toBeGreaterThan(0);
+  const { fetched, unfetched } = await tapCost(graph, tapped, samples[0] ?? {}, 3);
+  expect(Math.min(fetched, unfetched)).toBeGreaterThan(0);
 });
 
 test('what is no hidden value is refused, and a graph that answers otherwise too', async () => {

@@ -28,7 +28,9 @@ export interface BatchRunParts {
   readonly seen: (one: Ready, outputs: Tensor[]) => Tensor[];
   readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
   /** The caller has its answer: whoever watches the version may look at it. */
-  readonly observed: (one: Ready, outputs: readonly Tensor[]) => void;
+  readonly observed: (one: Ready, outputs: readonly Tensor[], taps: readonly Tensor[]) => void;
+  /** Whether whoever watches has room for another answer. */
+  readonly watched: () => boolean;
   /** A step of a pipeline is done. */
   readonly passedOn: (one: Ready, onward: Onward) => void;
   /** Hears of the outputs of one that was run; those who asked the same get them too. */
@@ -68,14 +70,15 @@ export class BatchRun {
     const { stage, inputs } = one.decoded;
     if (stage && stage.runs.length !== 1) return this.runRows(one, stage);
     let outputs: Tensor[];
+    const taps: Tensor[] = [];
     try {
-      outputs = await this.blockingRun(inputs);
+      outputs = await this.blockingRun(inputs, taps);
     } catch (error) {
       this.parts.refused(one, toFailure(error));
       return false;
     }
     const ranMs = clock.monotonicMs();
-    this.answer(one, outputs);
+    this.answer(one, outputs, taps);
     const outputMs = clock.monotonicMs() - ranMs;
     const inferMs = ranMs - this.runStartedMs;
     this.parts.ran(1, Math.max(one.decoded.rows, 1), { inputMs: 0, inferMs, outputMs });
@@ -111,10 +114,11 @@ export class BatchRun {
     const startedMs = clock.monotonicMs();
     let joinedMs: number;
     let outputs: Tensor[];
+    const taps: Tensor[] = [];
     try {
       const inputs = this.gatherer.join(batch.map(({ decoded }) => decoded.inputs));
       joinedMs = clock.monotonicMs();
-      outputs = await this.blockingRun(inputs);
+      outputs = await this.blockingRun(inputs, taps);
     } catch {
       return false; // the single runs say which request it was, and why
     }
@@ -128,6 +132,7 @@ export class BatchRun {
       this.answer(
         one,
         outputs.map((output, i) => sliceRows(output, axes.outputs[i] ?? SHARED, start, rows, total)),
+        taps.filter(({ shape }) => shape[0] === total).map((tap) => sliceRows(tap, 0, start, rows, total)),
       );
       from += rows;
     }
@@ -146,20 +151,21 @@ export class BatchRun {
   }
 
   /** The library runs in an immediate of its own: until then the loop reads what came, which is no part of the run. */
-  private blockingRun(inputs: readonly Tensor[]): Promise<Tensor[]> {
-    const { aboutToRun, clock, loop, session } = this.parts;
+  private blockingRun(inputs: readonly Tensor[], taps?: Tensor[]): Promise<Tensor[]> {
+    const { aboutToRun, clock, loop, session, watched } = this.parts;
+    const wanted = watched() ? taps : undefined;
     aboutToRun();
     setImmediate(() => (this.runStartedMs = clock.monotonicMs()));
-    return loop.blocking(() => session.run(inputs));
+    return loop.blocking(() => session.run(inputs, wanted));
   }
 
-  private answer(one: Ready, outputs: Tensor[]): void {
+  private answer(one: Ready, outputs: Tensor[], taps: readonly Tensor[]): void {
     const { stage } = one.decoded;
     if (stage) return this.passOn(one, stage, outputs);
     const others = this.parts.repeated(one, outputs);
     this.say(one, outputs);
     for (const other of others) this.say(other, outputs);
-    this.parts.observed(one, outputs);
+    this.parts.observed(one, outputs, taps);
   }
 
   /** Outputs as they are, and as this request wants them. */

@@ -7,9 +7,11 @@ import { readLabels } from '../../../contracts/classification.js';
 import { failure } from '../../../contracts/errors.js';
 import { RESOURCES } from '../../../contracts/manifest.js';
 import { checkState } from '../../../contracts/sequence-state.js';
+import type { TapPlan } from '../../../contracts/taps.js';
 import type { Clock } from '../../mesh/clock.js';
 import { passGate } from '../../mesh/gate.js';
 import type { Random } from '../../mesh/random.js';
+import { verifyTapPlan } from '../../mesh/tap-plan.js';
 import type { LoadOrder } from '../engine-messages.js';
 import type { PreparedGraph, Preparation } from '../prepared-graphs.js';
 import { readVerified } from '../verified-read.js';
@@ -76,18 +78,37 @@ async function openModel(order: LoadOrder, parts: LoadParts) {
   // What was rewritten for a GPU belongs to that very driver; there the session is made anew.
   const preparation = device === 'cpu' ? order.preparation : undefined;
   const writeTo = preparation && 'writeTo' in preparation ? preparation.writeTo : undefined;
-  const open = (to?: string): Promise<ModelSession> =>
+  const plan = tapPlanOf(order, parts.clock.now());
+  // Most engines never read a graph: what does is loaded when it is needed.
+  const tapped = plan && !prepared ? (await import('../../onnx/tap/suffix.js')).withTaps(model, plan) : model;
+  const open = (taps: TapPlan | undefined, to?: string): Promise<ModelSession> =>
     parts.blocking(() =>
-      ModelSession.create({ model, external }, version, {
+      ModelSession.create({ model: taps ? tapped : model, external }, version, {
         threads,
         device,
         prepared: prepared !== undefined,
         writeTo: to,
+        ...(taps && { taps: taps.taps.map(({ output }) => output) }),
       }),
     );
-  // A disk that is full is no word against the model.
-  const session = await (writeTo === undefined ? open() : open(writeTo).catch(() => open()));
+  // A disk that is full is no word against the model, nor are taps that do not fit.
+  const session = await (
+    writeTo === undefined ? open(plan) : open(plan, writeTo).catch(() => open(plan))
+  ).catch((error: unknown) => {
+    if (plan === undefined) throw error;
+    return open(undefined);
+  });
   return { session, cases, labels: labelsIn(bytes), writeTo };
+}
+
+/** Undefined where nobody signed one that counts: the version is served without. */
+function tapPlanOf({ taps, policy, version }: LoadOrder, nowMs: number): TapPlan | undefined {
+  if (taps === undefined) return undefined;
+  try {
+    return verifyTapPlan(taps, policy, { version: version.digest, nowMs });
+  } catch {
+    return undefined;
+  }
 }
 
 function labelsIn(bytes: ReadonlyMap<string, Uint8Array>): readonly string[] | undefined {

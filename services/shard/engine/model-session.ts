@@ -19,6 +19,8 @@ export interface SessionSetting {
   readonly prepared?: boolean;
   /** Writes there what it rewrites. */
   readonly writeTo?: string | undefined;
+  /** Outputs that the graph has beside the declared ones, for whoever watches. */
+  readonly taps?: readonly string[];
 }
 
 export interface Declared {
@@ -28,18 +30,22 @@ export interface Declared {
 
 export class ModelSession {
   private readonly datatypes: ReadonlyMap<string, TensorSpec>;
+  private readonly names: readonly string[];
 
   private constructor(
     private readonly session: InferenceSession,
     readonly declared: Declared,
+    /** Of those asked for, what the graph has. */
+    private readonly taps: readonly string[],
   ) {
     this.datatypes = new Map(declared.outputs.map((spec) => [spec.name, spec]));
+    this.names = declared.outputs.map(({ name }) => name);
   }
 
   static async create(
     { model, external }: ModelBytes,
     declared: Declared,
-    { threads, device, prepared = false, writeTo }: SessionSetting,
+    { threads, device, prepared = false, writeTo, taps = [] }: SessionSetting,
   ): Promise<ModelSession> {
     let session: InferenceSession;
     try {
@@ -61,23 +67,38 @@ export class ModelSession {
     }
     try {
       agree('input', session.inputMetadata, declared.inputs);
-      agree('output', session.outputMetadata, declared.outputs);
+      const own = session.outputMetadata.filter(({ name }) => !taps.includes(name));
+      agree('output', own, declared.outputs);
     } catch (error) {
       await session.release();
       throw error;
     }
-    return new ModelSession(session, declared);
+    return new ModelSession(
+      session,
+      declared,
+      taps.filter((name) => session.outputNames.includes(name)),
+    );
   }
 
-  /** Inputs are checked before; whatever the model throws at their values is MODEL_FAILED. */
-  async run(inputs: readonly Tensor[]): Promise<Tensor[]> {
+  /**
+   * Inputs are checked before; whatever the model throws at their values is MODEL_FAILED. `taps` takes what the taps give (FP32, rows first); without it
+   * they are not fetched, since their way into JavaScript costs more than their sums.
+   */
+  async run(inputs: readonly Tensor[], taps?: Tensor[]): Promise<Tensor[]> {
     const feeds: Record<string, RuntimeTensor> = {};
     for (const tensor of inputs) feeds[tensor.name] = toRuntime(tensor);
     let results: InferenceSession.ReturnType;
     try {
-      results = await this.session.run(feeds);
+      results =
+        this.taps.length === 0 || taps
+          ? await this.session.run(feeds)
+          : await this.session.run(feeds, this.names);
     } catch (cause) {
       throw failure('MODEL_FAILED', `The model failed: ${reason(cause)}`, {}, cause);
+    }
+    for (const name of taps === undefined ? [] : this.taps) {
+      const result = results[name];
+      if (result !== undefined) taps?.push(fromRuntime(name, 'FP32', result));
     }
     return this.declared.outputs.map(({ name, datatype }) => {
       const result = results[name];

@@ -21,8 +21,9 @@ function watched() {
       rows,
       inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, x.length / rows], data: Float32Array.from(x) }],
       outputs: [{ name: 'y', datatype: 'FP32', shape: [rows, y.length / rows], data: Float32Array.from(y) }],
+      taps: [],
     });
-  return { clock, reports, see };
+  return { clock, reports, see, observer };
 }
 
 test('a report holds so many answers at most and counts the others; nothing is told of nothing', async () => {
@@ -37,6 +38,28 @@ test('a report holds so many answers at most and counts the others; nothing is t
   see([1, 1], [0, 1]);
   await clock.advance(250);
   expect(reports[1]).toMatchObject({ answered: 1, total: OBSERVED_MAX + 6, life: 'l' });
+});
+
+test('a tap travels as its first row, and once a report is full of them the others go without', async () => {
+  const { clock, reports, observer } = watched();
+  expect(observer.hasRoom).toBe(true);
+  for (let n = 0; n < OBSERVED_MAX; n++)
+    observer.see({
+      ...{ requestId: `${n}`, rows: 2, inputs: [], outputs: [] },
+      taps: [
+        {
+          ...{ name: 'tap', datatype: 'FP32', shape: [2, 8_000] },
+          data: Float32Array.from({ length: 16_000 }, (_, i) => i),
+        },
+      ],
+    });
+  expect(observer.hasRoom).toBe(false);
+  await clock.advance(250);
+  const tapped = reports[0]?.requests.filter(({ taps }) => 'tap' in taps) ?? [];
+  expect(tapped.map(({ requestId }) => requestId)).toEqual(['0', '1', '2', '3']);
+  const row = new Float32Array(new Uint8Array(Buffer.from(tapped[0]?.taps['tap'] ?? '', 'base64')).buffer);
+  expect([row.length, row[1], row.at(-1)]).toEqual([8_000, 1, 7_999]);
+  expect(reports[0]?.requests).toHaveLength(OBSERVED_MAX);
 });
 
 test('what is told is the first row, what is wrong with the answer, and whether the input was a number', async () => {

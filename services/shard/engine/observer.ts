@@ -27,12 +27,16 @@ export interface Answered {
   readonly rows: number;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
+  /** Hidden values that the auditor asked for: FP32, rows first. */
+  readonly taps: readonly Tensor[];
 }
 
 const EVERY_MS = 250;
 /** Looking at a number costs about 5 ns: a report costs a few milliseconds at most. */
 const NUMBERS_MAX = 256 * 1_024;
 const TENSORS_MAX = 8;
+/** Numbers of taps in a report: beyond it requests go without theirs, so that a report stays one message. */
+const TAPPED_MAX = 32 * 1_024;
 
 export class Observer {
   private kept: Answered[] = [];
@@ -42,6 +46,11 @@ export class Observer {
   private stop: (() => void) | undefined;
 
   constructor(private readonly parts: ObserverParts) {}
+
+  /** False: the next answer will be counted alone. */
+  get hasRoom(): boolean {
+    return this.kept.length < OBSERVED_MAX && this.numbers < NUMBERS_MAX;
+  }
 
   /** Looks at nothing yet: the caller of the next request is waiting. */
   see(answer: Answered): void {
@@ -62,7 +71,12 @@ export class Observer {
     const { kept, answered, total, parts } = this;
     if (answered === 0) return;
     [this.kept, this.numbers, this.answered] = [[], 0, 0];
-    const requests = kept.map((one) => observed(one, parts.outputs));
+    let tapped = 0;
+    const requests = kept.map((one) => {
+      const taps = rowsOfTaps(one);
+      tapped += Object.values(taps).reduce((sum, { length }) => sum + length, 0);
+      return { ...observed(one, parts.outputs), taps: tapped > TAPPED_MAX ? {} : packed(taps) };
+    });
     parts.publish({ ...parts.about, total, answered, leftOut: answered - requests.length, requests });
   }
 }
@@ -70,7 +84,7 @@ export class Observer {
 function observed(
   { requestId, rows, inputs, outputs }: Answered,
   specs: readonly TensorSpec[],
-): ObservedRequest {
+): Omit<ObservedRequest, 'taps'> {
   const statistics: Record<string, Record<string, number>> = {};
   let ordinary = true;
   for (const input of inputs.slice(0, TENSORS_MAX)) {
@@ -85,8 +99,7 @@ function observed(
   for (const output of outputs.slice(0, TENSORS_MAX)) {
     const values = floatsOf(output);
     const row = values && firstRow(values, rows);
-    if (row && row.length <= ROW_MAX)
-      said[output.name] = Buffer.from(toBlob(Float32Array.from(row))).toString('base64');
+    if (row && row.length <= ROW_MAX) said[output.name] = base64(row);
   }
   const seen = outputs.map((one) => ({ ...one, values: floatsOf(one) ?? { length: one.data.length } }));
   const faults = outputFaults(
@@ -96,6 +109,21 @@ function observed(
   const digests = { inputDigest: digestOf(inputs), outputDigest: digestOf(outputs) };
   return { requestId, ordinary, inputs: statistics, outputs: said, faults, ...digests };
 }
+
+/** The first row of each. */
+const rowsOfTaps = ({ taps }: Answered): Record<string, Float32Array> =>
+  Object.fromEntries(
+    taps.map(({ name, shape, data }) => {
+      const values = data as Float32Array;
+      return [name, values.subarray(0, values.length / Math.max(1, shape[0] ?? 1))];
+    }),
+  );
+
+const packed = (rows: Readonly<Record<string, Float32Array>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, base64(row)]));
+
+const base64 = (row: Float32Array | Float64Array): string =>
+  Buffer.from(toBlob(Float32Array.from(row))).toString('base64');
 
 /** Far beyond what a model is fed with, and its sums would still be numbers. */
 const ORDINARY_MAX = 1e9;

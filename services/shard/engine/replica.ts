@@ -117,8 +117,9 @@ export class Replica implements Turn, StepRunner {
         answers.result(one.to, body, heldMs * 1_000);
         sequences?.answered(one, body, heldMs * 1_000);
       },
-      observed: ({ to: { requestId }, decoded: { rows, inputs } }, outputs) =>
-        observer?.see({ requestId, rows, inputs, outputs }),
+      observed: ({ to: { requestId }, decoded: { rows, inputs } }, outputs, taps) =>
+        observer?.see({ requestId, rows, inputs, outputs, taps }),
+      watched: () => observer?.hasRoom ?? false,
       passedOn: (one, onward) => this.passOn(one, onward),
       repeated: (one, outputs) => this.repetitions.answered(one, outputs),
       refused: (one, error) => this.refuse(one, error),
