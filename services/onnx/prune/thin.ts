@@ -16,7 +16,7 @@ export interface ThinOptions {
   readonly saliency: Saliency;
   /** Share of multiplications to keep, above 0 and below 1. */
   readonly keep: number;
-  /** Widths that are left are multiples of this, and at least this; 8 where absent. */
+  /** Widths that are left are multiples of this, and at least this; 16 where absent, or 8 where the share asks for it. */
   readonly multipleOf?: number;
 }
 
@@ -38,7 +38,7 @@ export interface Thinned {
 }
 
 /** Throws MODEL_REFUSED for a share outside (0, 1), and where no channel may go. */
-export function thin(model: Uint8Array, { saliency, keep, multipleOf = 8 }: ThinOptions): Thinned {
+export function thin(model: Uint8Array, { saliency, keep, multipleOf }: ThinOptions): Thinned {
   if (!(keep > 0 && keep < 1))
     throw refusal(`${keep} of the multiplications cannot be kept: say a share between 0 and 1.`);
   const graph = Graph.read(model);

@@ -48,8 +48,9 @@ export function planned(graph: Graph, layers: readonly WeightLayer[]): Plan {
     [...graph.consumers(value)].some((user) => others.has(user) || layerOf.get(user)?.input === value);
   const chosen = layers.map((layer): PlannedLayer => {
     const end = endOf(graph, layer.output);
-    // Conv has no integer form with a float output; the others have, which spares the last rounding.
-    return { ...layer, end, integerOutput: layer.kind === 'Conv' || reads(end) };
+    // Conv has no integer form with a float output; the others have, which spares the last rounding, unless a Relu behind them
+    // would be fused into the float layer before the integer one is seen.
+    return { ...layer, end, integerOutput: layer.kind === 'Conv' || end !== layer.output || reads(end) };
   });
   const roots = new Map<string, string>();
   const take = (value: string): void => void roots.set(value, carried.get(value) ?? value);

@@ -119,7 +119,7 @@ export function writeStatic(calibrated: Calibrated, options: StaticOptions = {})
   }
   removeDeadNodes(graph);
   if (options.exactRest !== true) {
-    storeAsIntegers(graph, new Set(options.float));
+    storeAsIntegers(graph, new Set(options.float), options);
     shrinkSmallConstants(graph, new Set(options.float));
   }
   return finished(graph, 'static', calibrated.original, [...written, ...floatLayers(graph, plan, options)]);

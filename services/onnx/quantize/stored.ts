@@ -3,13 +3,27 @@
 // not worth one: narrow convolutions, embeddings.
 import type { Graph } from '../graph.js';
 import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
+import { INT4, pack } from '../narrow-int.js';
 import { elementCount, float32, type Tensor } from '../tensor.js';
 import { integerWeights } from './weights.js';
 
 const FEWEST = 1_024; // below, two nodes and a scale take what is saved
 
+export interface StoredOptions {
+  /** Names of weights that take 4 bits in the place of 8. */
+  readonly fourBits?: ReadonlySet<string>;
+  /** One scale a row; true where absent. */
+  readonly perChannel?: boolean;
+  /** Scales of convolutions that were found elsewhere, by the weights' name. */
+  readonly weightScales?: ReadonlyMap<string, ArrayLike<number>>;
+}
+
 /** Works in place, on every float32 weight of two axes and more that is not in `except`. Returns their names. */
-export function storeAsIntegers(graph: Graph, except: ReadonlySet<string>): string[] {
+export function storeAsIntegers(
+  graph: Graph,
+  except: ReadonlySet<string>,
+  options: StoredOptions = {},
+): string[] {
   const stored: string[] = [];
   for (const { name, dataType, dims } of Array.from(graph.proto.initializer)) {
     const sizes = dims.map(Number);
@@ -17,16 +31,29 @@ export function storeAsIntegers(graph: Graph, except: ReadonlySet<string>): stri
     const weights = graph.constant(name);
     // A graph may end in a constant; its name has to stay a constant's.
     if (weights === undefined || except.has(name) || graph.isOutput(name)) continue;
-    store(graph, name, weights);
+    store(graph, name, weights, options);
     stored.push(name);
   }
   return stored;
 }
 
-function store(graph: Graph, name: string, weights: Tensor): void {
-  const { values, scales } = integerWeights(weights, { axis: 0, bits: 8 });
-  const integers = graph.setConstant(graph.fresh(name), values);
-  const shape = [scales.length, ...weights.dims.slice(1).map(() => 1)];
+function store(
+  graph: Graph,
+  name: string,
+  weights: Tensor,
+  { fourBits, perChannel = true, weightScales }: StoredOptions,
+): void {
+  const bits = fourBits?.has(name) === true ? 4 : 8;
+  const given = weights.dims.length > 2 ? weightScales?.get(name) : undefined;
+  const { values, scales } = integerWeights(weights, {
+    bits,
+    ...(perChannel ? { axis: 0 } : {}),
+    ...(given === undefined ? {} : { given }),
+  });
+  const packed: Tensor =
+    bits === 4 ? { ...values, dataType: T.INT4, data: pack(values.data as Int8Array, INT4) } : values;
+  const integers = graph.setConstant(graph.fresh(name), packed);
+  const shape = perChannel ? [scales.length, ...weights.dims.slice(1).map(() => 1)] : [];
   const scale = graph.setConstant(graph.fresh('s'), float32(shape, scales));
   const [plain = ''] = graph.add('Cast', [integers], { to: T.FLOAT }, [graph.fresh('q')]).output;
   graph.removeConstants([name]);
