@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { PlacementProblem } from '../../contracts/placement.js';
 import { comparePlans } from '../../services/mesh/placement/plan.js';
-import { liveProblem } from '../live-problem.js';
-import type { ShardBeat } from '../shard-beats.js';
+import { liveProblem } from '../../services/mesh/placement/live-problem.js';
+import { viewOf } from '../../services/mesh/placement/shard-view.js';
+import { anEndpoint, digestOf } from '../../services/registry/testing/records.js';
+import { runningProblem } from '../running-problem.js';
 import { plansText } from './place.js';
 
 test('the example inventory is placed by all four policies, with reasons', async () => {
@@ -16,30 +18,45 @@ test('the example inventory is placed by all four policies, with reasons', async
   expect(shown).toMatch(/chat .*1 on cuda in frankfurt \(nowhere else allowed\)/);
 });
 
-test('heartbeats become a problem: rates by region, and what lies where', () => {
-  const version = 'a'.repeat(64);
-  const replica = { id: 'r', model: 'm', version, state: 'ready', itemMs: 5 };
-  const beat = (shard: string, region: string): object => ({
-    ...{ shard, region, device: { kind: 'cpu', cores: 2, memoryBytes: 1e9 } },
+test('the running mesh is read as the placer reads it: zones, pools, prices, pins, residency and links', () => {
+  const version = digestOf('ocr v1');
+  const replica = { id: 'r', model: 'ocr', version, state: 'ready', itemMs: 5 };
+  const said = { kind: 'cuda:0', zone: 'b', pool: 'gold', pricePerHour: 1.5, speed: 2 };
+  const beat = (shard: string, region: string, device: object): object => ({
+    ...{ shard, region, state: 'ready', device: { kind: 'cpu', cores: 2, memoryBytes: 1e9, ...device } },
     replicas: shard === 'a' ? [replica] : [],
   });
-  const beats = [
-    { beat: beat('a', 'east'), heardMs: 0, ratePerS: new Map([['r', 7]]) },
-    { beat: beat('b', 'west'), heardMs: 0, ratePerS: new Map() },
-  ] as unknown as ShardBeat[];
-  const endpoint = { name: 'e', variants: [{ version, label: 'v', weight: 10_000 }] };
-  const problem = liveProblem(
-    beats,
-    [endpoint] as never,
-    [{ versions: [{ digest: version, bytes: 100 }] }] as never,
-  );
-  expect(problem.shards.map(({ holds }) => holds)).toEqual([['e'], []]);
-  expect(problem.endpoints[0]).toMatchObject({
-    memoryBytes: 250,
-    runs: { cpu: { serviceMs: 5, ratePerS: 200 } },
-    groups: [
-      { home: 'east', ratePerS: 7, now: { east: 1 } },
-      { home: 'west', ratePerS: 0 },
+  const beats = [{ beat: beat('a', 'east', {}) }, { beat: beat('b', 'west', said) }] as never;
+  const placement = { policy: 'user' as const, regions: ['east', 'west'], withinMs: 80 };
+  const endpoint = { ...anEndpoint('ocr', { v1: 10_000 }), placement, pins: { ada: 'a' } };
+  const models = [{ versions: [{ digest: version, bytes: 100, inputs: [], outputs: [] }] }] as never;
+  const links = [
+    { between: ['east', 'west'] as [string, string], class: 'dedicated' as const, latencyMs: 7 },
+  ];
+  const ratePerS = (_: string, region: string): number => (region === 'east' ? 7 : 0);
+  const endpoints = [endpoint];
+  const problem = runningProblem({ beats, endpoints, models, links, ratePerS });
+  const placer = liveProblem({
+    ...{ endpoints, links, ratePerS, sizeOf: () => 100, bytesOf: () => 0 },
+    shards: (beats as { beat: Parameters<typeof viewOf>[0] }[]).map((one) => viewOf(one.beat)),
+    current: new Map([['a', [{ model: 'ocr', version }]]]),
+    shares: () => ({ east: { east: 1 } }),
+  });
+  expect(problem).toEqual(placer);
+  expect(PlacementProblem.parse(problem).shards[1]).toMatchObject({
+    ...{ device: 'cuda:0', zone: 'b', pool: 'gold', pricePerHour: 1.5, speed: 2, holds: [] },
+  });
+  expect(problem).toMatchObject({
+    links: [{ class: 'dedicated', latencyMs: 7 }],
+    endpoints: [
+      {
+        ...{ policy: 'user', withinMs: 80, memoryBytes: 250 },
+        groups: [
+          { home: 'east', ratePerS: 7, regions: ['east', 'west'], now: { east: 1 } },
+          { home: 'west', ratePerS: 0 },
+          { pin: 'a', home: 'east' },
+        ],
+      },
     ],
   });
 });

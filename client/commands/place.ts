@@ -4,12 +4,17 @@ import { failure } from '../../contracts/errors.js';
 import { HEARTBEAT_MS } from '../../contracts/heartbeat.js';
 import { linksOf } from '../../contracts/links.js';
 import { type PlacementPlan, PlacementPolicy, PlacementProblem } from '../../contracts/placement.js';
+import { wildcards } from '../../contracts/subjects.js';
+import { Demand, readCalls } from '../../services/mesh/placement/demand.js';
 import { comparePlans } from '../../services/mesh/placement/plan.js';
 import { type Command, type Invocation, text, UsageError } from '../cli/command.js';
 import { table } from '../cli/table.js';
 import { askLinks } from './links.js';
-import { liveProblem } from '../live-problem.js';
+import { runningProblem } from '../running-problem.js';
 import { ShardBeats } from '../shard-beats.js';
+
+/** Each shard at least twice, and of every caller several reports: a rate is the difference of two. */
+const LISTEN_MS = 4 * HEARTBEAT_MS + 200;
 
 export const place: Command = {
   name: 'place',
@@ -35,12 +40,27 @@ async function running(invocation: Invocation): Promise<PlacementProblem> {
   const { client, connections, clock, signal } = invocation;
   const massif = await client('routed');
   const beats = new ShardBeats(clock);
-  (await connections()).onJoin((bus) => beats.listen(bus));
-  await clock.sleep(2 * HEARTBEAT_MS + 200, signal); // two beats, for the rates
-  const shards = beats.all();
-  if (shards.length === 0) throw failure('UNAVAILABLE', 'No shard was heard.');
-  const links = linksOf((await askLinks(invocation)).flatMap(({ reply }) => reply ?? []));
-  return { ...liveProblem(shards, await massif.endpoints(), await massif.registry.models()), links };
+  const demand = new Demand();
+  (await connections()).onJoin((bus) => {
+    beats.listen(bus);
+    bus.nc.subscribe(wildcards.evidence(), {
+      callback: (error, message) => {
+        const calls = error ? undefined : readCalls(message.string());
+        if (calls) demand.heard(calls, clock.monotonicMs());
+      },
+    });
+  });
+  await clock.sleep(LISTEN_MS, signal);
+  const nowMs = clock.monotonicMs();
+  const problem = runningProblem({
+    beats: beats.all(),
+    endpoints: await massif.endpoints(),
+    models: await massif.registry.models(),
+    links: linksOf((await askLinks(invocation)).flatMap(({ reply }) => reply ?? [])),
+    ratePerS: (endpoint, region) => demand.ratePerS(endpoint, region, nowMs),
+  });
+  if (!problem) throw failure('UNAVAILABLE', 'No open shard was heard, or nothing is deployed.');
+  return problem;
 }
 
 async function readInventory(path: string): Promise<PlacementProblem> {

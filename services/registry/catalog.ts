@@ -24,7 +24,7 @@ import type { Clock } from '../mesh/clock.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
-import { bytesPerRequest } from './bytes-per-request.js';
+import { bytesPerRequest } from '../mesh/placement/bytes-per-request.js';
 import { checkPlacement } from './check-placement.js';
 import { checkTraffic } from './check-traffic.js';
 import { decideEndpoint } from './endpoint.js';

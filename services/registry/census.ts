@@ -1,8 +1,8 @@
 // Which shards there are, from heartbeats and from Consul, without being nervous: the placer moves models only for a shard that
 // is gone for good. Knows no clock and no bus; the placer tells it what was heard and when.
 import { isDeepStrictEqual } from 'node:util';
-import { type Heartbeat, HEARTBEAT_STALE_MS, type ReplicaReport } from '../../contracts/heartbeat.js';
-import type { ShardView } from './holding.js';
+import { HEARTBEAT_STALE_MS } from '../../contracts/heartbeat.js';
+import { type ShardView, type Sign, viewOf } from '../mesh/placement/shard-view.js';
 
 // A host that restarts, a leaf link that reconnects and a busy agent's TTL check all come back within this time, and moving a
 // model costs a load on another shard.
@@ -11,11 +11,6 @@ export const GONE_MS = 5_000;
 export const GONE_WHATEVER_CONSUL_SAYS_MS = 15_000;
 // Its record is empty by then, and a name that comes back is a new shard.
 const FORGET_MS = 10 * 60_000;
-
-/** What of a heartbeat matters here. */
-export type Sign = Pick<Heartbeat, 'shard' | 'region' | 'state' | 'cordoned' | 'device'> & {
-  readonly replicas: readonly Pick<ReplicaReport, 'version' | 'state' | 'itemMs'>[];
-};
 
 interface Seen {
   readonly sign: Sign;
@@ -76,15 +71,4 @@ export class Census {
   private patienceMs({ region, shard }: Sign): number {
     return this.listed.get(region)?.has(shard) === true ? GONE_WHATEVER_CONSUL_SAYS_MS : GONE_MS;
   }
-}
-
-function viewOf({ shard, region, state, cordoned, device, replicas }: Sign): ShardView {
-  return {
-    id: shard,
-    region,
-    state: state === 'draining' || cordoned ? 'draining' : 'open',
-    device,
-    itemMs: new Map(replicas.flatMap(({ version, itemMs }) => (itemMs ? [[version, itemMs]] : []))),
-    ready: new Set(replicas.filter((one) => one.state === 'ready').map((one) => one.version)),
-  };
 }

@@ -12,8 +12,8 @@ import {
 import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
 import { poolFor } from '../mesh/seat-rules.js';
 import type { CatalogParts } from './catalog.js';
-import { MEMORY_SHARE_MAX, type SizeOf } from './holding.js';
-import { mayLie } from './may-lie.js';
+import { mayLie } from '../mesh/placement/may-lie.js';
+import { MEMORY_SHARE_MAX, type SizeOf } from '../mesh/placement/shard-view.js';
 
 export interface PinsParts extends Pick<CatalogParts, 'log' | 'state' | 'clock'> {
   /** Undefined when nobody of that name answers. */

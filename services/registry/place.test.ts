@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { EndpointRecord } from '../../contracts/registry.js';
-import type { ShardView } from './holding.js';
-import { place, type Placements } from './place.js';
+import type { Placements, ShardView } from '../mesh/placement/shard-view.js';
+import { place } from './place.js';
 import { anEndpoint, digestOf } from './testing/records.js';
 
 const shard = (id: string, more: Partial<ShardView> = {}): ShardView => ({

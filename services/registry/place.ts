@@ -5,10 +5,9 @@ import type { Digest } from '../../contracts/names.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { murmur3 } from '../mesh/murmur3.js';
 import { score } from '../mesh/rendezvous.js';
-import { mayLie } from './may-lie.js';
-import { Holding, type PlacedVersion, type ShardView, type SizeOf } from './holding.js';
-
-export type Placements = ReadonlyMap<string, readonly PlacedVersion[]>;
+import { mayLie } from '../mesh/placement/may-lie.js';
+import type { PlacedVersion, Placements, ShardView, SizeOf } from '../mesh/placement/shard-view.js';
+import { Holding } from './holding.js';
 
 export interface Placing {
   /** Changed for the shards of regions that live, all others as they were. */

@@ -4,7 +4,7 @@ import { failure } from '../../contracts/errors.js';
 import { PlacementRecord } from '../../contracts/registry.js';
 import type { Log } from '../mesh/log.js';
 import type { BucketState, LogEntry } from '../mesh/bucket-log.js';
-import type { PlacedVersion } from './holding.js';
+import type { PlacedVersion } from '../mesh/placement/shard-view.js';
 
 export class PlacementState implements BucketState {
   private readonly byKey = new Map<string, PlacementRecord>();

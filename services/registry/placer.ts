@@ -4,7 +4,6 @@
 import { keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
 import { z } from 'zod';
-import { ArmReport, EvidenceReport } from '../../contracts/evidence.js';
 import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
 import { type Digest, shortDigest } from '../../contracts/names.js';
 import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
@@ -14,13 +13,13 @@ import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Discovery } from '../mesh/discovery.js';
 import { errorFields, type Log } from '../mesh/log.js';
+import { Demand, readCalls } from '../mesh/placement/demand.js';
 import type { Plan } from '../mesh/placement/planner.js';
+import type { PlacedVersion, ShardView, Sign, SizeOf } from '../mesh/placement/shard-view.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
-import { Census, GONE_MS, type Sign } from './census.js';
-import { Demand } from './demand.js';
+import { Census, GONE_MS } from './census.js';
 import type { KnownLinks } from './known-links.js';
-import type { PlacedVersion, ShardView, SizeOf } from './holding.js';
 import { place, type Placing } from './place.js';
 import { PolicyPlans } from './policy-plans.js';
 import type { Scaled } from './scaled.js';
@@ -74,11 +73,6 @@ const SignOfLife = Heartbeat.pick({
   device: true,
 }).extend({
   replicas: z.array(ReplicaReport.pick({ version: true, state: true, itemMs: true })),
-});
-
-/** The same of what is called. */
-const Calls = EvidenceReport.pick({ source: true, region: true, endpoint: true, epoch: true }).extend({
-  arms: z.array(ArmReport.pick({ requests: true })),
 });
 
 export class Placer {
@@ -270,14 +264,6 @@ export class Placer {
       heard.unsubscribe();
       calls.unsubscribe();
     };
-  }
-}
-
-function readCalls(text: string): z.infer<typeof Calls> | undefined {
-  try {
-    return Calls.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
   }
 }
 

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { silentLog } from '../mesh/log.js';
 import { planHere } from '../mesh/placement/planner.js';
-import type { ShardView } from './holding.js';
-import { place, type Placements } from './place.js';
+import type { Placements, ShardView } from '../mesh/placement/shard-view.js';
+import { place } from './place.js';
 import { PolicyPlans } from './policy-plans.js';
 import { anEndpoint, digestOf } from './testing/records.js';
 

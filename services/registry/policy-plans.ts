@@ -4,7 +4,7 @@ import { PlacementPolicy } from '../../contracts/placement.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Plan } from '../mesh/placement/planner.js';
-import { type PolicyInputs, plannedShards, problemFor } from './by-policy.js';
+import { type LiveInputs, liveProblem } from '../mesh/placement/live-problem.js';
 import type { PlaceRules } from './place.js';
 import { seatsNow } from './seats.js';
 
@@ -34,7 +34,7 @@ export class PolicyPlans {
 
   /** Resolves when every policy has its plan; the solver's may come later. What is in force meanwhile stays. */
   async plan(
-    inputs: Omit<PolicyInputs, 'shares'>,
+    inputs: Omit<LiveInputs, 'shares'>,
     about: string,
     nowMs: number,
     signal: AbortSignal,
@@ -43,7 +43,11 @@ export class PolicyPlans {
     this.plannedAbout = about;
     const problems = PlacementPolicy.options.map((policy) => ({
       policy,
-      problem: problemFor(policy, { ...inputs, shares: (name) => this.sharesOf(name) }),
+      problem: liveProblem({
+        ...inputs,
+        endpoints: inputs.endpoints.filter(({ placement }) => placement?.policy === policy),
+        shares: (name) => this.sharesOf(name),
+      }),
     }));
     await Promise.all(problems.map(({ policy, problem }) => this.planOne(policy, problem, about, signal)));
   }
@@ -85,9 +89,13 @@ export class PolicyPlans {
   rules({
     shards,
     current,
-  }: Pick<PolicyInputs, 'shards' | 'current'>): Pick<Required<PlaceRules>, 'replicasOf' | 'seatsOf'> {
+  }: Pick<LiveInputs, 'shards' | 'current'>): Pick<Required<PlaceRules>, 'replicasOf' | 'seatsOf'> {
     const regions = new Map(shards.map(({ id, region }) => [id, region]));
-    const planned = new Map([...this.plans.values()].flatMap((plan) => [...plannedShards(plan)]));
+    const planned = new Map(
+      [...this.plans.values()].flatMap(({ endpoints }) =>
+        endpoints.map(({ name, shards: at }) => [name, at] as const),
+      ),
+    );
     const shardsOf = ({ name, placement }: EndpointRecord) => placement && planned.get(name);
     return {
       replicasOf: (endpoint, region) =>

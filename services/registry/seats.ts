@@ -1,9 +1,8 @@
 // The shards that an endpoint has seats on: those that its plan names, and those that users are pinned to. Pure; `place` fills them
 // first.
 import type { EndpointRecord } from '../../contracts/registry.js';
-import type { ShardView } from './holding.js';
-import { mayLie } from './may-lie.js';
-import type { Placements } from './place.js';
+import { mayLie, pinnedTo } from '../mesh/placement/may-lie.js';
+import type { Placements, ShardView } from '../mesh/placement/shard-view.js';
 
 /**
  * First the new replicas, then away with the old ones: as long as one of its seats is not ready, the endpoint keeps all that it holds
@@ -26,6 +25,3 @@ export function seatsNow(
     if ((current.get(id) ?? []).some(({ version }) => versions.includes(version))) seats.add(id);
   return seats;
 }
-
-export const pinnedTo = ({ pins = {} }: Pick<EndpointRecord, 'pins'>): ReadonlySet<string> =>
-  new Set(Object.values(pins));

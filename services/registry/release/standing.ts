@@ -1,7 +1,7 @@
 // How far a plan's replicas are: asked for, placed, loaded, ready. Pure; what moves a release on is decided from it (look.ts).
 import type { Digest } from '../../../contracts/names.js';
 import type { PlanArm } from '../../../contracts/release.js';
-import type { Placements } from '../place.js';
+import type { Placements } from '../../mesh/placement/shard-view.js';
 import type { Sighting } from './sightings.js';
 
 /** One version in one region that is there. */

@@ -1,15 +1,27 @@
 // How many requests a second come to each endpoint in each region: where callers are, not where they are answered. Made of what
-// routers, gateways and clients report four times a second; the placement policies ask.
-import type { EvidenceReport } from '../../contracts/evidence.js';
+// routers, gateways and clients report four times a second; the placer asks, and `massif place`.
+import { z } from 'zod';
+import { ArmReport, EvidenceReport } from '../../../contracts/evidence.js';
 
 /** A burst shorter than this moves no model. */
 export const DEMAND_WINDOW_MS = 300_000;
 // Its totals begin at zero when it comes back.
 const FORGET_MS = 10 * 60_000;
 
-type Report = Pick<EvidenceReport, 'source' | 'region' | 'endpoint' | 'epoch'> & {
-  readonly arms: readonly Pick<EvidenceReport['arms'][number], 'requests'>[];
-};
+/** The rest of a report would be parsed in vain, four times a second for everybody who calls. */
+const Calls = EvidenceReport.pick({ source: true, region: true, endpoint: true, epoch: true }).extend({
+  arms: z.array(ArmReport.pick({ requests: true })),
+});
+type Calls = z.infer<typeof Calls>;
+
+/** What an evidence message says of calls; undefined where it is none. */
+export function readCalls(text: string): Calls | undefined {
+  try {
+    return Calls.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
 
 interface Rate {
   readonly sinceMs: number;
@@ -21,7 +33,7 @@ export class Demand {
   private readonly totals = new Map<string, { requests: number; atMs: number }>();
   private readonly rates = new Map<string, Rate>();
 
-  heard({ source, region, endpoint, epoch, arms }: Report, nowMs: number): void {
+  heard({ source, region, endpoint, epoch, arms }: Calls, nowMs: number): void {
     const requests = arms.reduce((sum, arm) => sum + arm.requests, 0);
     const key = `${source} ${endpoint} ${epoch}`;
     const before = this.totals.get(key);

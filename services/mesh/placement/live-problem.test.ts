@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { EndpointRecord } from '../../contracts/registry.js';
-import { planNow } from '../mesh/placement/plan.js';
-import { problemFor, type PolicyInputs } from './by-policy.js';
-import type { ShardView } from './holding.js';
-import { anEndpoint, digestOf } from './testing/records.js';
+import type { EndpointRecord } from '../../../contracts/registry.js';
+import { planNow } from './plan.js';
+import { liveProblem, type LiveInputs } from './live-problem.js';
+import type { ShardView } from './shard-view.js';
+import { anEndpoint, digestOf } from '../../registry/testing/records.js';
 
 const GIB = 2 ** 30;
 const version = digestOf('ocr v1');
@@ -17,13 +17,13 @@ const endpoint = (more: Partial<EndpointRecord> = {}): EndpointRecord => ({
   placement: { policy: 'intelligent' },
   ...more,
 });
-const problemOf = (more: Partial<PolicyInputs>) => {
+const problemOf = (more: Partial<LiveInputs>) => {
   const inputs = {
     ...{ endpoints: [endpoint()], shards: [shard('east-1')], current: new Map(), sizeOf: () => GIB },
     ...{ ratePerS: () => 1, shares: () => undefined },
     ...more,
   };
-  return problemFor('intelligent', inputs);
+  return liveProblem(inputs);
 };
 
 test('what a shard says of its device reaches the planner: kind, zone, pool, price, speed', () => {

@@ -1,8 +1,8 @@
 // How much crosses a link with one request, as far as a version's declared shapes tell: variable dimensions count once, text is not
 // counted. The placement policies price links by it.
-import type { VersionRecord } from '../../contracts/registry.js';
-import { ARRAYS } from '../../contracts/tensor.js';
-import type { TensorSpec } from '../../contracts/tensor-spec.js';
+import type { VersionRecord } from '../../../contracts/registry.js';
+import { ARRAYS } from '../../../contracts/tensor.js';
+import type { TensorSpec } from '../../../contracts/tensor-spec.js';
 
 export const bytesPerRequest = ({ inputs, outputs }: Pick<VersionRecord, 'inputs' | 'outputs'>): number =>
   [...inputs, ...outputs].reduce((sum, spec) => sum + bytesOf(spec), 0);

@@ -1,5 +1,5 @@
-// Endpoints that name a placement policy: from live shards and observed demand to a problem that the planner solves. Pure; the placer
-// keeps the plans and asks again every while.
+// The running mesh as a placement problem: live shards, endpoints and what is known of their demand. Pure, and one for both who ask: the
+// placer, for the endpoints of each policy, and `massif place`, for all endpoints.
 import {
   type DeviceClass,
   deviceClassOf,
@@ -7,19 +7,16 @@ import {
   type Link,
   type PlacementEndpoint,
   type PlacementPlan,
-  type PlacementPolicy,
   type PlacementProblem,
   type UserGroup,
-} from '../../contracts/placement.js';
-import type { Digest } from '../../contracts/names.js';
-import type { EndpointRecord } from '../../contracts/registry.js';
-import { MEMORY_PER_BYTE, MEMORY_SHARE } from '../mesh/placement/setting.js';
-import { MEMORY_SHARE_MAX, type ShardView, type SizeOf } from './holding.js';
-import { poolsOf } from './may-lie.js';
-import type { Placements } from './place.js';
-import { pinnedTo } from './seats.js';
+} from '../../../contracts/placement.js';
+import type { Digest } from '../../../contracts/names.js';
+import type { EndpointRecord } from '../../../contracts/registry.js';
+import { pinnedTo, poolsOf } from './may-lie.js';
+import { MEMORY_PER_BYTE, MEMORY_SHARE } from './setting.js';
+import { MEMORY_SHARE_MAX, type Placements, type ShardView, type SizeOf } from './shard-view.js';
 
-export interface PolicyInputs {
+export interface LiveInputs {
   readonly endpoints: readonly EndpointRecord[];
   readonly shards: readonly ShardView[];
   readonly current: Placements;
@@ -37,23 +34,22 @@ const SERVICE_MS = 10;
 /** Where a shard does not say how much it has. */
 const MEMORY_BYTES = 2 ** 34;
 
-/** All endpoints of one policy; undefined when there are none, or nothing to place them on. */
-export function problemFor(policy: PlacementPolicy, inputs: PolicyInputs): PlacementProblem | undefined {
-  const endpoints = inputs.endpoints.filter(({ placement }) => placement?.policy === policy);
+/** These endpoints; undefined when there are none, or nothing to place them on. */
+export function liveProblem(inputs: LiveInputs): PlacementProblem | undefined {
+  const { endpoints, links = [] } = inputs;
   const open = inputs.shards.filter(({ state }) => state === 'open');
   if (endpoints.length === 0 || open.length === 0) return undefined;
   const regions = [...new Set(open.map(({ region }) => region))];
   return {
-    shards: open.map((shard) => inventoryOf(shard, endpoints, inputs)),
-    links: [...(inputs.links ?? [])],
+    shards: open.map((shard) => inventoryOf(shard, inputs)),
+    links: [...links],
     endpoints: endpoints.map((endpoint) => endpointOf(endpoint, regions, open, inputs)),
   };
 }
 
 function inventoryOf(
   { id, region, device }: ShardView,
-  endpoints: readonly EndpointRecord[],
-  { current, sizeOf }: PolicyInputs,
+  { endpoints, current, sizeOf }: LiveInputs,
 ): InventoryShard {
   const held = new Set((current.get(id) ?? []).map(({ version }) => version));
   const mine = endpoints.filter(({ variants }) => variants.some(({ version }) => held.has(version)));
@@ -75,7 +71,7 @@ function endpointOf(
   endpoint: EndpointRecord,
   regions: readonly string[],
   open: readonly ShardView[],
-  inputs: PolicyInputs,
+  inputs: LiveInputs,
 ): PlacementEndpoint {
   const { name, variants, placement } = endpoint;
   const versions = [...new Set(variants.map(({ version }) => version))];
@@ -121,7 +117,7 @@ function groupsOf(
   endpoint: EndpointRecord,
   regions: readonly string[],
   open: readonly ShardView[],
-  { ratePerS, shares }: PolicyInputs,
+  { ratePerS, shares }: LiveInputs,
 ): UserGroup[] {
   const { name, placement } = endpoint;
   const before = shares(name);
@@ -154,9 +150,3 @@ function groupsOf(
 }
 
 const GROUPS_MAX = 64;
-
-export type PlannedShards = ReadonlyMap<string, readonly string[]>;
-
-/** Of every endpoint that was placed, its shards. */
-export const plannedShards = (plan: PlacementPlan): PlannedShards =>
-  new Map(plan.endpoints.map(({ name, shards }) => [name, shards]));

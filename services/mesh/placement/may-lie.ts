@@ -1,8 +1,8 @@
 // Whether a shard may hold an endpoint at all: residency, pools and device kinds. Law for every placement, with a policy or without;
 // what a policy prefers comes after it.
-import { deviceClassOf } from '../../contracts/placement.js';
-import type { EndpointRecord } from '../../contracts/registry.js';
-import type { ShardView } from './holding.js';
+import { deviceClassOf } from '../../../contracts/placement.js';
+import type { EndpointRecord } from '../../../contracts/registry.js';
+import type { ShardView } from './shard-view.js';
 
 export function mayLie({ placement }: Pick<EndpointRecord, 'placement'>, shard: ShardView): boolean {
   if (!placement) return shard.device?.pool === undefined;
@@ -16,3 +16,7 @@ export function mayLie({ placement }: Pick<EndpointRecord, 'placement'>, shard: 
 export function poolsOf({ placement }: Pick<EndpointRecord, 'placement'>): ReadonlySet<string | undefined> {
   return new Set([placement?.pool, ...Object.values(placement?.pools ?? {})]);
 }
+
+/** Shards that some of its users are pinned to. */
+export const pinnedTo = ({ pins = {} }: Pick<EndpointRecord, 'pins'>): ReadonlySet<string> =>
+  new Set(Object.values(pins));
