@@ -13,27 +13,35 @@ export interface SeenProcess extends ProcessStatus {
   readonly roundTripMs: number;
 }
 
+/** Where the first that answers with this service runs: nobody waits for the others. Undefined when none does. */
+export function regionOf(connections: Connections, service: string): Promise<string | undefined> {
+  return connections.nearest(async (bus) => {
+    for await (const { services, region } of answers(bus)) if (services.includes(service)) return region;
+    return undefined;
+  });
+}
+
 export function processes(connections: Connections): Promise<SeenProcess[]> {
   return connections.nearest(async (bus) => {
     const found = new Map<string, SeenProcess>();
-    try {
-      for await (const seen of answers(bus)) found.set(seen.instance, seen);
-    } catch (error) {
-      const why = requestFailure(subjects.status(), error);
-      // Nobody there is an answer too, as long as the server itself is.
-      if (why.code !== 'UNAVAILABLE' || !bus.connected()) throw why;
-    }
+    for await (const seen of answers(bus)) found.set(seen.instance, seen);
     const place = (p: ProcessStatus): string => `${p.region} ${p.instance}`;
     return [...found.values()].toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
   });
 }
 
-async function* answers({ nc }: Bus): AsyncGenerator<SeenProcess> {
+async function* answers(bus: Bus): AsyncGenerator<SeenProcess> {
   const asked = performance.now();
   const options = { strategy: 'stall', stall: QUIET_MS, maxWait: LONGEST_MS } as const;
-  for await (const answer of await nc.requestMany(subjects.status(), undefined, options)) {
-    const status = answer.data.length > 0 ? ProcessStatus.safeParse(answer.json()) : undefined;
-    // Another build may say more or less; doctor compares versions.
-    if (status?.success) yield { ...status.data, roundTripMs: performance.now() - asked };
+  try {
+    for await (const answer of await bus.nc.requestMany(subjects.status(), undefined, options)) {
+      const status = answer.data.length > 0 ? ProcessStatus.safeParse(answer.json()) : undefined;
+      // Another build may say more or less; doctor compares versions.
+      if (status?.success) yield { ...status.data, roundTripMs: performance.now() - asked };
+    }
+  } catch (error) {
+    const why = requestFailure(subjects.status(), error);
+    // Nobody there is an answer too, as long as the server itself is.
+    if (why.code !== 'UNAVAILABLE' || !bus.connected()) throw why;
   }
 }

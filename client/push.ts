@@ -13,7 +13,7 @@ import type { PushRequest, Resource } from '../contracts/registry.js';
 import { signManifest, type SignedManifest } from '../services/mesh/manifest.js';
 import { privateKeyOf } from '../services/mesh/signing-key.js';
 import type { Connections } from './connections.js';
-import { processes } from './processes.js';
+import { regionOf } from './processes.js';
 
 /** One file of a version: `model.onnx` and its company (contracts/manifest.ts), external data under its name in the graph. */
 export type PushFile = { readonly name: string } & (
@@ -90,8 +90,8 @@ export async function uploadMissing(
 
 /** Where the registry runs, because there the catalog is written. */
 async function homeRegion(connections: Connections): Promise<string> {
-  const found = (await processes(connections)).find(({ services }) => services.includes('registry'));
-  if (found) return found.region;
+  const region = await regionOf(connections, 'registry');
+  if (region !== undefined) return region;
   throw failure('UNAVAILABLE', 'No registry answers, so nothing can be published now.');
 }
 

@@ -64,6 +64,20 @@ test('two who decide on the same state at once: one write goes through and the o
   expect(owners[0]).toBe(owners[1]);
 });
 
+test('a writer that nobody was ahead of asks nothing before it writes, and those who look at once look together', async () => {
+  const { log, put } = await aLog();
+  const looks: string[] = [];
+  bus.nc.subscribe('$JS.API.STREAM.INFO.KV_things', {
+    callback: (_, { subject }) => void looks.push(subject),
+  });
+  await bus.nc.flush();
+  for (let i = 0; i < 3; i++) await put('a', i);
+  expect(looks).toEqual([]);
+  const sights = await Promise.all(Array.from({ length: 5 }, () => log.refresh()));
+  expect(sights).toEqual([false, false, false, false, false]);
+  expect(looks.length).toBe(1);
+});
+
 test('counting by many writers at once loses nothing', async () => {
   const logs = await Promise.all([aLog(), aLog(), aLog()]);
   const count = (who: Awaited<ReturnType<typeof aLog>>) =>

@@ -42,6 +42,7 @@ const FETCHED = 1_000;
 export class BucketLog {
   private sequence = 0;
   private turn: Promise<unknown> = Promise.resolve();
+  private nextLook: Promise<boolean> | undefined;
   private readonly listeners: (() => void)[] = [];
 
   static async open(bus: Bus, bucket: string, state: BucketState): Promise<BucketLog> {
@@ -71,12 +72,20 @@ export class BucketLog {
 
   /** Afterwards the state holds every write that was acknowledged before the call, whoever made it. True when that was news. */
   refresh(): Promise<boolean> {
-    return this.inTurn(() => this.catchUp());
+    // Who asks before a look has begun is served by it.
+    this.nextLook ??= this.inTurn(() => {
+      this.nextLook = undefined;
+      return this.catchUp();
+    });
+    return this.nextLook;
   }
 
   /** Decides on the newest state and writes; when somebody else wrote meanwhile, decides anew. What `decide` throws is thrown. */
   transact<T>(decide: () => Decision<T>): Promise<T> {
     return this.inTurn(async () => {
+      // Mostly nobody else wrote since, and the condition on the write says so: that spares a look. Whatever is no write needs the look.
+      const early = attempt(decide);
+      if (early?.change && (await this.write(early.change))) return early.result;
       for (let race = 0; race < RACES_MAX; race++) {
         await this.catchUp();
         const { change, result } = decide();
@@ -182,6 +191,15 @@ export class BucketLog {
     const result = this.turn.then(work, work);
     this.turn = result.catch(() => undefined);
     return result;
+  }
+}
+
+/** What is refused on what we know may be allowed by what others wrote since. */
+function attempt<T>(decide: () => Decision<T>): Decision<T> | undefined {
+  try {
+    return decide();
+  } catch {
+    return undefined;
   }
 }
 

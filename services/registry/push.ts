@@ -15,6 +15,7 @@ import type { ArtifactStore, Source } from './artifact-store.js';
 import type { Catalog } from './catalog.js';
 import { CARD_BYTES_MAX, describe } from './describe.js';
 import type { ObjectBucket } from './object-bucket.js';
+import { PushTurns } from './push-turns.js';
 import { readWhole } from './read-whole.js';
 
 export interface PushParts {
@@ -31,15 +32,13 @@ const MODEL_BYTES_MAX = 2 ** 31 - 1;
 const SWEEPS_MET_MAX = 3;
 
 export class Pusher {
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly turns = new PushTurns();
 
   constructor(private readonly parts: PushParts) {}
 
-  /** One at a time: each holds a whole model in memory. The transport bounds how many wait. */
+  /** Small models side by side, large ones alone. The transport bounds how many wait. */
   push(request: PushRequest, signal: AbortSignal): Promise<PushReply> {
-    const result = this.turn.then(() => this.run(request, signal));
-    this.turn = result.catch(() => undefined);
-    return result;
+    return this.turns.run(request.resources, () => this.run(request, signal));
   }
 
   private async run(request: PushRequest, signal: AbortSignal): Promise<PushReply> {
