@@ -10,15 +10,11 @@ import { errorFields, type Log } from '../mesh/log.js';
 import type { OrderBook } from '../mesh/order-book.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
 import type { Random } from '../mesh/random.js';
-import type { Admission } from './admission.js';
-import type { TapsKnown } from './tap-watch.js';
 import { askStatistics } from './ask-statistics.js';
 import { needOf } from './engine-choice.js';
-import type { EnginePool } from './engine-pool.js';
 import { HostedReplica } from './hosted-replica.js';
-import type { WarmUpReport } from './engine/warm-up.js';
 import type { PooledEngine } from './pooled-engine.js';
-import type { PreparedGraphs } from './prepared-graphs.js';
+import { type LoaderParts, ReplicaLoader } from './replica-loader.js';
 import {
   afterCrash,
   afterFailedLoad,
@@ -28,17 +24,8 @@ import {
   type Verdict,
 } from './replica-trouble.js';
 
-export interface ResidentsParts {
+export interface ResidentsParts extends LoaderParts {
   readonly shard: string;
-  readonly region: string;
-  readonly pool: Pick<EnginePool, 'place' | 'release'>;
-  readonly artifactsDir: string;
-  readonly capacityMax: number;
-  readonly batchRowsMax: number;
-  /** The record of a version from the catalog. */
-  readonly versionOf: (model: string, digest: Digest) => Promise<VersionRecord>;
-  readonly admission: Pick<Admission, 'admit' | 'doubt'>;
-  readonly prepared: PreparedGraphs;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -49,8 +36,6 @@ export interface ResidentsParts {
   readonly orders?: Pick<OrderBook, 'version' | 'kills'> | undefined;
   /** What people will ask about: refusals, kills. */
   readonly tell: TellAudit;
-  /** Hidden values that a version gives beside its outputs; absent or undefined: none. */
-  readonly tapsOf?: ((version: Digest) => TapsKnown | undefined) | undefined;
 }
 
 /** Not a trouble of the world but a word of the gate. */
@@ -59,23 +44,20 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNSIGNED', 'MODEL_
 const DRAIN_MS = 5_000;
 /** Neighbours of a replica that is to be killed get this long to move to another engine. */
 const KILL_WITHIN_MS = 1_500;
-const WARM_UPS_KEPT = 4_096;
 const noStanding = { suspect: false, hot: true };
-
-const LARGE_BYTES = 64 * 1024 * 1024;
 
 export class Residents {
   private readonly replicas = new Map<Digest, HostedReplica>();
   private placed: PlacementRecord['versions'] = [];
   private distrusted = new Set<Digest>();
-  /** What engines found out about versions: a replica that comes back need not be measured again. */
-  private readonly warmUps = new Map<Digest, WarmUpReport>();
+  private readonly loader: ReplicaLoader;
   private lastNumber = 0;
   /** One at a time: each takes a spare engine. */
   private moving = false;
-  private lastLarge: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly parts: ResidentsParts) {}
+  constructor(private readonly parts: ResidentsParts) {
+    this.loader = new ReplicaLoader(parts);
+  }
 
   want(versions: PlacementRecord['versions']): void {
     this.placed = versions;
@@ -256,7 +238,7 @@ export class Residents {
     replica.state = 'loading';
     this.parts.changed();
     try {
-      await this.loadInto(replica);
+      await this.loader.load(replica);
       replica.trouble = afterLoad(replica.trouble);
       replica.epoch = Math.max(clock.now(), replica.epoch + 1);
       const { id, model, version, loaded } = replica;
@@ -266,62 +248,6 @@ export class Residents {
     } catch (error) {
       this.failedLoad(replica, error);
     }
-  }
-
-  /** Afterwards it lives there: subscribed, flushed, reachable. */
-  private async loadInto(replica: HostedReplica): Promise<void> {
-    const { pool, versionOf, artifactsDir, region, capacityMax, batchRowsMax, admission, prepared } =
-      this.parts;
-    const version = await versionOf(replica.model, replica.version);
-    replica.stateful = version.card.state !== undefined;
-    replica.record = version;
-    const { policy, remembered: admittedBefore } = await admission.admit(version);
-    const { runLimitMs } = version.card;
-    const { number, id } = replica;
-    const { hot } = replica.heat;
-    const need = needOf(version, { suspect: replica.trouble.suspect, hot });
-    const engine = await pool.place(need, { number, replica: id, runLimitMs, hot }, replica.engine);
-    const taps = this.parts.tapsOf?.(version.digest);
-    // Also where it fails: it is not tried again and again.
-    replica.taps = taps?.name;
-    try {
-      const order = { replica: id, number, version, artifactsDir, policy, region, capacityMax, batchRowsMax };
-      // One that took an engine with it is measured anew.
-      const remembered = replica.trouble.suspect ? undefined : this.warmUps.get(version.digest);
-      // What a suspect's engine wrote is not passed on either.
-      const preparation = replica.trouble.suspect ? undefined : prepared.for(version, taps?.name);
-      replica.loaded = await this.inTurn(version, () =>
-        engine.handle.load({ ...order, remembered, preparation, taps: taps?.envelope }),
-      );
-      this.remember(version.digest, replica.loaded.warmUp);
-      if (replica.loaded.prepared) prepared.keep(version.digest, replica.loaded.prepared, taps?.name);
-    } catch (error) {
-      pool.release(engine, number);
-      if (!admittedBefore || toFailure(error).code !== 'UNSIGNED') throw error;
-      admission.doubt(version.digest);
-      return this.loadInto(replica);
-    }
-    engine.loaded(number, replica.loaded.rssGrowthBytes);
-    if (replica.engine !== undefined) replica.leftEngine();
-    replica.engine = engine;
-    replica.state = 'ready';
-    replica.reason = undefined;
-  }
-
-  /** Large ones one after the other: while the library makes its own of the bytes a model is in memory about twice. */
-  private inTurn<T>({ bytes }: VersionRecord, load: () => Promise<T>): Promise<T> {
-    if (bytes < LARGE_BYTES) return load();
-    const next = this.lastLarge.then(load);
-    this.lastLarge = next.catch(() => undefined);
-    return next;
-  }
-
-  /** The latest are kept. */
-  private remember(version: Digest, warmUp: WarmUpReport): void {
-    this.warmUps.delete(version);
-    this.warmUps.set(version, warmUp);
-    const [oldest] = this.warmUps.keys();
-    if (this.warmUps.size > WARM_UPS_KEPT && oldest !== undefined) this.warmUps.delete(oldest);
   }
 
   private failedLoad(replica: HostedReplica, error: unknown): void {
@@ -355,7 +281,7 @@ export class Residents {
     const before = replica.engine;
     if (before === undefined || !replica.wanted) return;
     try {
-      await this.loadInto(replica);
+      await this.loader.load(replica);
     } catch (error) {
       this.parts.log.warn('replica.move.failed', { replica: replica.id, ...errorFields(error) });
       return;
