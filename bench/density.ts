@@ -33,7 +33,7 @@ const SIZES: Record<'ci' | 'quick' | 'full', Size> = {
   full: { models: 10_000, residents: 500, shards: 2, requests: 1_000, windows: 12, windowMs: 5_000 },
 };
 const EXPONENT = 0.9;
-const PUSHES_AT_ONCE = 4;
+const PUSHES_AT_ONCE = 6;
 const ZIPF_PER_S = 10;
 const HOT_PER_S = 100;
 /** Beside the hot model: calls of residents in one window, of evicted ones in the other. */

@@ -1,32 +1,23 @@
 // Looks at every scaled endpoint that is awake or called four times a second, decides, and, while it leads, writes down how many replicas are wanted. All
 // autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
-import { keys } from '../../contracts/buckets.js';
 import { toFailure } from '../../contracts/errors.js';
-import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
-import { z } from 'zod';
 import type { EndpointRecord } from '../../contracts/registry.js';
-import {
-  type ScalingPolicy,
-  type ScalingQuery,
-  type ScalingReply,
-  WaitingNotice,
-  type WantedRecord,
-} from '../../contracts/scaling.js';
-import { StatisticsReply } from '../../contracts/statistics.js';
-import { subjects, wildcards } from '../../contracts/subjects.js';
+import type { ScalingQuery, ScalingReply } from '../../contracts/scaling.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
-import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
 import { Wake } from '../mesh/wake.js';
 import type { Now } from './endpoint-scaler.js';
 import { EndpointScalers } from './endpoint-scalers.js';
+import { hear } from './hearing.js';
+import { learnCurves } from './learned-curves.js';
 import { type Beat, LoadBook, type Sums } from './load-book.js';
 import type { MetricBook } from './metric-book.js';
-import { Residency } from './residency.js';
-import { mayDoze } from './sleepy.js';
+import { Sleepers } from './sleepers.js';
+import { livesIn, mayDoze, type Scaled } from './sleepy.js';
 import type { WantedState } from './wanted-state.js';
+import { WantedWriter } from './wanted-writer.js';
 
 export interface AutoscalerParts {
   readonly instance: string;
@@ -45,43 +36,13 @@ export interface AutoscalerParts {
 }
 
 const LOOK_EVERY_MS = 250;
-const LEARN_EVERY_MS = 5_000;
-const ASK_MS = 1_000;
-/** The placer fills a shard to 0.8: who is woken finds room before the one who makes room for it has gone. */
-const MEMORY_SHARE_MAX = 0.7;
-/** Of a version whose size is not known; a session of the smallest model takes some hundred kilobytes, too. */
-const MODEL_BYTES_MIN = 256 * 1_024;
-
-/** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
-const BeatSchema = Heartbeat.pick({
-  shard: true,
-  region: true,
-  pid: true,
-  state: true,
-  cordoned: true,
-  device: true,
-}).extend({
-  replicas: z.array(
-    ReplicaReport.pick({
-      id: true,
-      version: true,
-      state: true,
-      inFlight: true,
-      served: true,
-      failed: true,
-      itemMs: true,
-      latencyMs: true,
-    }),
-  ),
-});
-
-type Scaled = EndpointRecord & { readonly scaling: ScalingPolicy };
 
 export class Autoscaler {
   private readonly book = new LoadBook();
   private readonly wake: Wake;
   private readonly scalers = new EndpointScalers();
-  private readonly residencies = new Map<string, Residency>();
+  private readonly sleepers: Sleepers;
+  private readonly writer: WantedWriter;
   private readonly closing = new AbortController();
   private epoch: number | undefined;
   private lose: (error: unknown) => void = () => undefined;
@@ -89,13 +50,23 @@ export class Autoscaler {
 
   constructor(private readonly parts: AutoscalerParts) {
     this.wake = new Wake(parts.clock);
+    const { state, bytesOf, residentsMax } = parts;
+    this.sleepers = new Sleepers({ book: this.book, state, bytesOf, residentsMax });
+    this.writer = new WantedWriter({ ...parts, scalers: this.scalers });
   }
 
   start(): void {
     const { signal } = this.closing;
-    const stop = this.listen();
+    const stop = hear(this.parts, this.book, ({ endpoint, region }) => {
+      if ((this.parts.state.of(endpoint)?.regions[region] ?? 0) === 0) this.nudge();
+    });
     signal.addEventListener('abort', stop, { once: true });
-    this.running = Promise.all([this.lookAgainAndAgain(signal), this.learnAgainAndAgain(signal)]);
+    const versions = (): ReadonlySet<string> =>
+      new Set(this.scaled().flatMap(({ variants }) => variants.map(({ version }) => version)));
+    this.running = Promise.all([
+      this.lookAgainAndAgain(signal),
+      learnCurves(this.parts, this.book, versions, signal),
+    ]);
   }
 
   async stop(): Promise<void> {
@@ -184,12 +155,16 @@ export class Autoscaler {
     const sums = this.book.sums(now.atMs);
     for (const endpoint of this.due(scaled, sums, now)) {
       const regions = this.decide(endpoint, sums, now);
-      if (this.epoch !== undefined) await this.write(endpoint, regions, this.epoch, now);
+      if (this.epoch !== undefined) await this.writer.write(endpoint, regions, this.epoch, now);
     }
     const names = new Set(scaled.map(({ name }) => name));
     this.scalers.tidy(names, state.awake);
-    if (this.epoch !== undefined) await this.makeRoom(scaled, this.epoch, now);
-    if (this.epoch !== undefined) await this.tidy(names, this.epoch, state);
+    const { epoch } = this;
+    if (epoch === undefined) return;
+    await this.sleepers.arrange(scaled, now, (endpoint, regions, why) =>
+      this.writer.write(endpoint, regions, epoch, now, why),
+    );
+    await this.writer.tidy(names, epoch);
   }
 
   /** First those that somebody waits for. Who may doze is left out while it sleeps and nobody asks for it. */
@@ -220,15 +195,9 @@ export class Autoscaler {
       const current = this.current(endpoint, region);
       const load = sums.load(name, versions, region);
       const replicas = scaler.look(load, scaling, current, now, metric);
-      decided[region] = replicas;
-      const residency = this.residencyOf(region);
-      if (replicas === 0) residency.sleeps(name);
-      else if (mayDoze(scaling)) {
-        const startMs = scaler.explained?.startMs ?? 0;
-        const inUse = load.inFlight + load.waiting + load.loading > 0;
-        const bytes = versions.reduce((sum, version) => sum + this.memoryOf(version), 0);
-        residency.saw(name, { arrived: load.arrived, inUse, startMs, bytes }, now.atMs);
-      }
+      const startMs = scaler.explained?.startMs ?? 0;
+      const found = { load, current, startMs };
+      decided[region] = this.sleepers.looked(endpoint, region, replicas, found, now);
     }
     return decided;
   }
@@ -240,142 +209,5 @@ export class Autoscaler {
 
   private known(endpoint: string): boolean {
     return this.book.regions().some((region) => this.scalers.find(endpoint, region));
-  }
-
-  private memoryOf(version: string): number {
-    return Math.max(this.parts.bytesOf(version) ?? 0, MODEL_BYTES_MIN) * MEMORY_PER_BYTE;
-  }
-
-  private residencyOf(region: string): Residency {
-    const residency = this.residencies.get(region) ?? new Residency();
-    this.residencies.set(region, residency);
-    return residency;
-  }
-
-  /** Puts those to sleep that are worth least, where more are awake than have room. */
-  private async makeRoom(scaled: readonly Scaled[], epoch: number, now: Now): Promise<void> {
-    const { state, residentsMax } = this.parts;
-    const mayLeave = scaled.filter(({ name, scaling }) => state.awake.has(name) && mayDoze(scaling));
-    for (const region of this.book.regions()) {
-      const awake = mayLeave.filter(({ name }) => (state.of(name)?.regions[region] ?? 0) > 0);
-      const bytesMax = this.roomOf(region, awake, now);
-      const names = awake.map(({ name }) => name);
-      const victims = new Set(this.residencyOf(region).crowdedOut(names, { residentsMax, bytesMax }));
-      for (const endpoint of awake.filter(({ name }) => victims.has(name))) {
-        await this.write(endpoint, { [region]: 0 }, epoch, now, 'others are worth more in the room there is');
-        this.residencyOf(region).sleeps(endpoint.name);
-      }
-    }
-  }
-
-  /** Memory of the region's shards less what lies there and may not leave. */
-  private roomOf(region: string, awake: readonly Scaled[], { atMs }: Now): number {
-    const beats = this.book.beats(region, atMs);
-    const there = beats.reduce((sum, { device }) => sum + device.memoryBytes, 0) * MEMORY_SHARE_MAX;
-    const leaving = new Set(awake.flatMap(({ variants }) => variants.map(({ version }) => version)));
-    const staying = beats
-      .flatMap(({ replicas }) => replicas)
-      .filter(({ version }) => !leaving.has(version))
-      .reduce((sum, { version }) => sum + this.memoryOf(version), 0);
-    return there - staying;
-  }
-
-  /** One record for all regions; a region that is not seen keeps its number. */
-  private async write(
-    { name, scaling }: Scaled,
-    decided: Readonly<Record<string, number>>,
-    epoch: number,
-    now: Now,
-    why?: string,
-  ): Promise<void> {
-    const { wanted, state, log } = this.parts;
-    const before = state.of(name);
-    if (scaling.dryRun) return before && this.remove(name, epoch);
-    const differs = Object.entries(decided).filter(([region, to]) => before?.regions[region] !== to);
-    if (differs.length === 0) return;
-    await wanted.transact(() => {
-      state.fence(epoch);
-      const value: WantedRecord = {
-        endpoint: name,
-        epoch,
-        regions: { ...state.of(name)?.regions, ...decided },
-      };
-      return { change: { key: keys.wanted(name), value }, result: undefined };
-    });
-    for (const [region, to] of differs) {
-      const from = before?.regions[region] ?? 0;
-      const scaler = this.scalers.find(name, region);
-      scaler?.changed(from, to, now, why);
-      log.info('scaling.changed', { endpoint: name, region, from, to, why: why ?? scaler?.explained?.why });
-    }
-  }
-
-  /** Endpoints that are scaled no more. */
-  private async tidy(scaled: ReadonlySet<string>, epoch: number, state: WantedState): Promise<void> {
-    for (const { endpoint } of state.records()) if (!scaled.has(endpoint)) await this.remove(endpoint, epoch);
-  }
-
-  private async remove(endpoint: string, epoch: number): Promise<void> {
-    const { wanted, state } = this.parts;
-    await wanted.transact(() => {
-      state.fence(epoch);
-      return { change: { key: keys.wanted(endpoint), value: undefined }, result: undefined };
-    });
-  }
-
-  private listen(): () => void {
-    const { bus, clock, log } = this.parts;
-    const beats = bus.nc.subscribe(wildcards.heartbeats(), {
-      callback: (error, message) => {
-        const beat = error ? undefined : read(BeatSchema, message.string());
-        if (beat) this.book.heard(beat, clock.monotonicMs());
-        else if (error) log.error('subscription.failed', errorFields(error));
-      },
-    });
-    const rooms = bus.nc.subscribe(subjects.waiting(), {
-      callback: (error, message) => {
-        const notice = error ? undefined : read(WaitingNotice, message.string());
-        if (!notice) return;
-        this.book.waits(notice, clock.monotonicMs());
-        const wanted = this.parts.state.of(notice.endpoint)?.regions[notice.region];
-        if (notice.waiting > 0 && (wanted ?? 0) === 0) this.nudge();
-      },
-    });
-    return () => {
-      if (bus.nc.isClosed()) return;
-      beats.unsubscribe();
-      rooms.unsubscribe();
-    };
-  }
-
-  /** The curves that engines learned, from the shards that hold scaled versions. */
-  private async learnAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { bus, clock } = this.parts;
-    while (!signal.aborted) {
-      await clock.sleep(LEARN_EVERY_MS, signal).catch(() => undefined);
-      const versions = new Set(
-        this.scaled().flatMap(({ variants }) => variants.map(({ version }) => version)),
-      );
-      for (const shard of versions.size > 0 && bus.connected() ? this.book.holders(versions) : []) {
-        if (signal.aborted) return;
-        // One that does not answer is asked again; until then the last curve counts.
-        const answer = await bus.nc
-          .request(subjects.shardControl(shard, 'statistics'), '{}', { timeout: ASK_MS })
-          .catch(() => undefined);
-        const learned = answer && read(StatisticsReply, answer.string());
-        if (learned) this.book.learned(learned);
-      }
-    }
-  }
-}
-
-const livesIn = ({ placement }: Scaled, region: string): boolean =>
-  placement?.regions?.includes(region) ?? true;
-
-function read<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
   }
 }

@@ -1,0 +1,43 @@
+// When an endpoint that sleeps between its calls will be called next: those that are called at even intervals (a job every ten minutes, a
+// sensor every few seconds) tell by their last ones. The residency keeps one for each endpoint it knows; what comes of it is a preload.
+// The daily forecast (forecast.ts) knows tides and needs a day for them; this needs four visits.
+
+export interface Rhythm {
+  readonly lastMs: number;
+  /** Between the beginnings of visits, the latest last. */
+  readonly gaps: readonly number[];
+}
+
+export interface Visit {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Calls that follow each other faster are one visit. */
+const QUIET_MS = 2_000;
+const GAPS_KEPT = 6;
+const GAPS_MIN = 3;
+/** Gaps that differ from their median by more are no rhythm. */
+const SPREAD_MAX = 0.25;
+/** A look at sleepers and a heartbeat come in between; a median is off by as much as the gaps differ. */
+const SLACK_MS = 1_000;
+
+export const firstVisit = (atMs: number): Rhythm => ({ lastMs: atMs, gaps: [] });
+
+/** A call at this time. */
+export function called(before: Rhythm, atMs: number): Rhythm {
+  const gap = atMs - before.lastMs;
+  if (gap < QUIET_MS) return before;
+  return { lastMs: atMs, gaps: [...before.gaps, gap].slice(-GAPS_KEPT) };
+}
+
+/** When the next visit is expected to begin; undefined while there is no rhythm in the last ones. */
+export function nextVisit({ lastMs, gaps }: Rhythm): Visit | undefined {
+  if (gaps.length < GAPS_MIN) return undefined;
+  const sorted = gaps.toSorted((a, b) => a - b);
+  const median = sorted[sorted.length >> 1] ?? 0;
+  const spread = Math.max(...gaps.map((gap) => Math.abs(gap - median)));
+  if (spread > SPREAD_MAX * median) return undefined;
+  const slack = spread + SLACK_MS;
+  return { fromMs: lastMs + median - slack, toMs: lastMs + median + slack };
+}
