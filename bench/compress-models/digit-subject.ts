@@ -37,7 +37,7 @@ export async function digitsSubject(seed: number, size: Size) {
   const masked = await quantizeMasked(found, few, { share: 0.75 });
   const uniform = writeStatic(found).model;
   const small = await prunedDigits(parent, batches, size.steps);
-  const students = await studentsOf(parent, seed, batches, accuracy, 4 * size.steps);
+  const students = await studentsOf(parent, seed, batches, accuracy, 3 * size.steps);
   const subject: Subject = {
     model: 'digits CNN',
     parent,
@@ -82,13 +82,13 @@ export async function digitsSubject(seed: number, size: Size) {
   return { subject, testName, aims, feedback: { float: whole, figure, trials } };
 }
 
-/** Thinning is tuned as long as the parent was trained, zeros four times as long in all. */
+/** Thinning is tuned as long as the parent was trained, zeros twice as long in all. */
 async function prunedDigits(parent: Uint8Array, batches: Batches, steps: number) {
   const saliency = await taylor(parent, { ...batches, count: 20 });
   const cut = thin(parent, { saliency, keep: 0.5 });
   const thinned = await tuned(cut.model, batches, { steps, rate: 1e-3, threads: 2 });
   const rounds = 4;
-  const options = { share: 0.9, rounds, batches, steps, rate: 2e-3, threads: 2 };
+  const options = { share: 0.9, rounds, batches, steps: Math.ceil(steps / 2), rate: 2e-3, threads: 2 };
   return { thinned, sparse: (await sparsifyGradually(parent, options)).model };
 }
 

@@ -16,6 +16,7 @@ import {
   textLines,
 } from './large.js';
 import type { Subject } from './subject.js';
+import { characterError, writtenLines } from './written-lines.js';
 import { encoderNetwork, lstmNetwork, textAccuracy, texts, textSample } from './texts.js';
 
 export async function denseSubject(seed: number): Promise<Subject> {
@@ -46,6 +47,20 @@ export async function convolutionSubject(seed: number): Promise<Subject> {
     methods: { 'static int8': (await quantizeStatic(parent, samples)).model },
     drop: async (model) => 100 * (await outputError(parent, model, feeds)),
   };
+}
+
+/** What both read of lines whose text is known, in points of their characters. */
+export async function readerErrors(
+  { parent, methods }: Subject,
+  method: string,
+  count: number,
+): Promise<{ float: number; rounded: number }> {
+  const lines = writtenLines(count);
+  const [float, rounded] = [
+    100 * (await characterError(parent, lines)),
+    100 * (await characterError(methods[method] ?? parent, lines)),
+  ];
+  return { float, rounded };
 }
 
 export async function readerSubject(lines: number): Promise<Subject> {

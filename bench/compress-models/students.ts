@@ -37,12 +37,11 @@ export async function studentsOf(
   const lesson = { parent, batches, threads: 2 };
   const teach = async (more: Pick<DistilStep, 'hints' | 'jitter'>): Promise<Uint8Array> =>
     (await taught(parent, { ...STEP, steps, ...more }, lesson)).model;
-  const student = await teach({ hints: 2, jitter: 0 });
-  const [plain, jittered] = [await teach({ hints: 0, jitter: 0 }), await teach({ hints: 0, jitter: 0.7 })];
+  const [student, jittered] = [await teach({ hints: 0, jitter: 0 }), await teach({ hints: 0, jitter: 0.7 })];
   const alone = await tuned(begunAnew(student, seed + 1), batches, { steps, rate: RATE, threads: 2 });
   const aims = [
     parametersAim(parent, student),
-    await noiseAim(plain, jittered, accuracy, seed),
+    await noiseAim(student, jittered, accuracy, seed),
     await driftAim(parent, student, batches, accuracy),
   ];
   return { alone, distilled: student, aims };

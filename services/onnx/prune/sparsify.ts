@@ -11,7 +11,7 @@ import { magnitudes } from './saliency.js';
 export type Scope =
   /** The same share of every layer. */
   | 'layer'
-  /** A share of all weights together, each relative to the mean of its layer. */
+  /** A share of all weights together; small layers, of which every weight counts, keep more of theirs (lampScores). */
   | 'global';
 
 export interface Sparse {
@@ -34,12 +34,8 @@ export function sparsify(
   if (worth.size === 0) throw refusal('This model has no weights of two axes that could be pruned.');
   const graph = Graph.read(model);
   constantsToInitialisers(graph);
-  const relative = new Map(
-    [...worth].map(([name, values]) => {
-      const mean = values.reduce((a, b) => a + b, 0) / values.length;
-      return [name, scope === 'layer' || mean === 0 ? values : values.map((value) => value / mean)] as const;
-    }),
-  );
+  const relative =
+    scope === 'layer' ? worth : new Map([...worth].map(([name, values]) => [name, lampScores(values)]));
   const common = scope === 'global' ? thresholdOf([...relative.values()], share) : 0;
   const masks = new Map<string, Tensor>();
   let zeros = 0;
@@ -58,6 +54,24 @@ export function sparsify(
     all += mask.length;
   }
   return { model: graph.write(), masks, zeros: zeros / all };
+}
+
+/**
+ * w^2 over the sum of all w^2 of the layer that are not smaller (LAMP; Lee et al., 2021): the error that a layer makes where it loses this
+ * weight and all below it. The largest of every layer has 1, so that no layer goes whole.
+ */
+function lampScores(values: Float64Array): Float64Array {
+  const order = Float64Array.from(values, (_, i) => i).sort(
+    (a, b) => (values[b] ?? 0) - (values[a] ?? 0) || a - b,
+  );
+  const scores = new Float64Array(values.length);
+  let notSmaller = 0;
+  for (const i of order) {
+    const square = (values[i] ?? 0) ** 2;
+    notSmaller += square;
+    scores[i] = notSmaller === 0 ? 0 : square / notSmaller;
+  }
+  return scores;
 }
 
 /** The worth that the given share of all does not exceed; below all worth for a share of 0. */

