@@ -1,7 +1,8 @@
 // The placement problem as a mixed-integer programme over shares and replicas, without packing: another form than the planner's own,
 // which knows choices only, and a larger space. What a long solve proves of it no plan can beat. x: share of a group in a centre; y:
 // replicas; b: an endpoint lies in a domain; u: share of a group that leaves a region; o: an endpoint is left out.
-import type { Programme } from '../../services/mesh/placement/programme.js';
+import type { PlacementPlan } from '../../contracts/placement.js';
+import { LpWriter, type Programme, type Sum } from '../../services/mesh/placement/lp-writer.js';
 import {
   leftOutCost,
   MOVE_PRICE,
@@ -18,7 +19,7 @@ import {
 } from '../../services/mesh/placement/setting.js';
 
 export function boundProgramme(setting: Setting): Programme {
-  const writer = new Writer();
+  const writer = new LpWriter();
   const memory = new Map<number, Sum>();
   const busy = new Map<number, Sum>();
   const moved: Sum = [];
@@ -34,8 +35,6 @@ export function boundProgramme(setting: Setting): Programme {
 
 const MIB = 2 ** 20;
 
-type Sum = (readonly [factor: number, variable: string])[];
-
 interface Shared {
   readonly memory: Map<number, Sum>;
   readonly busy: Map<number, Sum>;
@@ -46,7 +45,7 @@ const o = (e: number): string => `o${e}`;
 const x = (e: number, g: number, c: number): string => `x${e}_${g}_${c}`;
 const y = (e: number, c: number): string => `y${e}_${c}`;
 
-function writeEndpoint(setting: EndpointSetting, writer: Writer, shared: Shared): void {
+function writeEndpoint(setting: EndpointSetting, writer: LpWriter, shared: Shared): void {
   const { index: e, endpoint, options } = setting;
   writer.binary(o(e), leftOutCost(setting));
   for (const [c, option] of options) {
@@ -86,7 +85,7 @@ function writeEndpoint(setting: EndpointSetting, writer: Writer, shared: Shared)
   writeSpread(setting, writer);
 }
 
-function writeSpread(setting: EndpointSetting, writer: Writer): void {
+function writeSpread(setting: EndpointSetting, writer: LpWriter): void {
   const { index: e, endpoint, options, ratePerS } = setting;
   const { spread } = endpoint;
   const domains = new Map<string, Option[]>();
@@ -124,56 +123,18 @@ function addTo(sums: Map<number, Sum>, centre: number, term: Sum[number]): void 
   else sums.set(centre, [term]);
 }
 
-class Writer {
-  private readonly costs: string[] = [];
-  private readonly rows: string[] = [];
-  private readonly bounds: string[] = [];
-  private readonly integers: string[] = [];
-  private readonly binaries: string[] = [];
-  private readonly names: string[] = [];
-
-  /** Every variable stands in the objective, so that the order of the columns is the order of these calls. */
-  private variable(name: string, cost: number): void {
-    this.names.push(name);
-    this.costs.push(`${number(cost)} ${name}`);
+/** A plan's whole numbers: where the solve starts, which finds the shares to them. It ends sooner so, and proves no less. */
+export function startFrom(setting: Setting, plan: PlacementPlan): Map<string, number> {
+  const planned = new Map(plan.endpoints.map((one) => [one.name, one.shards]));
+  const centreOf = new Map(setting.centres.flatMap((one) => one.shards.map(({ id }) => [id, one] as const)));
+  const values = new Map<string, number>();
+  for (const { index: e, endpoint, options } of setting.endpoints) {
+    const centres = (planned.get(endpoint.name) ?? []).flatMap((id) => centreOf.get(id) ?? []);
+    if (centres.length === 0) values.set(o(e), 1);
+    for (const { index } of centres) values.set(y(e, index), (values.get(y(e, index)) ?? 0) + 1);
+    const lies = new Set(centres.map((centre) => domainOf(endpoint, centre)));
+    const domains = new Set([...options.values()].map(({ centre }) => domainOf(endpoint, centre)));
+    [...domains].forEach((domain, d) => values.set(`b${e}_${d}`, lies.has(domain) ? 1 : 0));
   }
-
-  share(name: string, cost: number): void {
-    this.variable(name, cost);
-    this.bounds.push(`0 <= ${name} <= 1`);
-  }
-
-  integer(name: string, cost: number, max: number): void {
-    this.variable(name, cost);
-    this.bounds.push(`0 <= ${name} <= ${max}`);
-    this.integers.push(name);
-  }
-
-  binary(name: string, cost: number): void {
-    this.variable(name, cost);
-    this.binaries.push(name);
-  }
-
-  row(sum: Sum, relation: '<=' | '>=' | '=', right: number): void {
-    if (sum.length === 0) return;
-    const terms = sum.map(([factor, name]) => `${number(factor)} ${name}`);
-    this.rows.push(`r${this.rows.length}: ${wrap(terms)} ${relation} ${right}`);
-  }
-
-  programme(): Programme {
-    const text = [
-      ...['Minimize', `obj: ${wrap(this.costs)}`, 'Subject To', ...this.rows, 'Bounds', ...this.bounds],
-      ...['Generals', this.integers.join('\n'), 'Binaries', this.binaries.join('\n'), 'End', ''],
-    ].join('\n');
-    return { text, variables: this.names };
-  }
-}
-
-const number = (value: number): string => (value < 0 ? `- ${-value}` : `+ ${value}`);
-
-/** Lines of the LP format end at 510 characters in some readers. */
-function wrap(terms: readonly string[]): string {
-  const lines: string[] = [];
-  for (let i = 0; i < terms.length; i += 8) lines.push(terms.slice(i, i + 8).join(' '));
-  return lines.join('\n ');
+  return values;
 }

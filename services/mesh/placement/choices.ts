@@ -1,6 +1,5 @@
 // The ways in which one endpoint could be placed: small sets of centres, each group of users in the cheapest of the set, or nowhere at
-// all. The greedy answer takes one of them for every endpoint, and so does the solver: with whole choices as its variables the relaxed
-// programme is nearly whole already, which shares and replicas as variables are far from.
+// all. The greedy answer takes one of them for every endpoint, and the search that rearranges it sees in them what an endpoint would like.
 import { type Allocation, loadsOf, replicasFor } from './allocation.js';
 import { leftOutCost, MOVE_PRICE, movedRate, objectiveOf, rateCostOf } from './objective.js';
 import { domainOf, type EndpointSetting, type Option } from './setting.js';

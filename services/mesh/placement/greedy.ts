@@ -37,8 +37,6 @@ export interface Market {
   readonly choices: readonly (readonly Choice[])[];
   readonly priced: readonly Float64Array[];
   readonly movableRate: number;
-  /** No plan of these choices costs less. */
-  readonly bound: number;
   readonly chosen: readonly Choice[];
   /** More was asked for than there is, at no prices. */
   readonly scarce: boolean;
@@ -65,14 +63,14 @@ export function marketOf(setting: Setting, { first, priced, rounds, passes, step
   if (!plenty) balance.wander(steps, seededRandom(1));
   const all = prices.priced(offers);
   return {
-    ...{ choices, movableRate, bound: prices.bound, scarce: !plenty },
+    ...{ choices, movableRate, scarce: !plenty },
     priced: choices.map((_, e) => all.subarray(offers.first[e], offers.first[e + 1])),
     chosen: choices.map((list, e) => list[(balance.chosen[e] ?? 0) - (offers.first[e] ?? 0)] as Choice),
   };
 }
 
 export function placeGreedily(setting: Setting, effort = effortFor(setting)): GreedyResult {
-  return packed(setting, marketOf(setting, effort), undefined, effort.passes > 0 ? 'quickly' : 'once').found;
+  return packed(setting, marketOf(setting, effort), effort.passes > 0 ? 'quickly' : 'once');
 }
 
 // What found no room is placed first at the next try.
@@ -80,38 +78,30 @@ const ORDERS_MAX = 3;
 /** Steps of a search for room, where there is time. */
 const PATIENCE = 400;
 
-/** The wanted choices shard by shard; whoever finds no room takes what is cheapest of what fits. `full`: centres that had none. */
+/** The market's choices shard by shard; whoever finds no room takes what is cheapest of what fits. */
 export function packed(
   setting: Setting,
-  market: Market,
-  wanted: readonly Choice[] = market.chosen,
-  care: 'once' | 'quickly' | 'thoroughly' = 'quickly',
-): { readonly found: GreedyResult; readonly full: ReadonlySet<number> } {
-  const { choices, priced, movableRate } = market;
-  const size = (e: number): number => Math.max(0, ...(wanted[e]?.uses.map(({ bytes }) => bytes) ?? []));
+  { choices, chosen, priced, movableRate, scarce }: Market,
+  care: 'once' | 'quickly' | 'thoroughly',
+): GreedyResult {
+  const size = (e: number): number => Math.max(0, ...(chosen[e]?.uses.map(({ bytes }) => bytes) ?? []));
   let order = setting.endpoints.map(({ index }) => index).sort((a, b) => size(b) - size(a));
   let best: GreedyResult | undefined;
-  const full = new Set<number>();
   const thorough = care === 'thoroughly';
   for (let attempt = 0; attempt < (care === 'once' ? 1 : ORDERS_MAX); attempt++) {
-    const construction = new Construction(
-      setting,
-      choices,
-      movableRate,
-      market.scarce || attempt > 0,
-      thorough ? PATIENCE : undefined,
-    );
-    const failed = order.filter((e) => !construction.seat(e, [wanted[e] as Choice]));
+    const tight = scarce || attempt > 0;
+    const patience = thorough ? PATIENCE : undefined;
+    const construction = new Construction(setting, choices, movableRate, tight, patience);
+    const failed = order.filter((e) => !construction.seat(e, [chosen[e] as Choice]));
     for (const e of failed) construction.seat(e, sortedBy(choices[e] ?? [], priced[e]));
     if (failed.length > 0 && care !== 'once')
       construction.improve(thorough ? order : failed, thorough ? 3 : 2);
     const found = construction.result();
     if (!best || found.objective < best.objective) best = found;
-    if (failed.length === 0) return { found, full: new Set() };
-    for (const e of failed) for (const { centre } of wanted[e]?.uses ?? []) full.add(centre);
+    if (failed.length === 0) return found;
     order = [...failed, ...order.filter((e) => !failed.includes(e))];
   }
-  return { found: best as GreedyResult, full };
+  return best as GreedyResult;
 }
 
 function sortedBy(list: readonly Choice[], priced: Float64Array | undefined): Choice[] {
