@@ -90,6 +90,7 @@ test('who does not come when expected is not expected again until it has a rhyth
   residency.saw('even', seen(4), 39_600);
   residency.sleeps('even');
   expect(preload(42_000)).toEqual([]);
+  expect(preload(45_500)).toEqual([]);
   expect(residency.preloads).toEqual({ called: 0, missed: 1 });
   expect([49_500, 50_000, 60_000].flatMap(preload)).toEqual([]);
 });

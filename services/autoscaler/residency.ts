@@ -134,7 +134,7 @@ export class Residency {
   private expected(nowMs: number): Expected[] {
     const soon: Expected[] = [];
     for (const [name, entry] of this.known) {
-      if (entry.visit && nowMs > entry.visit.toMs) {
+      if (entry.visit && nowMs > entry.visit.missedMs) {
         entry.visit = undefined;
         entry.rhythm = firstVisit(entry.rhythm.lastMs);
         if (entry.preloaded) this.preloads.missed++;

@@ -11,6 +11,8 @@ export interface Rhythm {
 export interface Visit {
   readonly fromMs: number;
   readonly toMs: number;
+  /** Nothing heard by then: it did not come. Later than the visit's end, because of what is awake heartbeats tell, and they may be late. */
+  readonly missedMs: number;
 }
 
 /** Calls that follow each other faster are one visit. */
@@ -39,5 +41,6 @@ export function nextVisit({ lastMs, gaps }: Rhythm): Visit | undefined {
   const spread = Math.max(...gaps.map((gap) => Math.abs(gap - median)));
   if (spread > SPREAD_MAX * median) return undefined;
   const slack = spread + SLACK_MS;
-  return { fromMs: lastMs + median - slack, toMs: lastMs + median + slack };
+  const toMs = lastMs + median + slack;
+  return { fromMs: lastMs + median - slack, toMs, missedMs: Math.max(toMs, lastMs + 1.5 * median) };
 }
