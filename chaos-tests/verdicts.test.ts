@@ -1,10 +1,11 @@
 // A version that begins to answer with what is no number, in a whole mesh: the auditor sees it, ends its engines in every region by signed orders, and the
 // last good version answers. Its history says why; a person takes the order back.
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { MassifClient } from '../client/mod.js';
 import { root } from '../deploy/local/root.mjs';
 import { GraphBuilder } from '../services/onnx/builder.js';
@@ -13,8 +14,11 @@ import { mlp } from '../services/onnx/testing/mlp.js';
 import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
 import { type DrillMesh, eventually, startMesh, stateFileOf } from './harness.js';
 import { pushVersions } from './push-versions.js';
+import { swappedEngine } from './swapped-engine.js';
 
 const MODEL = 'turning';
+/** Of another width than all others here, so that the lying shard lies about it alone. */
+const [REGISTERED, SERVED] = [mlp(5, 96), mlp(6, 96)];
 
 /** `Abs` answers to any number, `Log` to those above zero. */
 function graph(operator: 'Abs' | 'Log'): Uint8Array {
@@ -24,7 +28,15 @@ function graph(operator: 'Abs' | 'Log'): Uint8Array {
 }
 
 test('a version whose answers turn into no numbers is killed everywhere, the last good one serves, and a person takes the order back', async () => {
-  await using mesh = await startMesh({ shardsPerRegion: 1 });
+  const dir = await mkdtemp(join(tmpdir(), 'massif-swapped-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  await using mesh = await startMesh({
+    shardsPerRegion: 1,
+    env: {
+      'shard-west-1': await swappedEngine(dir, REGISTERED, SERVED),
+      control: { MASSIF_AUDITOR_PROBE_MS: '300' },
+    },
+  });
   const massif = async (...args: string[]) => {
     const env = { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology) };
     const { stdout } = await promisify(execFile)(
@@ -83,7 +95,8 @@ test('a version whose answers turn into no numbers is killed everywhere, the las
 
   await takesTheOrderBack(client, massif);
   await drifts(mesh, massif);
-}, 180_000);
+  await liesAboutItsModel(mesh, massif);
+}, 360_000);
 
 /** Who lifts the order has the version served again, and the auditor does not end it a second time. */
 async function takesTheOrderBack(
@@ -128,6 +141,90 @@ async function takesTheOrderBack(
   expect(inForce.flatMap(({ orders }) => orders)).toEqual([]);
 }
 
+/** A key that asks the same with a little jitter, again and again, through the REST door: one alert that names it. */
+async function copies(mesh: DrillMesh, massif: (...args: string[]) => Promise<never>): Promise<void> {
+  const random = seeded(8);
+  const seed = random.normals(784, 1);
+  const url = `${mesh.regions[0]?.restUrl}/v2/models/drifting/infer`;
+  const ask = async (): Promise<void> => {
+    const data = Array.from(seed, (value) => value + 0.02 * random.normal());
+    const body = JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 784], data }] });
+    const headers = { 'content-type': 'application/json', 'massif-caller': 'thief somebody' };
+    expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(200);
+  };
+  let asked = 0;
+  await eventually(
+    'the key that copies is told of',
+    async () => {
+      await Promise.all(Array.from({ length: 16 }, ask));
+      asked += 16;
+      const { alerts } = (await massif('alerts')) as {
+        alerts: { kind: string; evidence: Record<string, string> }[];
+      };
+      const callers = alerts
+        .filter(({ kind }) => kind === 'extraction')
+        .map(({ evidence }) => evidence['caller']);
+      expect(callers).toContain('key thief');
+    },
+    60_000,
+  );
+  expect(asked).toBeLessThanOrEqual(1_000);
+}
+
+async function referenceFile(mesh: DrillMesh, x: { data: Float32Array; shape: number[] }): Promise<string> {
+  const reference = join(mesh.topology.dir, 'reference.jsonl');
+  const data = Array.from(x.data, (value) => Number(value.toFixed(4)));
+  const body = { inputs: [{ name: 'x', datatype: 'FP32', shape: x.shape, data }] };
+  await writeFile(reference, `${JSON.stringify(body)}\n`);
+  return reference;
+}
+
+/** A shard that serves another model under the registered one's name: probes find it, it is ended, and the honest one answers its callers too. */
+async function liesAboutItsModel(
+  mesh: DrillMesh,
+  massif: (...args: string[]) => Promise<never>,
+): Promise<void> {
+  const random = seeded(7);
+  const x = Float32Array.from(random.normals(600 * 784, 1));
+  await mesh.publish('copied', [{ name: 'model.onnx', bytes: REGISTERED }], 1);
+  await massif('watch', 'copied', '--reference', await referenceFile(mesh, { data: x, shape: [600, 784] }));
+  const input = { x: { data: x.subarray(0, 784), shape: [1, 784] } };
+  const clients = await Promise.all(mesh.natsUrls.map((url) => mesh.client({ nats: [url], mode: 'routed' })));
+  const answers = async (): Promise<number[]> =>
+    Promise.all(
+      clients.map(async (client) => Number((await client.infer('copied', input)).outputs['y']?.data[0])),
+    );
+  const [honest = 0, lie] = await answers();
+  expect(lie).not.toBeCloseTo(honest, 3);
+  await eventually(
+    'the lying shard is found and told of',
+    async () => {
+      await answers();
+      const { alerts } = (await massif('alerts')) as {
+        alerts: { kind: string; severity: string; evidence: Record<string, string> }[];
+      };
+      expect(alerts.filter(({ kind }) => kind === 'probe.other-model')).toMatchObject([
+        { severity: 'critical', evidence: { shard: 'shard-west-1', act: expect.stringContaining('killed') } },
+      ]);
+    },
+    60_000,
+  );
+  await eventually('callers of its region are answered by the honest one', async () => {
+    const found = await answers();
+    expect(found[0]).toBeCloseTo(honest, 5);
+    expect(found[1]).toBeCloseTo(honest, 5);
+  });
+  await eventually('it holds nothing any more', async () => {
+    const beat = mesh.heard().find(({ shard }) => shard === 'shard-west-1');
+    expect(beat).toMatchObject({ state: 'draining', replicas: [] });
+  });
+  const inForce = (await massif('override', 'list')) as { orders: { order: { target: object } }[] }[];
+  expect(inForce[0]?.orders.map(({ order }) => order.target)).toEqual([
+    { kind: 'shard', shard: 'shard-west-1' },
+  ]);
+  await Promise.all(clients.map((client) => client.close()));
+}
+
 /** A stream of inputs that is not what it was: one alert, whatever number of requests come, and nobody is killed. */
 async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<never>): Promise<void> {
   const random = seeded(5);
@@ -136,11 +233,7 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
     return { x: { data: x, shape: [count, 784] } };
   };
   await mesh.publish('drifting', [{ name: 'model.onnx', bytes: mlp(1) }], 1);
-  const reference = join(mesh.topology.dir, 'reference.jsonl');
-  const { x } = pictures(900, 0);
-  const data = Array.from(x.data, (value) => Number(value.toFixed(4)));
-  const body = { inputs: [{ name: 'x', datatype: 'FP32', shape: x.shape, data }] };
-  await writeFile(reference, `${JSON.stringify(body)}\n`);
+  const reference = await referenceFile(mesh, pictures(900, 0).x);
   expect(await massif('watch', 'drifting', '--reference', reference)).toMatchObject({
     kind: 'logits',
     classes: 10,
@@ -163,6 +256,7 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
   );
   const { versions } = (await massif('verdicts', 'drifting')) as { versions: object[] };
   expect(versions).toMatchObject([{ hasBaseline: true, last: { act: 'told' } }]);
+  await copies(mesh, massif);
   await eventually('its engines tell of the hidden feature too', async () => {
     await client.infer('drifting', pictures(1, 0));
     const now = (await massif('verdicts', 'drifting')) as { versions: { tapped: number }[] };

@@ -34,6 +34,8 @@ export const buckets = {
   alerts: (region: string) => `massif_alerts_${region.replaceAll('-', '_')}`,
   /** Object store, home region: signed baselines by version. */
   baselines: (region: string) => `massif_baselines_${region.replaceAll('-', '_')}`,
+  /** KV, home region: what the weights of each version look like, whatever their names and order. */
+  weights: (region: string) => `massif_weights_${region.replaceAll('-', '_')}`,
   /** KV, home region, mirrored: signed plans of taps by version. */
   taps: (region: string) => `massif_taps_${region.replaceAll('-', '_')}`,
   /** KV, every region its own copy: signed checkpoints of the audit log of the home region. */
@@ -69,6 +71,7 @@ export const keys = {
   /** An order by what it is about, so that a newer one takes the older one's place. */
   armOrder: (endpoint: string, arm: string) => `arm.${keyPart(endpoint)}.${keyPart(arm)}`,
   versionOrder: (version: Digest) => `version.${version}`,
+  shardOrder: (shard: string) => `shard.${keyPart(shard)}`,
   tapPlan: (version: Digest) => version,
   trust: () => 'trust',
   apiKey: (id: string) => `key.${id}`,

@@ -124,5 +124,6 @@ export const conversations: readonly Talk[] = [
   { subject: 'massif.jobs.*', from: JOBS, to: [] },
   { subject: 'massif.metrics.*', from: ['gateway', 'operator'], to: PROCESSES },
   { subject: 'massif.status', from: ['operator', 'client', 'gateway'], to: PROCESSES },
-  ...family('identity', ['issue', 'rotate', 'revoke', 'tenant', 'list'], OPERATORS, ['gateway']),
+  ...family('identity', ['issue', 'rotate', 'tenant', 'list'], OPERATORS, ['gateway']),
+  ...family('identity', ['revoke'], [...OPERATORS, 'auditor'], ['gateway']),
 ];

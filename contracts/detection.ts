@@ -69,6 +69,11 @@ export const Baseline = z.strictObject({
   /** The score that told abnormal inputs best when it was made, and what each reached: AUROC by family. */
   chosen: StreamName,
   choice: z.array(z.strictObject({ score: StreamName, auroc: z.record(z.string(), z.number()) })).max(64),
+  /** By class: how near queries of honest callers come to earlier ones of theirs, in the map of observations. */
+  nearness: z
+    .array(z.strictObject({ label: z.int().min(0), ranks: Ranks }))
+    .max(256)
+    .optional(),
   /** Share of the reference that each class got. */
   classShares: z.array(z.number().min(0).max(1)).min(2).max(10_000),
   /** After so many equal answers to different inputs in a row the output counts as constant. */

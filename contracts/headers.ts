@@ -15,6 +15,8 @@ export const headers = {
   user: 'Massif-User',
   /** Whose call it is, until keys say so: rules of an endpoint may go by it. */
   tenant: 'Massif-Tenant',
+  /** On run messages, set by a gateway and nobody else: id of the key that called, and its tenant. */
+  caller: 'Massif-Caller',
   /** The arm a copy was sent for: it must leave no trace in caches, sequences or the books of idempotency. */
   shadow: 'Massif-Shadow',
   /** 1 highest, larger is lower, 0 or absent: PRIORITY_DEFAULT. Engines order and displace by it what waits for a run. */

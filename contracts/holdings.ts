@@ -56,6 +56,7 @@ export const holdings: readonly Holding[] = [
   },
   { nameIn: buckets.releases, kind: 'kv', owners: ['registry'], readers: ['operator'] },
   { nameIn: buckets.journals, kind: 'kv', owners: ['registry'] },
+  { nameIn: buckets.weights, kind: 'kv', owners: ['registry'] },
   { nameIn: buckets.jobs, kind: 'kv', owners: ['trainer'] },
   { nameIn: buckets.compressJobs, kind: 'kv', owners: ['compressor'] },
   {

@@ -14,6 +14,9 @@ const TENSORS_MAX = 8;
 
 export const ObservedRequest = z.object({
   requestId: z.string().max(128),
+  /** Key and tenant, where a gateway knew them, and then a map of the first input's first row that keeps distances: little-endian float32, base64. */
+  caller: z.string().max(129).optional(),
+  vector: z.base64().max(256).optional(),
   /** False where an input held what is no number: then the answer's faults are the caller's. */
   ordinary: z.boolean(),
   /** By input: statistics of the numbers of its first row. */

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { Envelope } from './manifest.js';
 import { TRUST_POLICY_TYPE } from './trust-policy.js';
-import { Digest, EndpointName, ModelName, RegionName } from './names.js';
+import { Digest, EndpointName, InstanceName, ModelName, RegionName } from './names.js';
 import { ArmName } from './traffic.js';
 
 export const ORDER_TYPE = 'application/vnd.massif.order+json';
@@ -24,11 +24,13 @@ export const OrderTarget = z.discriminatedUnion('kind', [
   }),
   /** No traffic at all for this version, on any endpoint; asked for by name it is refused. */
   z.strictObject({ kind: z.literal('version'), model: ModelName, version: Digest }),
+  /** No traffic for anything that this shard serves: it is not believed to run what it says. */
+  z.strictObject({ kind: z.literal('shard'), shard: InstanceName }),
 ]);
 export type OrderTarget = z.infer<typeof OrderTarget>;
 
 /**
- * `weight-zero` is for an arm. `quarantine` and `kill` are for a version: routes leave it out and shards hold it no more; `kill` ends
+ * `weight-zero` is for an arm. `quarantine` and `kill` are for a version or a shard: routes leave it out and shards hold it no more; `kill` ends
  * its engines at once, whatever they run. `lift` takes back what was said of the same target before.
  */
 export const OrderAction = z.enum(['weight-zero', 'quarantine', 'kill', 'lift']);
@@ -51,7 +53,7 @@ export const Order = z
   .refine(
     ({ target, action }) => action === 'lift' || (target.kind === 'arm') === (action === 'weight-zero'),
     {
-      message: 'weight-zero is for an arm, kill and quarantine are for a version',
+      message: 'weight-zero is for an arm, kill and quarantine are for a version or a shard',
     },
   )
   .refine(

@@ -2,7 +2,7 @@
 // The set is secret and signed; a question that was asked is not asked again.
 import { z } from 'zod';
 import { PackedFloats } from './detection.js';
-import { Digest } from './names.js';
+import { Digest, ModelName } from './names.js';
 
 export const PROBES_TYPE = 'application/vnd.massif.probes+json';
 
@@ -16,6 +16,9 @@ export type Probe = z.infer<typeof Probe>;
 
 export const ProbeSet = z.strictObject({
   version: Digest,
+  model: ModelName,
+  /** The requests that they were drawn from: the next set is drawn from there too. */
+  reference: Digest,
   input: z.string().max(256),
   /** With its rows, which are 1. */
   shape: z.array(z.int().min(1)).min(1).max(8),

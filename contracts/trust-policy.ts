@@ -38,6 +38,8 @@ export const TrustPolicy = z.strictObject({
     .array(z.strictObject({ version: Digest, reason: z.string().min(1).max(500) }))
     .max(10_000)
     .optional(),
+  /** A version with the weights of another model that it does not name as its parent is refused, or told of (when absent). */
+  copies: z.enum(['report', 'refuse']).optional(),
   /** Who may give orders (contracts/override.ts), with Ed25519 keys. */
   operators: z.array(KeyTerm).max(1_000).optional(),
 });

@@ -1,6 +1,7 @@
 // The fraud part of bench detect: keys that use the model and keys that copy it, weights in disguise, stand-ins behind a name.
 import { ExtractionWatch, extractionReference, type Query } from '../../services/auditor/fraud/extraction.js';
-import { fingerprintOf, likeness } from '../../services/auditor/fraud/fingerprint.js';
+import { projected } from '../../services/mesh/observing/projection.js';
+import { fingerprintOf, likeness } from '../../services/onnx/fingerprint.js';
 import { type Candidate, chooseProbes, matches } from '../../services/auditor/fraud/probes.js';
 import { classOf } from '../../services/auditor/detect/logit-scores.js';
 import type { Row } from '../../services/auditor/detect/scores.js';
@@ -13,24 +14,11 @@ export interface Seen {
   readonly margin: number;
 }
 
-const DIMS = 24;
-
-/** Keeps distances up to some 15 % (Johnson and Lindenstrauss, 1984) and makes a million of them affordable. */
-export function projection(width: number, random: Seeded): (input: ArrayLike<number>) => Float32Array {
-  const matrix = random.normals(width * DIMS, 1 / Math.sqrt(DIMS));
-  return (input) =>
-    Float32Array.from({ length: DIMS }, (_, d) => {
-      let sum = 0;
-      for (let i = 0; i < width; i++) sum += (input[i] as number) * (matrix[d * width + i] as number);
-      return sum;
-    });
-}
-
-const queriesOf = (seen: readonly Seen[], project: (input: ArrayLike<number>) => Float32Array): Query[] =>
+const queriesOf = (seen: readonly Seen[]): Query[] =>
   seen.map(({ row, novelty, margin }) => ({
     novelty,
     margin,
-    vector: project(row.input),
+    vector: projected(row.input),
     label: classOf(row.logits),
   }));
 
@@ -53,9 +41,8 @@ export function extractionFigures(
   { keys, queries }: { readonly keys: number; readonly queries: number },
   random: Seeded,
 ): ExtractionFigures {
-  const project = projection(reference[0]?.row.input.length ?? 0, random);
-  const honest = queriesOf(stream, project);
-  const known = queriesOf(reference, project);
+  const honest = queriesOf(stream);
+  const known = queriesOf(reference);
   const watch = new ExtractionWatch(
     extractionReference(Array.from({ length: 8 }, () => drawn(known, 1_000, random))),
   );
@@ -70,7 +57,7 @@ export function extractionFigures(
     watch.forget(`honest ${key}`);
   }
   const found = Object.entries(attacks).map(([name, seen]) => {
-    const sent = queriesOf(seen, project);
+    const sent = queriesOf(seen);
     const size = Math.floor(sent.length / 5);
     return [
       name,
@@ -79,7 +66,7 @@ export function extractionFigures(
       ),
     ] as const;
   });
-  const shared = queriesOf(Object.values(attacks).at(-1) ?? [], project);
+  const shared = queriesOf(Object.values(attacks).at(-1) ?? []);
   const group = shared.findIndex(
     (query, i) => watch.see([`sybil ${i % 10}`, 'sybil'], query).get('sybil')?.flagged === true,
   );

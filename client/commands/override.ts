@@ -3,7 +3,7 @@
 import { nuid } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
-import { shortDigest } from '../../contracts/names.js';
+import { InstanceName, shortDigest } from '../../contracts/names.js';
 import {
   type Order,
   ORDER_DAYS_MAX,
@@ -13,7 +13,7 @@ import {
   OverridesReply,
   type OrderTarget,
 } from '../../contracts/override.js';
-import { armOf } from '../../contracts/registry.js';
+import { armOf, ShowReply } from '../../contracts/registry.js';
 import { subjects } from '../../contracts/subjects.js';
 import { signOrder } from '../../services/mesh/order.js';
 import { privateKeyOf } from '../../services/mesh/signing-key.js';
@@ -28,11 +28,13 @@ const KEY_FILE = 'operator.pem';
 
 export const override: Command = {
   name: 'override',
-  usage: 'override set|lift ENDPOINT --arm ARM | --version VERSION  |  override list',
+  usage:
+    'override set|lift ENDPOINT --arm ARM | --version VERSION  |  override set|lift --shard SHARD  |  override list',
   summary: 'orders of safety: weight 0, quarantine, kill; obeyed at once, without the home region',
   help: `  set ENDPOINT --arm ARM [--fallback ARM]       no share of the traffic for this arm
   set ENDPOINT --version VERSION [--kill]        no request at all for this version (label, digest); --kill ends its engines
-  lift ENDPOINT --arm ARM | --version VERSION    takes an order back
+  set --shard SHARD [--kill]                     no request at all for this shard; --kill ends its engines
+  lift ENDPOINT --arm ARM | --version VERSION | lift --shard SHARD    takes an order back
   list                                           what is in force
   --reason TEXT      why; every order is logged with it
   --region REGION    where it counts; everywhere that can be reached when absent
@@ -41,6 +43,7 @@ export const override: Command = {
   options: {
     arm: { type: 'string' },
     version: { type: 'string' },
+    shard: { type: 'string' },
     fallback: { type: 'string' },
     kill: { type: 'boolean' },
     reason: { type: 'string' },
@@ -115,10 +118,19 @@ const ask = async <T>(
   body: unknown,
 ): Promise<T> => (await connections()).request(subject, schema, body, TIMEOUT_MS);
 
-async function targetOf({ args, values, client }: Invocation): Promise<OrderTarget> {
-  const name = argument(args, 1, 'ENDPOINT');
+async function targetOf(invocation: Invocation): Promise<OrderTarget> {
+  const { args, values, client } = invocation;
+  const shard = text(values, 'shard');
   const arm = text(values, 'arm');
   const version = text(values, 'version');
+  if (shard !== undefined) {
+    if (args[1] !== undefined || arm !== undefined || version !== undefined)
+      throw new UsageError('--shard stands alone: the order is about all that the shard serves');
+    if (!InstanceName.safeParse(shard).success)
+      throw new UsageError(`--shard is a name such as shard-east-1, got "${shard}"`);
+    return { kind: 'shard', shard };
+  }
+  const name = argument(args, 1, 'ENDPOINT');
   const fallback = text(values, 'fallback');
   if ((arm === undefined) === (version === undefined))
     throw new UsageError('--arm or --version says what the order is about, one of the two');
@@ -134,21 +146,26 @@ async function targetOf({ args, values, client }: Invocation): Promise<OrderTarg
     (one) =>
       one.label === version || ((version?.length ?? 0) >= 12 && one.version.startsWith(version as string)),
   );
-  if (!found) throw failure('VERSION_UNKNOWN', `${name} does not serve ${version}.`);
-  return { kind: 'version', model: endpoint.model, version: found.version };
+  if (found) return { kind: 'version', model: endpoint.model, version: found.version };
+  // One that was killed serves no more, and its order is to be lifted all the same.
+  const asked = { model: endpoint.model, version };
+  const { version: known } = await ask(invocation, subjects.registry('show'), ShowReply, asked);
+  return { kind: 'version', model: endpoint.model, version: known.digest };
 }
 
 function actionOf(verb: 'set' | 'lift', target: OrderTarget, kill: boolean): OrderAction {
   if (verb === 'lift') return 'lift';
-  if (target.kind === 'version') return kill ? 'kill' : 'quarantine';
-  if (kill) throw new UsageError('--kill is for a version: an arm has no engines of its own');
+  if (target.kind !== 'arm') return kill ? 'kill' : 'quarantine';
+  if (kill) throw new UsageError('--kill is for a version or a shard: an arm has no engines of its own');
   return 'weight-zero';
 }
 
 const about = ({ target }: Order): string =>
-  target.kind === 'arm'
-    ? `${target.endpoint} arm ${target.arm}${target.fallback === undefined ? '' : `, ${target.fallback} instead`}`
-    : `${target.model} version ${shortDigest(target.version)}`;
+  target.kind === 'shard'
+    ? `shard ${target.shard}`
+    : target.kind === 'arm'
+      ? `${target.endpoint} arm ${target.arm}${target.fallback === undefined ? '' : `, ${target.fallback} instead`}`
+      : `${target.model} version ${shortDigest(target.version)}`;
 
 const inWords = ({ order, person }: OrderInForce): string =>
   `${order.action} of ${about(order)}, by ${person}${order.action === 'lift' ? '' : `, until ${order.expiresAt}`}`;

@@ -56,8 +56,9 @@ export class AuditorController {
 
   @MessagePattern(subjects.auditor('watch'), shared)
   async watch(@Payload({ schema: WatchRequest }) request: WatchRequest): Promise<WatchReply> {
-    const { baselines, watches } = this.parts;
+    const { baselines, watches, probes } = this.parts;
     const made = await baselines.make(request);
+    probes.forget(made.version);
     await watches.renew(made.version);
     return made;
   }

@@ -29,6 +29,7 @@ export class AuditorModule implements OnApplicationBootstrap, OnModuleDestroy {
   async onApplicationBootstrap(): Promise<void> {
     await this.parts.intake.begin();
     this.parts.watches.begin();
+    this.parts.probes.begin();
   }
 
   async onModuleDestroy(): Promise<void> {

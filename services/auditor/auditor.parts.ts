@@ -21,6 +21,10 @@ import { openAlerts, readRoutes } from './alerts/open-alerts.js';
 import { verdictTrouble } from './alerts/troubles.js';
 import { type TellAudit, tellAudit } from '../mesh/tell-audit.js';
 import { Baselines } from './baseline/baselines.js';
+import { actOnCopies } from './fraud/act-on-copies.js';
+import { actOnProbes } from './fraud/act-on-probes.js';
+import { followCopies } from './fraud/copy-alerts.js';
+import { ProbeDesk } from './fraud/probe-desk.js';
 
 export const AUDITOR_KEY_FILE = 'auditor.pem';
 
@@ -34,6 +38,7 @@ export class AuditorParts {
     readonly key: KeyObject,
     readonly watches: Watches,
     readonly baselines: Baselines,
+    readonly probes: ProbeDesk,
     readonly alerts: AlertDesk,
     readonly tell: TellAudit,
     private readonly closing: readonly { close(): void }[],
@@ -74,10 +79,24 @@ export class AuditorParts {
     const baselines = new Baselines({ bus, region, key, random });
     const alerts = await openAlerts({ config, bus, clock, log }, await readRoutes(own.alertsPath));
     const tell = tellAudit(bus, config.instance, clock);
-    const watches = new Watches({
+    const stop = new StopOrders({ bus, regions, key, clock, random, log });
+    const probes = new ProbeDesk({
+      bus,
+      serving: () => watches.serving(),
+      probesOf: (version) => baselines.probesOf(version),
+      renew: (used) => baselines.renewProbes(used),
+      found: actOnProbes({ stop, tell, raise: (trouble) => alerts.raise(trouble) }),
+      meanMs: own.probeMs,
+      clock,
+      random,
+      log,
+    });
+    const watches: Watches = new Watches({
       bus,
       orders,
-      stop: new StopOrders({ bus, regions, key, clock, random, log }),
+      stop,
+      check: (version) => probes.check(version),
+      copied: actOnCopies({ bus, tell, raise: (trouble) => alerts.raise(trouble), act: own.extraction, log }),
       baselineOf: (version) => baselines.of(version),
       told: (notice) => {
         bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice));
@@ -86,7 +105,9 @@ export class AuditorParts {
       clock,
       log,
     });
-    return new AuditorParts(audit, checkpoints, intake, key, watches, baselines, alerts, tell, [
+    return new AuditorParts(audit, checkpoints, intake, key, watches, baselines, probes, alerts, tell, [
+      probes,
+      followCopies(bus, (trouble) => alerts.raise(trouble)),
       overrides,
       trust,
       alerts,

@@ -54,6 +54,7 @@ export class InferCalls {
           failFast: head.failFast,
           user: head.user,
           tenant: head.tenant,
+          caller: head.caller,
           headers: head.ruled,
           version,
           timeoutMs: this.timeLeft(head.timeoutMs, access.arrivedMs),

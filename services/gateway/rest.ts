@@ -67,11 +67,13 @@ function admit(guard: Guard, request: FastifyRequest, reply: FastifyReply): void
   const given = request.headers[TENANT];
   const { authorization } = request.headers;
   const presented = { authorization, tenant: given === undefined ? undefined : String(given) };
-  const { tenant, leave } = guard.admit(presented, neededAtRest(request.method, request.url));
+  const { tenant, key, leave } = guard.admit(presented, neededAtRest(request.method, request.url));
   if (tenant !== undefined) request.headers[TENANT] = tenant;
+  if (tenant !== undefined && key !== undefined) request.headers[CALLER] = `${key} ${tenant}`;
   reply.raw.once('close', leave);
 }
 const TENANT = headers.tenant.toLowerCase();
+const CALLER = headers.caller.toLowerCase();
 
 /** What the HTTP parser itself refuses never becomes a request; the caller still gets a coded answer. */
 function refuseBrokenHttp(error: Error & { code?: string }, socket: Socket): void {

@@ -14,6 +14,8 @@ export interface SteadyHeaders {
   readonly priority?: number | undefined;
   readonly sequence?: Sequence | undefined;
   readonly traceparent?: string | undefined;
+  /** Whose key it was, for whoever watches. */
+  readonly caller?: string | undefined;
   /** Of repeat-lines.ts. */
   readonly repeats?: string | undefined;
 }
@@ -33,6 +35,7 @@ export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: numbe
   if (attempt > 1) lines += headerLine(headers.attempt, attempt);
   if (of.priority) lines += headerLine(headers.priority, of.priority);
   if (of.sequence) for (const [key, value] of sequenceHeaders(of.sequence)) lines += headerLine(key, value);
+  if (of.caller) lines += headerLine(headers.caller, of.caller);
   if (of.traceparent) lines += headerLine(headers.traceparent, of.traceparent);
   return headerBlock(lines);
 }

@@ -44,6 +44,8 @@ export interface DispatcherOptions {
 export interface InferOptions {
   readonly user?: string | undefined;
   readonly tenant?: string | undefined;
+  /** Key and tenant, where a door knows them. */
+  readonly caller?: string | undefined;
   /** What rules go by, names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly version?: string | undefined;
@@ -121,7 +123,7 @@ export class Dispatcher {
     const timeoutMs = options.timeoutMs ?? known?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const { once = false, uncached = false } = options;
     const repeats = repeatLines({ once, uncached }, known?.cacheS);
-    const { user, tenant, headers, version, priority, traceparent } = options;
+    const { user, tenant, headers, version, priority, traceparent, caller } = options;
     const sequence = this.options.view.endpoint(endpoint)?.stateful ? options.sequence : undefined;
     const who = { user, tenant, headers, version };
     const request = {
@@ -133,6 +135,7 @@ export class Dispatcher {
       priority,
       sequence,
       traceparent,
+      caller,
       repeats,
       failFast: options.failFast,
     };

@@ -20,6 +20,7 @@ export class OrderBook implements OrdersOn {
   private readonly known = new Map<string, Map<string, OrderInForce>>();
   private versions = new Map<Digest, { readonly why: string; readonly kill: boolean }>();
   private arms = new Map<string, ArmOrder>();
+  private shards = new Map<string, { readonly why: string; readonly kill: boolean }>();
   private revoked: readonly { readonly version: Digest; readonly reason: string }[] = [];
   private print = '';
   private readonly listeners = new Set<() => void>();
@@ -63,6 +64,7 @@ export class OrderBook implements OrdersOn {
   settle(nowMs: number): void {
     const versions: typeof this.versions = new Map();
     const arms: typeof this.arms = new Map();
+    const shards: typeof this.shards = new Map();
     for (const { version, reason } of this.revoked)
       versions.set(version, { why: `revoked by the trust policy: ${reason}`, kill: true });
     for (const ofRegion of this.known.values())
@@ -73,19 +75,35 @@ export class OrderBook implements OrdersOn {
         const why = `${action === 'weight-zero' ? 'weight 0' : action} in ${order.region}: ${reason}`;
         if (target.kind === 'arm')
           arms.set(`${target.endpoint}\n${target.arm}`, { why, fallback: target.fallback });
-        else if (!versions.get(target.version)?.kill && (action === 'kill' || !versions.has(target.version)))
+        else if (target.kind === 'shard') {
+          if (!shards.get(target.shard)?.kill) shards.set(target.shard, { why, kill: action === 'kill' });
+        } else if (
+          !versions.get(target.version)?.kill &&
+          (action === 'kill' || !versions.has(target.version))
+        )
           versions.set(target.version, { why, kill: action === 'kill' });
       }
-    const print = JSON.stringify([[...versions], [...arms]]);
+    const print = JSON.stringify([[...versions], [...arms], [...shards]]);
     if (print === this.print) return;
     this.print = print;
     this.versions = versions;
     this.arms = arms;
+    this.shards = shards;
     for (const call of this.listeners) call();
   }
 
   version(digest: Digest): string | undefined {
     return this.versions.get(digest)?.why;
+  }
+
+  /** Why nothing that the shard serves gets a request. */
+  shard(name: string): string | undefined {
+    return this.shards.get(name)?.why;
+  }
+
+  /** The engines of the shard are to end at once. */
+  killsShard(name: string): boolean {
+    return this.shards.get(name)?.kill ?? false;
   }
 
   /** Somebody took back what was ordered against it, and that still counts. */

@@ -34,8 +34,10 @@ export function signAsOperator(type: string, document: object, privateKey: KeyOb
 }
 
 /** The key of a target in a bucket of overrides. */
-export const keyOf = (target: OrderTarget): string =>
-  target.kind === 'arm' ? keys.armOrder(target.endpoint, target.arm) : keys.versionOrder(target.version);
+export function keyOf(target: OrderTarget): string {
+  if (target.kind === 'arm') return keys.armOrder(target.endpoint, target.arm);
+  return target.kind === 'shard' ? keys.shardOrder(target.shard) : keys.versionOrder(target.version);
+}
 
 /** Throws UNSIGNED with a sentence that says what is wrong with it. */
 export function verifyOrder(

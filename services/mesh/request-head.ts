@@ -18,6 +18,7 @@ export interface RawHead {
   timeoutMs?: string | undefined;
   user?: string | undefined;
   tenant?: string | undefined;
+  caller?: string | undefined;
   /** Those that the endpoint's rules name, in lower case. */
   ruled?: Readonly<Record<string, string>> | undefined;
   priority?: string | undefined;
@@ -37,6 +38,7 @@ export interface RequestHead {
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
   readonly tenant?: string | undefined;
+  readonly caller?: string | undefined;
   readonly ruled?: Readonly<Record<string, string>> | undefined;
   readonly priority: number;
   readonly traceparent: string | undefined;
@@ -57,6 +59,7 @@ const PRIORITY = /^\d{1,3}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const USER_LENGTH_MAX = 256;
 const TENANT = /^[\w.:@-]{1,64}$/;
+const CALLER = /^[\w.:@-]{1,64}( [\w.:@-]{1,64})?$/;
 
 /**
  * Throws BAD_REQUEST naming the header or parameter, or DEADLINE when the caller's time was used up before we saw it. What both
@@ -73,6 +76,7 @@ export function requestHead(raw: RawHead, body: Uint8Array): RequestHead {
     timeoutMs: raw.timeoutMs ? readTimeout(raw.timeoutMs) : said.timeoutMs,
     user: raw.user ? checkUser(raw.user) : undefined,
     tenant: raw.tenant ? checkTenant(raw.tenant) : undefined,
+    ...(raw.caller && { caller: checkCaller(raw.caller) }),
     ruled: raw.ruled,
     priority: raw.priority ? readPriority(raw.priority) : (said.priority ?? 0),
     // W3C: what does not parse is treated as if it had not been sent.
@@ -110,6 +114,14 @@ function checkUser(user: string): string {
 function checkTenant(tenant: string): string {
   if (TENANT.test(tenant)) return tenant;
   throw failure('BAD_REQUEST', `${headers.tenant} must be 1 to 64 letters, digits or . : @ _ -.`);
+}
+
+function checkCaller(caller: string): string {
+  if (CALLER.test(caller)) return caller;
+  throw failure(
+    'BAD_REQUEST',
+    `${headers.caller} must be the id of a key and a tenant, each of 1 to 64 letters, digits or . : @ _ -.`,
+  );
 }
 
 function readPriority(text: string): number {

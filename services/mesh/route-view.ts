@@ -69,13 +69,20 @@ export class RouteView implements RouteTable {
       isOlder: ofEarlierEpoch,
     });
     this.endpoints = endpoints;
-    if (orders) this.stops.push(orders.onChange(() => endpoints.refresh()));
     this.pipelines = new KnownRecords(buses.length, 'pipeline.', PipelineRecord);
     this.shards = new ShardTable({
       regions: buses.map((bus) => bus.region),
       breakers: this.breakers,
       onUsable: () => this.wake(),
+      isWithheld: (shard) => orders?.shard(shard) !== undefined,
     });
+    if (orders)
+      this.stops.push(
+        orders.onChange(() => {
+          endpoints.refresh();
+          this.shards.review();
+        }),
+      );
     this.listed = Promise.any(buses.map((bus, link) => this.join(bus, link)));
     this.stops.push(clock.every(SWEEP_MS, () => this.shards.sweep(clock.monotonicMs(), this.isAlive)));
   }

@@ -13,6 +13,8 @@ export interface ShardTableOptions {
   readonly breakers: Breakers;
   /** A replica can be reached that could not before: who waits may try again. */
   readonly onUsable: () => void;
+  /** Orders of safety: whether a shard gets no request, whatever it says of itself. */
+  readonly isWithheld?: (shard: string) => boolean;
 }
 
 interface Shard {
@@ -94,6 +96,15 @@ export class ShardTable {
     }
   }
 
+  /** After a change of orders: what is withheld gets nothing more now, and what is not comes back with its next beat. */
+  review(): void {
+    for (const shard of this.shards.values()) {
+      if (!this.options.isWithheld?.(shard.name)) continue;
+      for (const replica of shard.replicas.values()) replica.lose(~0);
+      this.relink(shard);
+    }
+  }
+
   /** Called a few times a second. `isAlive` is a second opinion on shards that are silent: false and it is forgotten at once. */
   sweep(nowMs: number, isAlive?: (shard: string) => boolean | undefined): void {
     if (this.up === 0) return; // nobody can be heard, which says nothing about anybody
@@ -157,7 +168,11 @@ export class ShardTable {
       if (known && (reborn || known.epoch !== report.epoch)) known.lose(~0);
       if (report.state === 'failed') replica.lose(~0);
       replica.pool = beat.device.pool;
-      replica.report(report, report.state === 'ready' && beat.state !== 'draining', nowMs);
+      replica.report(
+        report,
+        report.state === 'ready' && beat.state !== 'draining' && !this.options.isWithheld?.(shard.name),
+        nowMs,
+      );
     }
     for (const replica of shard.replicas.values()) if (!reported.has(replica.id)) this.drop(shard, replica);
   }

@@ -17,6 +17,9 @@ import { seededRandom } from '../mesh/random.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { identity } from '../onnx/testing/identity.js';
+import type { Tale } from '../mesh/tell-audit.js';
+import { seeded } from '../onnx/seeded.js';
+import { disguised } from '../onnx/testing/disguised.js';
 import { mlp } from '../onnx/testing/mlp.js';
 import { approval, keyTerm, people } from '../mesh/testing/trust.js';
 import { passGate } from '../mesh/gate.js';
@@ -27,6 +30,7 @@ import { BucketLog } from '../mesh/bucket-log.js';
 import { Catalog } from './catalog.js';
 import { CatalogState } from './catalog-state.js';
 import { LifeKeeper } from './lifecycle/life-keeper.js';
+import { KnownWeights } from './known-weights.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
 import { ObjectBucket } from './object-bucket.js';
 import { Pusher } from './push.js';
@@ -56,6 +60,9 @@ beforeEach(async () => {
   const manager = await bus.js.jetstreamManager();
   const stores = [buckets.artifacts('east'), buckets.uploads('east')].map((bucket) => `OBJ_${bucket}`);
   for (const stream of [...stores, `KV_${buckets.catalog('east')}`]) await manager.streams.purge(stream);
+  const kept = await bus.kv(buckets.weights('east'), { create: { history: 1, allow_direct: true } });
+  for await (const key of await kept.keys()) await kept.purge(key);
+  tales.length = 0;
   ada = new Publisher();
   registry = await aRegistry();
 });
@@ -65,6 +72,7 @@ const clock = new FakeClock(Date.now());
 const never = new AbortController().signal;
 
 const told = () => undefined;
+const tales: Tale[] = [];
 
 async function aRegistry() {
   const state = new CatalogState(silentLog);
@@ -77,7 +85,8 @@ async function aRegistry() {
   const policy = { current: () => ada.policy() };
   const releases = { refresh: () => Promise.resolve(false), states: new ReleaseStates(silentLog) };
   const approvals = new Approvals({ log, state, policy, clock });
-  const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy, clock });
+  const weights = await KnownWeights.open(bus, 'east', (tale) => void tales.push(tale), silentLog);
+  const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy, clock, weights });
   return {
     catalog,
     admission,
@@ -142,6 +151,33 @@ test('a pushed model is a version that says who signed it, what it takes and giv
   expect((await registry.catalog.show({ model: 'ocr' })).version).toEqual(version);
   for (const { digest, bytes } of version.resources)
     expect(await registry.artifacts.bytesOf(digest)).toBe(bytes);
+});
+
+test('a known model under another name is told of, refused where the policy says so, and a copy that names its parent is none', async () => {
+  const original = mlp(3);
+  const { version } = await push(original, { label: 'original' });
+  const copy = disguised(original, seeded(4));
+  await push(copy, { model: 'mine', label: 'copy' });
+  expect(tales).toMatchObject([
+    { who: 'ada', action: 'version.copy', outcome: 'done', about: { model: 'mine', of: 'ocr' } },
+  ]);
+  // Another registry knows it too.
+  registry = await aRegistry();
+  ada.more = { copies: 'refuse' };
+  const again = disguised(original, seeded(5));
+  const request = ada.sign(again, { model: 'stolen', label: 'again' });
+  await upload(bus, request, again);
+  await expect(registry.pusher.push(request, never)).rejects.toMatchObject({
+    code: 'MODEL_REFUSED',
+    message: expect.stringContaining('weights of'),
+  });
+  expect(await labels()).not.toContain('again');
+  await push(
+    { 'model.onnx': again, 'card.json': JSON.stringify({ parent: version.digest }) },
+    { model: 'smaller', label: 'child' },
+  );
+  await push(mlp(4), { model: 'other', label: 'other' });
+  expect(tales.map(({ outcome }) => outcome)).toEqual(['done', 'refused']);
 });
 
 test('the same version pushed again is the one that is there, needs no upload, and may move aliases', async () => {

@@ -14,6 +14,8 @@ import type { Admission, NewVersion } from './admission.js';
 import type { ArtifactStore, Source } from './artifact-store.js';
 import type { Catalog } from './catalog.js';
 import { CARD_BYTES_MAX, describe } from './describe.js';
+import type { Fingerprint } from '../onnx/fingerprint.js';
+import type { KnownWeights } from './known-weights.js';
 import type { ObjectBucket } from './object-bucket.js';
 import { PushTurns } from './push-turns.js';
 import { readWhole } from './read-whole.js';
@@ -25,6 +27,8 @@ export interface PushParts {
   readonly artifacts: ArtifactStore;
   readonly policy: PolicyReader;
   readonly clock: Pick<Clock, 'now'>;
+  /** Absent: nobody looks whether its weights are known. */
+  readonly weights?: KnownWeights;
 }
 
 // A protobuf ends at 2 GiB; larger models bring their weights as files of their own, which are never held whole.
@@ -82,13 +86,14 @@ export class Pusher {
     signal: AbortSignal,
   ) {
     const { admission } = this.parts;
-    const record = await this.describe(request, manifest, signal);
+    const { record, weights } = await this.describe(request, manifest, signal);
     await admission.check(record);
     for (let sweeps = 0; sweeps < SWEEPS_MET_MAX; sweeps++) {
       const { revision } = await admission.find(request.model, manifest.root);
       for (const resource of request.resources) await this.store(resource, signal);
       signal.throwIfAborted();
       const admitted = await admission.admit(record, submission, revision);
+      if (admitted.kind === 'created') await this.parts.weights?.keep(record, weights);
       if (admitted.kind !== 'look again') return admitted;
     }
     throw failure('CONFLICT', 'Files were removed again and again while this was pushed.');
@@ -98,16 +103,17 @@ export class Pusher {
     { model, label, bundle, resources }: PushRequest,
     { root, publisher }: VerifiedManifest,
     signal: AbortSignal,
-  ): Promise<NewVersion> {
+  ): Promise<{ record: NewVersion; weights: Fingerprint }> {
     const graph = resources.find(({ name }) => name === RESOURCES.model);
     if (!graph) throw failure('BAD_REQUEST', `A version has a file ${RESOURCES.model}; this one has none.`);
     const card = resources.find(({ name }) => name === RESOURCES.card);
+    const bytes = await this.whole(graph, MODEL_BYTES_MAX, signal);
     const described = describe(
-      await this.whole(graph, MODEL_BYTES_MAX, signal),
+      bytes,
       card && (await this.whole(card, CARD_BYTES_MAX, signal)),
       resources.map(({ name }) => name),
     );
-    return {
+    const record: NewVersion = {
       digest: root,
       model,
       label,
@@ -117,6 +123,9 @@ export class Pusher {
       bundle,
       ...described,
     };
+    const weights = this.parts.weights?.of(bytes) ?? { rows: [] };
+    this.parts.weights?.check(record, weights, this.parts.policy.current().copies ?? 'report');
+    return { record, weights };
   }
 
   /** The bytes of a file, only if they are the signed ones. */

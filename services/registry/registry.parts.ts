@@ -29,6 +29,7 @@ import { LifeKeeper } from './lifecycle/life-keeper.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
 import { tellOn } from './lifecycle/told.js';
 import { ObjectBucket } from './object-bucket.js';
+import { KnownWeights } from './known-weights.js';
 import { KnownLinks } from './known-links.js';
 import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
@@ -91,7 +92,8 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const pins = new Pins({ log: catalogLog, state, clock, inspect });
   const pipelines = new Pipelines({ log: catalogLog, state, clock });
   const approvals = new Approvals({ log: catalogLog, state, policy: trust, clock });
-  const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy: trust, clock });
+  const weights = await KnownWeights.open(bus, config.region, tellAudit(bus, config.instance, clock), log);
+  const pusher = new Pusher({ catalog, admission, uploads, artifacts, policy: trust, clock, weights });
 
   const placementState = new PlacementState(log);
   const placement = await BucketLog.open(bus, buckets.placement(config.region), placementState);

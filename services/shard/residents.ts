@@ -33,7 +33,7 @@ export interface ResidentsParts extends LoaderParts {
   /** What nobody acts on. */
   readonly changedSoon: () => void;
   /** Orders of safety: what they withhold is placed here and does not live here. */
-  readonly orders?: Pick<OrderBook, 'version' | 'kills'> | undefined;
+  readonly orders?: Pick<OrderBook, 'version' | 'kills' | 'shard' | 'killsShard'> | undefined;
   /** What people will ask about: refusals, kills. */
   readonly tell: TellAudit;
 }
@@ -66,10 +66,13 @@ export class Residents {
 
   /** What is placed here, less what orders withhold: also when these change. */
   review(): void {
-    const { orders } = this.parts;
+    const { orders, shard } = this.parts;
+    const whole = orders?.shard(shard) !== undefined;
     const wanted = new Map(
       this.placed
-        .filter(({ version }) => orders?.version(version) === undefined && !this.distrusted.has(version))
+        .filter(
+          ({ version }) => !whole && orders?.version(version) === undefined && !this.distrusted.has(version),
+        )
         .map(({ version, model }) => [version, model]),
     );
     for (const [version, model] of wanted) {
@@ -79,7 +82,8 @@ export class Residents {
     for (const replica of this.replicas.values()) {
       replica.wanted = wanted.has(replica.version);
       this.settle(replica);
-      if (orders?.kills(replica.version) || this.distrusted.has(replica.version)) void this.kill(replica);
+      const ends = orders?.kills(replica.version) || orders?.killsShard(shard);
+      if (ends || this.distrusted.has(replica.version)) void this.kill(replica);
     }
     this.parts.changedSoon();
   }
@@ -198,7 +202,8 @@ export class Residents {
     engine.close();
     const { id, model, version } = replica;
     this.parts.log.warn('replica.kill', { replica: id, model, pid: engine.pid });
-    const why = this.parts.orders?.version(version) ?? 'the trust policy lets it run no more';
+    const { orders, shard } = this.parts;
+    const why = orders?.shard(shard) ?? orders?.version(version) ?? 'the trust policy lets it run no more';
     const about = { model, version, replica: id, pid: engine.pid };
     this.parts.tell({ who: 'shard', action: 'replica.kill', about, outcome: 'done', why });
     const neighbours = [...this.replicas.values()].filter((one) => one !== replica && one.engine === engine);

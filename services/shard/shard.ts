@@ -256,7 +256,8 @@ export class Shard {
     const pulse: Pulse = {
       shard: mesh.instance,
       region: mesh.region,
-      state: this.state,
+      // What may serve nothing is placed elsewhere.
+      state: this.parts.orders?.shard(mesh.instance) === undefined ? this.state : 'draining',
       ...(this.cordoned && { cordoned: true }),
       device: config.device,
       engines: this.pool.report(),

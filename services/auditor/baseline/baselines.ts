@@ -13,6 +13,11 @@ import { showVersion } from '../../mesh/jobs/parent-version.js';
 import type { Bus } from '../../mesh/bus.js';
 import { signEnvelope, verifyEnvelope } from '../../mesh/dsse.js';
 import type { Random } from '../../mesh/random.js';
+import type { ProbeSet } from '../../../contracts/probe.js';
+import type { VersionRecord } from '../../../contracts/registry.js';
+import { openProbes, sealProbes } from '../fraud/probes.js';
+import { makeProbes } from './make-probes.js';
+import { readReference } from './reference.js';
 import { signTapPlan } from '../../mesh/tap-plan.js';
 import { sha256InPieces } from '../../mesh/sha256.js';
 import { makeBaseline } from './make-baseline.js';
@@ -23,6 +28,8 @@ export interface BaselinesParts {
   readonly key: KeyObject;
   readonly random: Random;
 }
+
+const probesName = (version: Digest): string => `${version}.probes`;
 
 const REFERENCE_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -57,15 +64,14 @@ export class Baselines {
         `A reference has ${REFERENCE_BYTES_MAX} bytes at most, this one ${reference.bytes}.`,
       );
     const version = await showVersion(bus, model, word);
-    const resource = version.resources.find(({ name }) => name === RESOURCES.model);
-    if (!resource) throw failure('MODEL_REFUSED', `The version of ${model} holds no model.`);
     const text = await this.bytes(buckets.training(region), keys.dataset(reference.digest), reference.digest);
-    const bytes = await this.bytes(buckets.artifacts(region), resource.digest, resource.digest);
+    const bytes = await this.modelOf(version);
     const made = await makeBaseline(version, bytes, Buffer.from(text).toString('utf8'), output, random);
     const { baseline, plan, cost, untapped } = made;
     const envelope = signEnvelope(BASELINE_TYPE, Buffer.from(JSON.stringify(baseline)), key);
     const store = await this.store();
     await store.putBlob({ name: version.digest }, Buffer.from(JSON.stringify(envelope)));
+    await this.putProbes(version, bytes, text, reference.digest, made.asked);
     await this.putTaps(plan && { ...plan, model, version: version.digest }, version.digest);
     const { samples, chosen, streams } = baseline;
     return {
@@ -81,6 +87,47 @@ export class Baselines {
       ...(baseline.tap && cost !== undefined && { tap: { ...baseline.tap, cost } }),
       ...(untapped !== undefined && { untapped }),
     };
+  }
+
+  /** Undefined where the version has none. Throws UNSIGNED for a set that is not ours. */
+  async probesOf(version: Digest): Promise<ProbeSet | undefined> {
+    const bytes = await (await this.store()).getBlob(probesName(version));
+    if (bytes === null) return undefined;
+    const envelope = Envelope.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return openProbes(envelope, createPublicKey(this.parts.key));
+  }
+
+  /** Other questions of the same reference, once those of a set were asked. */
+  renewProbes({ model, version: digest, reference, output }: ProbeSet): Promise<ProbeSet> {
+    const next = this.turn.then(async () => {
+      const { bus, region } = this.parts;
+      const version = await showVersion(bus, model, digest);
+      const text = await this.bytes(buckets.training(region), keys.dataset(reference), reference);
+      return this.putProbes(version, await this.modelOf(version), text, reference, output);
+    });
+    this.turn = next.catch(() => undefined);
+    return next;
+  }
+
+  private async putProbes(
+    version: VersionRecord,
+    model: Uint8Array,
+    text: Uint8Array,
+    digest: Digest,
+    output: string,
+  ): Promise<ProbeSet> {
+    const { key, random } = this.parts;
+    const reference = { ...readReference(Buffer.from(text).toString('utf8'), version), digest };
+    const set = await makeProbes(version, model, reference, output, random);
+    const sealed = JSON.stringify(sealProbes(set, key));
+    await (await this.store()).putBlob({ name: probesName(version.digest) }, Buffer.from(sealed));
+    return set;
+  }
+
+  private modelOf(version: VersionRecord): Promise<Uint8Array> {
+    const resource = version.resources.find(({ name }) => name === RESOURCES.model);
+    if (!resource) throw failure('MODEL_REFUSED', `The version of ${version.model} holds no model.`);
+    return this.bytes(buckets.artifacts(this.parts.region), resource.digest, resource.digest);
   }
 
   /** Engines that serve the version go by it from then on; without a plan by none. */

@@ -25,6 +25,8 @@ const CHOICE = { fit: 1_000, clean: 500, abnormal: 60, layers: 4 };
 
 export interface MadeBaseline {
   readonly baseline: Baseline;
+  /** The output as callers get it. */
+  readonly asked: string;
   /** What engines add to the graph, and what the tap costs: p50 of a run that fetches it over one without. */
   readonly plan?: Pick<TapPlan, 'opset' | 'taps'>;
   readonly cost?: number;
@@ -63,7 +65,7 @@ export async function makeBaseline(
     ...{ version: version.digest, model, input, shape, output: spec.name, kind, batch: 1 },
     ...{ ...split(rows), families, choice: CHOICE },
   });
-  if ('baseline' in tapped) return tapped;
+  if ('baseline' in tapped) return { ...tapped, asked: spec.name };
   if (classes > ROW_MAX)
     throw failure(
       'DATA_REFUSED',
@@ -74,7 +76,7 @@ export async function makeBaseline(
   for (const [family, inputs] of Object.entries(families)) answers[family] = await run(inputs);
   const about = { version: version.digest, input, output: { name: spec.name, kind, classes } };
   const baseline = await calibrate({ ...about, fit: [], clean: await run(rows), families: answers });
-  return { baseline, ...tapped };
+  return { baseline, asked: spec.name, ...tapped };
 }
 
 /** Every third for the features, so that both parts have all of the stream. */
@@ -83,7 +85,9 @@ function split(rows: readonly Float32Array[]): Pick<OnboardRequest, 'fit' | 'cle
   return { fit: rows.filter((_, i) => i % every === 0), clean: rows.filter((_, i) => i % every !== 0) };
 }
 
-async function withTap(request: OnboardRequest): Promise<MadeBaseline | { readonly untapped: string }> {
+async function withTap(
+  request: OnboardRequest,
+): Promise<Omit<MadeBaseline, 'asked'> | { readonly untapped: string }> {
   if (request.clean.length < REFERENCE_LEAST)
     return {
       untapped: `A third of the reference goes into the features, and ${REFERENCE_LEAST} requests have to be left: give ${Math.ceil(REFERENCE_LEAST / (1 - FIT_SHARE))}.`,

@@ -1,7 +1,9 @@
 // Makes a version's baseline from reference requests: ranks of every score, the features' shape, the score that tells best. Publishing
 // runs it once; the result is signed beside the version.
-import { Baseline, type Tap } from '../../../contracts/detection.js';
+import { Baseline, type Ranks, type Tap } from '../../../contracts/detection.js';
 import { failure } from '../../../contracts/errors.js';
+import { projected } from '../../mesh/observing/projection.js';
+import { extractionReference, type Query, queryOf } from '../fraud/extraction.js';
 import { chooseScore } from './choose-score.js';
 import { FUSED } from './fused.js';
 import { fitClassDistances } from './class-distances.js';
@@ -16,6 +18,9 @@ import { OUTPUT_SCORES } from './logit-scores.js';
 
 export const REFERENCE_LEAST = 500;
 const BANK_ROWS = 1_000;
+/** Honest callers that are made of the reference, and what each asks at most. */
+const [HONEST, HONEST_QUERIES] = [8, 1_000];
+const NEARNESS_MAX = 256;
 
 export interface Reference {
   readonly version: string;
@@ -61,6 +66,7 @@ export async function calibrate({ fit, clean, families, output, ...about }: Refe
     chosen,
     choice,
     classShares: sharesOf(clean, output.classes),
+    ...nearnessOf(await honestQueries(clean, scores, allRanks(scores), chosen)),
     constantAfter: constantAfter(repeatsOf(clean), clean.length - 1),
   } satisfies Baseline);
 }
@@ -87,6 +93,27 @@ export function fitFeatures(rows: readonly Row[]): FittedFeatures {
   const step = Math.max(1, Math.floor(features.length / BANK_ROWS));
   const bank = features.filter((_, i) => i % step === 0).slice(0, BANK_ROWS);
   return { classes: fitClassDistances(features), bank: bankOf(bank.map(({ feature }) => feature)) };
+}
+
+/** As callers would ask: each a part of the reference, drawn as it lies. */
+async function honestQueries(
+  clean: readonly Row[],
+  scores: readonly Readonly<Record<string, number>>[],
+  ranks: readonly Ranks[],
+  chosen: string,
+): Promise<Query[][]> {
+  const queries = await inTurns(clean, (row, i) =>
+    queryOf(row, projected(row.input), scores[i] ?? {}, ranks, chosen),
+  );
+  return Array.from({ length: HONEST }, (_, key) =>
+    queries.filter((_query, i) => (i * 7 + key * 13) % HONEST !== 0).slice(0, HONEST_QUERIES),
+  );
+}
+
+function nearnessOf(keys: readonly (readonly Query[])[]): Pick<Baseline, 'nearness'> {
+  const { nearness } = extractionReference(keys);
+  const known = [...nearness].slice(0, NEARNESS_MAX).map(([label, ranks]) => ({ label, ranks }));
+  return known.length === 0 ? {} : { nearness: known };
 }
 
 function sharesOf(rows: readonly Row[], classes: number): number[] {

@@ -1,6 +1,8 @@
 // Sees that a key's queries are made to copy the model instead of to use it: they lie off the data, near the borders between classes,
 // or close to one another (steps and jitter around a few seeds). The same over keys together, for those who share them out.
-import type { Ranks } from '../../../contracts/detection.js';
+import type { Baseline, Ranks } from '../../../contracts/detection.js';
+import { classOf } from '../detect/logit-scores.js';
+import type { Row } from '../detect/scores.js';
 import { deviationOf, ranksOf } from '../detect/ranks.js';
 import { ShiftTest } from './shift-test.js';
 
@@ -20,6 +22,25 @@ export interface ExtractionReference {
    */
   readonly nearness: ReadonlyMap<number, Ranks>;
 }
+
+/** From the scores of its row, by name; NaN where it has none. */
+export function queryOf(
+  { logits }: Pick<Row, 'logits'>,
+  vector: ArrayLike<number>,
+  scores: Readonly<Record<string, number>>,
+  streams: readonly Ranks[],
+  chosen: string,
+): Query {
+  const deviation = (name: string): number => {
+    const ranks = streams.find((one) => one.name === name);
+    return ranks === undefined ? Number.NaN : deviationOf(ranks, scores[name] ?? Number.NaN);
+  };
+  return { novelty: deviation(chosen), margin: deviation('margin'), vector, label: classOf(logits) };
+}
+
+/** Undefined for a baseline of before. */
+export const referenceOf = ({ nearness }: Baseline): ExtractionReference | undefined =>
+  nearness && { nearness: new Map(nearness.map(({ label, ranks }) => [label, ranks])) };
 
 /** Fewer distances of a class than this say nothing about it. */
 const DISTANCES_LEAST = 30;
@@ -50,7 +71,7 @@ export interface ExtractionFinding {
 const KEPT_A_CLASS = 64;
 const CLASSES_MAX = 64;
 /** Keys in mind; those that asked longest ago are forgotten. */
-const KEYS_MAX = 10_000;
+const KEYS_MAX = 2_000;
 
 /** A key in a thousand is flagged at most while it asks so many questions as its callers do. */
 const ALPHA = 1e-3;

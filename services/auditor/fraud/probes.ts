@@ -63,11 +63,12 @@ export const matches = (expected: ArrayLike<number>, got: ArrayLike<number>, tol
 export const probesNeeded = (agreement: number, alpha: number): number =>
   agreement <= 0 ? 1 : agreement >= 1 ? Infinity : Math.ceil(Math.log(alpha) / Math.log(agreement));
 
-/** Asks each question once, at times nobody can foresee, and counts what comes back. One a shard and version. */
+export type ProbeOpinion = 'registered' | 'doubtful' | 'other';
+
+/** Asks each question once, at times nobody can foresee, and counts what comes back from each replica. One a version. */
 export class ProbeRound {
   private readonly left: number[];
-  private failed = 0;
-  private passed = 0;
+  private readonly tallies = new Map<string, { passed: number; failed: number }>();
 
   constructor(
     private readonly set: ProbeSet,
@@ -90,18 +91,33 @@ export class ProbeRound {
       : { probe, input: unpackFloats(found.input) };
   }
 
-  /** `other`: two answers were not those of the registered version. One may be a fault of the way. */
-  answered(probe: number, got: ArrayLike<number>): 'registered' | 'doubtful' | 'other' {
+  /** `other`: two answers of the replica were not those of the registered version. One may be a fault of the way. */
+  answered(probe: number, got: ArrayLike<number>, replica = ''): ProbeOpinion {
     const expected = unpackFloats(this.set.probes[probe]?.expected ?? '');
-    if (matches(expected, got, this.set.tolerance)) this.passed++;
-    else this.failed++;
-    return this.failed === 0 ? 'registered' : this.failed === 1 ? 'doubtful' : 'other';
+    const tally = this.tallies.get(replica) ?? { passed: 0, failed: 0 };
+    if (matches(expected, got, this.set.tolerance)) tally.passed++;
+    else tally.failed++;
+    this.tallies.set(replica, tally);
+    return opinionOf(tally);
+  }
+
+  opinions(): ReadonlyMap<string, ProbeOpinion> {
+    return new Map([...this.tallies].map(([replica, tally]) => [replica, opinionOf(tally)]));
   }
 
   counts(): { readonly passed: number; readonly failed: number; readonly left: number } {
-    return { passed: this.passed, failed: this.failed, left: this.left.length };
+    const all = [...this.tallies.values()];
+    const sum = (of: (one: (typeof all)[number]) => number) => all.reduce((n, one) => n + of(one), 0);
+    return {
+      passed: sum(({ passed }) => passed),
+      failed: sum(({ failed }) => failed),
+      left: this.left.length,
+    };
   }
 }
+
+const opinionOf = ({ failed }: { readonly failed: number }): ProbeOpinion =>
+  failed === 0 ? 'registered' : failed === 1 ? 'doubtful' : 'other';
 
 function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Infinity;

@@ -3,7 +3,7 @@
 import type { KeyObject } from 'node:crypto';
 import { nuid } from '@nats-io/transport-node';
 import type { Digest } from '../../../contracts/names.js';
-import { type Order, OverrideReply } from '../../../contracts/override.js';
+import { type Order, type OrderTarget, OverrideReply } from '../../../contracts/override.js';
 import { subjects } from '../../../contracts/subjects.js';
 import { backoffMs, RESTART_BACKOFF } from '../../mesh/backoff.js';
 import type { Bus } from '../../mesh/bus.js';
@@ -31,12 +31,17 @@ export class StopOrders {
   constructor(private readonly parts: StopOrdersParts) {}
 
   /** Regions that took the order. Never rejects. */
-  async kill(model: string, version: Digest, reason: string, signal: AbortSignal): Promise<string[]> {
+  kill(model: string, version: Digest, reason: string, signal: AbortSignal): Promise<string[]> {
+    return this.end({ kind: 'version', model, version }, reason, signal);
+  }
+
+  /** Regions that took the order. Never rejects. */
+  async end(target: OrderTarget, reason: string, signal: AbortSignal): Promise<string[]> {
     const { regions, clock } = this.parts;
     const now = clock.now();
     const order = {
       sequence: now,
-      target: { kind: 'version', model, version },
+      target,
       action: 'kill',
       reason: reason.slice(0, 500),
       issuedAt: new Date(now).toISOString(),

@@ -3,9 +3,17 @@
 import type { Baseline, Fault, Judgement } from '../../../contracts/detection.js';
 import type { ObservedRequest } from '../../../contracts/observation.js';
 import { meanRow } from '../detect/model-rows.js';
-import { fromProbabilities } from '../detect/scores.js';
+import { fromProbabilities, type Row } from '../detect/scores.js';
+import { ExtractionWatch, queryOf, referenceOf } from '../fraud/extraction.js';
 import { AS_EXPECTED } from '../detect/verdict.js';
 import { VersionWatch } from '../detect/version-watch.js';
+
+export interface CopyFinding {
+  /** `key ID` or `tenant NAME`. */
+  readonly name: string;
+  readonly evidence: number;
+  readonly queries: number;
+}
 
 /** So many different requests in a row, each with a broken answer: one may be the doing of whoever asked. */
 const BROKEN_IN_A_ROW = 3;
@@ -13,6 +21,8 @@ const IDS_KEPT = 16;
 
 export class WatchedVersion {
   private readonly watch: VersionWatch | undefined;
+  private readonly extraction: ExtractionWatch | undefined;
+  private copiers: CopyFinding[] = [];
   private broken: string[] = [];
   private ids: string[] = [];
   /** Requests that came with the hidden feature of the baseline. */
@@ -21,6 +31,8 @@ export class WatchedVersion {
 
   constructor(readonly baseline?: Baseline) {
     this.watch = baseline && new VersionWatch(baseline);
+    const reference = baseline && referenceOf(baseline);
+    this.extraction = reference && new ExtractionWatch(reference);
   }
 
   /** Newest first. */
@@ -42,6 +54,27 @@ export class WatchedVersion {
     this.ids = [];
   }
 
+  /** Keys and tenants whose queries look made to copy the version, found since this was asked last. */
+  takeCopiers(): readonly CopyFinding[] {
+    const found = this.copiers;
+    this.copiers = [];
+    return found;
+  }
+
+  /** Callers are followed by their keys, where a gateway named them. */
+  private follow({ caller, vector }: ObservedRequest, row: Row): void {
+    const { baseline, watch, extraction } = this;
+    if (!extraction || !watch || !baseline || caller === undefined || vector === undefined) return;
+    const [key = '', tenant] = caller.split(' ');
+    const names = [`key ${key}`, ...(tenant === undefined ? [] : [`tenant ${tenant}`])];
+    const query = queryOf(row, floatsIn(vector), watch.scores(row), baseline.streams, baseline.chosen);
+    for (const [name, { flagged, evidence, queries }] of extraction.see(names, query)) {
+      if (!flagged) continue;
+      this.copiers.push({ name, evidence, queries });
+      extraction.forget(name);
+    }
+  }
+
   private judged(request: ObservedRequest): Judgement {
     const { faults, ordinary, inputDigest } = request;
     // What is no number in an input may well be none in the answer.
@@ -56,13 +89,8 @@ export class WatchedVersion {
   }
 
   /** Undefined where there is no baseline, or the request has not what it is about. */
-  private followed({
-    inputs,
-    outputs,
-    taps,
-    inputDigest,
-    outputDigest,
-  }: ObservedRequest): Judgement | undefined {
+  private followed(request: ObservedRequest): Judgement | undefined {
+    const { inputs, outputs, taps, inputDigest, outputDigest } = request;
     const { watch, baseline } = this;
     if (!watch || !baseline) return undefined;
     const statistics = inputs[baseline.input];
@@ -75,14 +103,14 @@ export class WatchedVersion {
     if (values.length === 0 || values.length % classes !== 0) return undefined;
     const row = meanRow(values, classes);
     const { mean = 0, deviation = 0, min = 0, max = 0, roughness = 0 } = statistics;
-    return watch.see({
+    const seen: Row = {
       input: [],
       statistics: { mean, deviation, min, max, roughness },
       logits: kind === 'logits' ? row : fromProbabilities(row),
       ...(feature && { feature }),
-      inputDigest,
-      outputDigest,
-    });
+    };
+    this.follow(request, seen);
+    return watch.see({ ...seen, inputDigest, outputDigest });
   }
 }
 

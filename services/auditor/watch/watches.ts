@@ -14,10 +14,12 @@ import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { OrderBook } from '../../mesh/order-book.js';
+import type { ProbedVersion } from '../fraud/probe-desk.js';
+import type { ProbeFinding } from '../fraud/decide-probes.js';
 import type { StopOrders } from './stop-orders.js';
 import { HeardTotals } from './heard-totals.js';
 import { decideTelling } from './telling.js';
-import { WatchedVersion } from './watched-version.js';
+import { type CopyFinding, WatchedVersion } from './watched-version.js';
 
 export interface WatchesParts {
   readonly bus: Bus;
@@ -26,6 +28,10 @@ export interface WatchesParts {
   /** Undefined for a version that has none. */
   readonly baselineOf: (version: Digest) => Promise<Baseline | undefined>;
   readonly told: (notice: VerdictNotice) => void;
+  /** Somebody's queries look made to copy the version. */
+  readonly copied?: (about: Watched['about'], copier: CopyFinding) => void;
+  /** A costlier look at a suspected version; undefined where there is nothing to ask it. */
+  readonly check?: (version: Digest) => Promise<ProbeFinding | undefined>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -36,6 +42,8 @@ interface Watched {
   answered: number;
   leftOut: number;
   unheard: number;
+  /** When each replica told of answers last. */
+  readonly replicas: Map<string, number>;
   last?: VerdictNotice;
   lastMs: number;
   acting: boolean;
@@ -44,6 +52,9 @@ interface Watched {
 /** Versions that are followed at once; the one that was silent longest makes room. */
 const WATCHED_MAX = 2_000;
 const ASK_MS = 2_000;
+/** A replica that told of no answer for so long is not asked probes. */
+const SERVING_MS = 120_000;
+const REPLICAS_MAX = 1_000;
 
 export class Watches {
   private readonly watched = new Map<Digest, Watched>();
@@ -92,6 +103,17 @@ export class Watches {
     return { since: this.since, versions };
   }
 
+  /** Versions with a baseline that answered lately, and where. */
+  serving(): ProbedVersion[] {
+    const since = this.parts.clock.monotonicMs() - SERVING_MS;
+    return [...this.watched.values()].flatMap(({ about, watch, answered, replicas }) => {
+      for (const [replica, atMs] of replicas) if (atMs < since) replicas.delete(replica);
+      return watch.baseline === undefined || replicas.size === 0
+        ? []
+        : [{ ...about, answered, replicas: [...replicas.keys()] }];
+    });
+  }
+
   /** Its baseline is another one: what was seen so far is forgotten. */
   async renew(version: Digest): Promise<void> {
     const known = this.watched.get(version);
@@ -99,15 +121,18 @@ export class Watches {
   }
 
   private take(report: ObservationReport): void {
-    const { model, label, version, answered, leftOut, requests } = report;
+    const { model, label, version, answered, leftOut, requests, replica } = report;
     const watched = this.of({ model, label, version });
     watched.answered += answered;
     watched.leftOut += leftOut;
+    if (watched.replicas.has(replica) || watched.replicas.size < REPLICAS_MAX)
+      watched.replicas.set(replica, this.parts.clock.monotonicMs());
     watched.unheard += this.heard.missedBefore(report);
     for (const request of requests) {
       const judgement = watched.watch.take(request);
       if (judgement.verdict !== 'normal') void this.act(watched, judgement);
     }
+    for (const copier of watched.watch.takeCopiers()) this.parts.copied?.(watched.about, copier);
   }
 
   private of(about: Watched['about']): Watched {
@@ -120,6 +145,7 @@ export class Watches {
       answered: 0,
       leftOut: 0,
       unheard: 0,
+      replicas: new Map(),
       lastMs: -Infinity,
       acting: false,
     };
@@ -133,14 +159,18 @@ export class Watches {
     return found;
   }
 
-  private async act(watched: Watched, judgement: Judgement): Promise<void> {
+  private async act(watched: Watched, seen: Judgement): Promise<void> {
     const { clock, told, log } = this.parts;
     const before = { last: watched.last?.judgement.verdict, lastMs: watched.lastMs };
-    if (watched.acting || !decideTelling(judgement.verdict, before, clock.now())) return;
+    if (watched.acting || !decideTelling(seen.verdict, before, clock.now())) return;
     watched.acting = true;
     try {
+      const { judgement, note } = await this.lookedCloser(watched, seen);
       const requestIds = [...watched.watch.requestIds];
-      const done = judgement.verdict === 'abnormal' ? await this.stop(watched, judgement) : TOLD;
+      const done =
+        judgement.verdict === 'abnormal'
+          ? await this.stop(watched, judgement)
+          : ({ act: 'told', note } as const);
       const at = new Date(clock.now()).toISOString();
       const notice: VerdictNotice = { ...watched.about, at, judgement, requestIds, ...done };
       watched.last = notice;
@@ -156,6 +186,28 @@ export class Watches {
     } finally {
       watched.acting = false;
     }
+  }
+
+  /** A suspicion is worth asking the version itself: where nobody answers probes as registered it is abnormal. Where shards differ the desk acts. */
+  private async lookedCloser(
+    { about }: Watched,
+    judgement: Judgement,
+  ): Promise<{ judgement: Judgement; note: string }> {
+    const finding =
+      judgement.verdict === 'suspicious'
+        ? await this.parts.check?.(about.version).catch(() => undefined)
+        : undefined;
+    if (!finding || finding.good + finding.replicas.length === 0) return { judgement, note: '' };
+    const note =
+      finding.verdict === 'registered'
+        ? `Asked probes, its ${finding.good} replica(s) answered as the registered bytes do: look at what it is asked.`
+        : `Asked probes, ${finding.replicas.join(', ')} answered as another model would.`.slice(0, 500);
+    if (finding.verdict !== 'all') return { judgement, note };
+    const why = `${judgement.why} None of its replicas answers probes as the registered bytes do.`.slice(
+      0,
+      500,
+    );
+    return { judgement: { ...judgement, verdict: 'abnormal', why }, note };
   }
 
   private async stop({ about }: Watched, { why }: Judgement): Promise<Pick<VerdictNotice, 'act' | 'note'>> {
@@ -199,8 +251,6 @@ export class Watches {
     }
   }
 }
-
-const TOLD = { act: 'told', note: '' } as const;
 
 function readJson(text: string): unknown {
   try {

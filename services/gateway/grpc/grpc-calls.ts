@@ -92,6 +92,7 @@ export class GrpcCalls {
         failFast: head.failFast,
         user: head.user,
         tenant: head.tenant,
+        caller: head.caller,
         headers: head.ruled,
         version,
         timeoutMs: this.timeLeft(call.deadline, head.timeoutMs),
@@ -131,6 +132,7 @@ function headOf(
   const raw = {
     user: textOf(metadata, headers.user) ?? textOf(metadata, `${headers.user}-bin`),
     tenant: textOf(metadata, headers.tenant),
+    caller: textOf(metadata, headers.caller),
     ruled: ruled && pickHeaders(ruled, (name) => textOf(metadata, name) ?? textOf(metadata, `${name}-bin`)),
     timeoutMs: textOf(metadata, headers.timeoutMs),
     priority: textOf(metadata, headers.priority),

@@ -45,10 +45,13 @@ export class Visitors {
   private admit(metadata: Metadata, path: string): Visitor {
     const presented = { authorization: one(metadata, 'authorization'), tenant: one(metadata, TENANT) };
     const visitor = this.guard.admit(presented, neededAtGrpc(path));
-    if (visitor.tenant !== undefined) metadata.set(TENANT, visitor.tenant);
+    const { tenant, key } = visitor;
+    if (tenant !== undefined) metadata.set(TENANT, tenant);
+    if (tenant !== undefined && key !== undefined) metadata.set(CALLER, `${key} ${tenant}`);
     return visitor;
   }
 }
 
 const TENANT = headers.tenant.toLowerCase();
+const CALLER = headers.caller.toLowerCase();
 const one = (metadata: Metadata, name: string): string | undefined => metadata.get(name).map(String)[0];

@@ -16,6 +16,8 @@ import { Quotas } from './quotas.js';
 export interface Visitor {
   /** Undefined in development mode: the caller's own word counts. */
   readonly tenant: string | undefined;
+  /** Its id. */
+  readonly key?: string;
   readonly leave: () => void;
   /** Throws NOT_ALLOWED where the key is not for this model. */
   readonly checkEndpoint: (endpoint: string) => void;
@@ -66,7 +68,7 @@ export class Guard {
       permission === 'infer'
         ? this.quotas.enter(tenant, this.tenants.get(tenant)?.quota ?? UNBOUND)
         : NOBODY.leave;
-    return { tenant, leave, checkEndpoint };
+    return { tenant, key: key.id, leave, checkEndpoint };
   }
 
   private keyOf(authorization: string | undefined): KeyRecord {

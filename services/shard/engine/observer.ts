@@ -12,6 +12,7 @@ import { toBlob } from '../../../contracts/tensor.js';
 import type { TensorSpec } from '../../../contracts/tensor-spec.js';
 import type { Clock } from '../../mesh/clock.js';
 import { inputStatistics } from '../../mesh/observing/input-statistics.js';
+import { projected } from '../../mesh/observing/projection.js';
 import { outputFaults } from '../../mesh/observing/output-faults.js';
 
 export interface ObserverParts {
@@ -23,6 +24,8 @@ export interface ObserverParts {
 
 export interface Answered {
   readonly requestId: string;
+  /** Key and tenant; '' where nobody said. */
+  readonly caller?: string;
   /** 0: not in rows. */
   readonly rows: number;
   readonly inputs: readonly Tensor[];
@@ -82,16 +85,18 @@ export class Observer {
 }
 
 function observed(
-  { requestId, rows, inputs, outputs }: Answered,
+  { requestId, caller = '', rows, inputs, outputs }: Answered,
   specs: readonly TensorSpec[],
 ): Omit<ObservedRequest, 'taps'> {
   const statistics: Record<string, Record<string, number>> = {};
+  let vector: string | undefined;
   let ordinary = true;
   for (const input of inputs.slice(0, TENSORS_MAX)) {
     const values = floatsOf(input);
     if (values === undefined) continue;
     const found = inputStatistics(firstRow(values, rows));
     if (Object.values(found).every(Number.isFinite)) statistics[input.name] = found;
+    if (caller !== '') vector ??= base64(projected(firstRow(values, rows)));
     // Other rows count as well: one that is no number may spoil them all.
     if (!values.every(isOrdinary)) ordinary = false;
   }
@@ -107,7 +112,8 @@ function observed(
     seen,
   );
   const digests = { inputDigest: digestOf(inputs), outputDigest: digestOf(outputs) };
-  return { requestId, ordinary, inputs: statistics, outputs: said, faults, ...digests };
+  const who = caller === '' ? {} : { caller, ...(vector !== undefined && { vector }) };
+  return { requestId, ...who, ordinary, inputs: statistics, outputs: said, faults, ...digests };
 }
 
 /** The first row of each. */

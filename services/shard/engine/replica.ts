@@ -117,8 +117,8 @@ export class Replica implements Turn, StepRunner {
         answers.result(one.to, body, heldMs * 1_000);
         sequences?.answered(one, body, heldMs * 1_000);
       },
-      observed: ({ to: { requestId }, decoded: { rows, inputs } }, outputs, taps) =>
-        observer?.see({ requestId, rows, inputs, outputs, taps }),
+      observed: ({ to: { requestId }, headers: { caller }, decoded: { rows, inputs } }, outputs, taps) =>
+        observer?.see({ requestId, caller, rows, inputs, outputs, taps }),
       watched: () => observer?.hasRoom ?? false,
       passedOn: (one, onward) => this.passOn(one, onward),
       repeated: (one, outputs) => this.repetitions.answered(one, outputs),

@@ -39,6 +39,7 @@ test('what a sender writes is read back', () => {
     body: 'object=east/x',
     takesLarge: 'chunks',
     traceparent: '',
+    caller: '',
     plan: '{"name":"p"}',
     hops: 'shard-a_0123456789ab shard-b_0123456789ab',
     step: 1,

@@ -32,6 +32,8 @@ export interface RunHeaders {
   hopped?: boolean;
   /** As it came; '' when there is none. */
   traceparent: string;
+  /** Key and tenant, where a gateway sent it; '' otherwise. */
+  caller: string;
   /** Of a pipeline (itinerary.ts); '' for any other request. */
   plan: string;
   hops: string;
@@ -56,6 +58,7 @@ export function parseRunHeaders(text: string): RunHeaders {
     body: '',
     takesLarge: undefined,
     traceparent: '',
+    caller: '',
     plan: '',
     hops: '',
     step: 0,
@@ -117,6 +120,9 @@ export function parseRunHeaders(text: string): RunHeaders {
       case headers.sequenceHop:
         parsed.hopped = true;
         return;
+      case headers.caller:
+        parsed.caller = value.slice(0, CALLER_CHARS_MAX);
+        return;
       case headers.traceparent:
         parsed.traceparent = value;
         return;
@@ -138,6 +144,9 @@ export function parseRunHeaders(text: string): RunHeaders {
 
 /** An epoch and the name of an arm. */
 const ARM_CHARS_MAX = 96;
+
+/** A key, a space, a tenant. */
+const CALLER_CHARS_MAX = 129;
 
 const DECIMAL = /^\d{1,15}$/;
 
