@@ -68,7 +68,7 @@ async function onMesh({ form, seed }: BenchOptions) {
     regions: ['east'],
     shardsPerRegion: SHARDS,
     apart: true,
-    busKeys: false,
+    development: true,
     env: { [OFF]: { MASSIF_SHARD_OBSERVE: 'off' } },
   });
   const nc = await connect({ servers: mesh.natsUrls[0] ?? '', noAsyncTraces: true });

@@ -4,7 +4,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectNats } from '@nats-io/transport-node';
 import { eventually, startMesh } from '../chaos-tests/harness.js';
 import type { MassifClient } from '../client/mod.js';
 import { Heartbeat } from '../contracts/heartbeat.js';
@@ -49,7 +48,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   const random = seededRandom(seed);
   await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: size.shards });
   await using client = await mesh.client({ mode: 'routed' });
-  const nc = await connectNats({ servers: mesh.natsUrls });
+  const nc = await mesh.nats('operator');
   const residents = new Awake();
   nc.subscribe(wildcards.heartbeats(), {
     callback: (error, message) => {

@@ -29,7 +29,7 @@ const DEPTHS = [1, 64] as const;
 type Path = 'raw' | 'direct' | 'router' | 'moleculer' | 'moleculerLean';
 
 export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
-  await using mesh = await startMesh({ regions: ['east'], busKeys: false });
+  await using mesh = await startMesh({ regions: ['east'], development: true });
   const model = mlp(seed);
   const modelPath = join(mesh.topology.dir, 'mlp.onnx');
   await writeFile(modelPath, model);

@@ -27,7 +27,7 @@ type Ask = () => Promise<unknown>;
 export const benchmark: Benchmark = async ({ form, seed }) => {
   const { rounds, calls, largeMb, large, cached } = FORMS[form];
   const largeFloats = (largeMb * 1_048_576) / 4;
-  await using mesh = await startMesh({ regions: ['east'], busKeys: false });
+  await using mesh = await startMesh({ regions: ['east'], development: true });
   await mesh.publish('mirror', [{ name: 'model.onnx', bytes: identity() }], 1);
   await mesh.publish('mlp', [{ name: 'model.onnx', bytes: mlp(seed) }], 1);
   const url = mesh.natsUrls[0] as string;

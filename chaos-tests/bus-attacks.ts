@@ -4,7 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { Objm } from '@nats-io/obj';
+import { AuthorizationError, connect, type NatsConnection } from '@nats-io/transport-node';
 import { buckets } from '../contracts/buckets.js';
 import { type BusUser, inboxPrefix } from '../contracts/bus-users.js';
 import { subjects } from '../contracts/subjects.js';
@@ -13,18 +15,22 @@ import { startNats } from '../deploy/local/nats.js';
 import { type Bus, connectBus } from '../services/mesh/bus.js';
 import { connectAs } from '../services/mesh/bus-key.js';
 
+export type Thief = BusUser | 'stranger';
+
 export interface BusAttack {
   readonly name: string;
-  /** Whose key was stolen. */
-  readonly by: readonly BusUser[];
+  /** Whose key was stolen; a stranger has none. */
+  readonly by: readonly Thief[];
   /** Who may. */
   readonly control: BusUser;
   /** `say`: it reaches `heardBy`. `hear`: what `saidBy` says reaches the thief. `write`: the bucket has one entry more. */
   readonly does:
     | { readonly say: string; readonly heardBy: BusUser }
     | { readonly hear: string; readonly saidBy: BusUser }
-    | { readonly write: string; readonly bucket: string };
+    | { readonly write: string; readonly bucket: string; readonly object?: boolean };
 }
+
+type Written = Extract<BusAttack['does'], { write: string }>;
 
 const REGION = 'east';
 const inbox = (user: BusUser): string => `${inboxPrefix(user)}.answers.1`;
@@ -33,85 +39,155 @@ const catalog = buckets.catalog(REGION);
 export const BUS_ATTACKS: readonly BusAttack[] = [
   {
     name: 'an order to deploy from a service that gives none',
-    by: ['engine', 'shard', 'router', 'trainer', 'client', 'application', 'guest'],
+    by: ['engine', 'shard', 'router', 'trainer', 'client', 'application', 'stranger'],
     control: 'operator',
     does: { say: subjects.registry('deploy'), heardBy: 'registry' },
   },
   {
     name: 'an order to push from an application',
-    by: ['client', 'application', 'guest', 'engine', 'router'],
+    by: ['client', 'application', 'stranger', 'engine', 'router'],
     control: 'trainer',
     does: { say: subjects.registry('push'), heardBy: 'registry' },
   },
   {
     name: 'a promotion from outside the doors',
-    by: ['engine', 'shard', 'autoscaler', 'client', 'guest'],
+    by: ['engine', 'shard', 'autoscaler', 'client', 'stranger'],
     control: 'gateway',
     does: { say: subjects.release('promote'), heardBy: 'registry' },
   },
   {
     name: 'a key of the doors issued by another than the operator',
-    by: ['gateway', 'router', 'shard', 'client', 'guest'],
+    by: ['gateway', 'router', 'shard', 'client', 'stranger'],
     control: 'operator',
     does: { say: subjects.identity('issue'), heardBy: 'gateway' },
   },
   {
     name: 'a forged heartbeat',
-    by: ['engine', 'router', 'client', 'application', 'guest'],
+    by: ['engine', 'router', 'client', 'application', 'stranger'],
     control: 'shard',
     does: { say: subjects.heartbeat(REGION, 'shard-1'), heardBy: 'router' },
   },
   {
     name: 'a forged event of a release',
-    by: ['router', 'shard', 'engine', 'client', 'guest'],
+    by: ['router', 'shard', 'engine', 'client', 'stranger'],
     control: 'registry',
     does: { say: subjects.releaseEvents(), heardBy: 'operator' },
   },
   {
     name: 'a deed told in the name of a process',
-    by: ['engine', 'operator', 'client', 'application', 'guest'],
+    by: ['engine', 'operator', 'client', 'application', 'stranger'],
     control: 'registry',
     does: { say: subjects.auditEvents(), heardBy: 'operator' },
   },
   {
     name: 'answers to a router read by another',
-    by: ['shard', 'engine', 'gateway', 'client', 'guest'],
+    by: ['shard', 'engine', 'gateway', 'client', 'stranger'],
     control: 'router',
     does: { hear: inbox('router'), saidBy: 'engine' },
   },
   {
     name: 'answers to an application read by another',
-    by: ['shard', 'engine', 'operator', 'application', 'guest'],
+    by: ['shard', 'engine', 'operator', 'application', 'stranger'],
     control: 'client',
     does: { hear: inbox('client'), saidBy: 'engine' },
   },
   {
     name: 'requests for inferences read by another than the router',
-    by: ['shard', 'engine', 'registry', 'client', 'guest'],
+    by: ['shard', 'engine', 'registry', 'client', 'stranger'],
     control: 'router',
     does: { hear: subjects.infer('ocr'), saidBy: 'application' },
   },
   {
     name: 'a replica impersonated',
-    by: ['shard', 'router', 'client', 'application', 'guest'],
+    by: ['shard', 'router', 'client', 'application', 'stranger'],
     control: 'engine',
     does: { hear: subjects.run('replica-1'), saidBy: 'router' },
   },
   {
+    name: 'a forged observation of an answer',
+    by: ['shard', 'router', 'gateway', 'operator', 'client', 'application', 'stranger'],
+    control: 'engine',
+    does: { say: subjects.observed(REGION), heardBy: 'auditor' },
+  },
+  {
+    name: 'forged evidence for a release',
+    by: ['shard', 'engine', 'trainer', 'application', 'stranger'],
+    control: 'router',
+    does: { say: subjects.evidence(REGION), heardBy: 'registry' },
+  },
+  {
+    name: 'a forged verdict',
+    by: ['engine', 'shard', 'registry', 'router', 'operator', 'client', 'stranger'],
+    control: 'auditor',
+    does: { say: subjects.verdictEvents(), heardBy: 'operator' },
+  },
+  {
+    name: 'a forged alert',
+    by: ['engine', 'shard', 'registry', 'router', 'operator', 'client', 'stranger'],
+    control: 'auditor',
+    does: { say: subjects.alertEvents(), heardBy: 'operator' },
+  },
+  {
+    name: 'an order of safety from another than operators and the auditor',
+    by: ['engine', 'shard', 'router', 'gateway', 'registry', 'client', 'application', 'stranger'],
+    control: 'operator',
+    does: { say: subjects.override(REGION), heardBy: 'router' },
+  },
+  {
+    name: 'a version taken down by another than the auditor',
+    by: ['engine', 'shard', 'router', 'gateway', 'operator', 'client', 'stranger'],
+    control: 'auditor',
+    does: { say: subjects.registry('successor'), heardBy: 'registry' },
+  },
+  {
+    name: 'a shard told to drain',
+    by: ['engine', 'router', 'gateway', 'registry', 'client', 'application', 'stranger'],
+    control: 'autoscaler',
+    does: { say: subjects.shardControl('shard-1', 'drain'), heardBy: 'shard' },
+  },
+  {
+    name: "a sequence's state forged",
+    by: ['shard', 'router', 'gateway', 'operator', 'client', 'application', 'stranger'],
+    control: 'engine',
+    does: { say: subjects.sequenceHolder('holder-1'), heardBy: 'engine' },
+  },
+  {
+    name: 'orders of safety written by another than a router',
+    by: ['shard', 'engine', 'registry', 'gateway', 'operator', 'auditor', 'stranger'],
+    control: 'router',
+    does: { write: `$KV.${buckets.overrides(REGION)}.order.forged`, bucket: buckets.overrides(REGION) },
+  },
+  {
+    name: 'a placement written by another than the registry',
+    by: ['shard', 'engine', 'router', 'autoscaler', 'operator', 'client', 'stranger'],
+    control: 'registry',
+    does: { write: `$KV.${buckets.placement(REGION)}.shard-1`, bucket: buckets.placement(REGION) },
+  },
+  {
+    name: "an artifact's bytes written by another than the registry",
+    by: ['shard', 'engine', 'trainer', 'compressor', 'gateway', 'operator', 'stranger'],
+    control: 'registry',
+    does: {
+      write: `$O.${buckets.artifacts(REGION)}.C.forged`,
+      bucket: buckets.artifacts(REGION),
+      object: true,
+    },
+  },
+  {
     name: 'the catalog written by another than the registry',
-    by: ['router', 'gateway', 'shard', 'engine', 'operator', 'client', 'guest'],
+    by: ['router', 'gateway', 'shard', 'engine', 'operator', 'client', 'stranger'],
     control: 'registry',
     does: { write: `$KV.${catalog}.endpoint.stolen`, bucket: catalog },
   },
   {
     name: 'the catalog written through another domain',
-    by: ['router', 'gateway', 'shard', 'operator', 'client', 'guest'],
+    by: ['router', 'gateway', 'shard', 'operator', 'client', 'stranger'],
     control: 'registry',
     does: { write: `$JS.${REGION}.API.$KV.${catalog}.endpoint.stolen`, bucket: catalog },
   },
   {
     name: 'tenants and keys written by another than a gateway',
-    by: ['registry', 'router', 'shard', 'operator', 'guest'],
+    by: ['registry', 'router', 'shard', 'operator', 'stranger'],
     control: 'gateway',
     does: { write: `$KV.${buckets.identity(REGION)}.tenant.rich`, bucket: buckets.identity(REGION) },
   },
@@ -128,21 +204,42 @@ export interface BusResult {
 export async function attackBus(classes = BUS_ATTACKS): Promise<BusResult[]> {
   const dir = await mkdtemp(join(tmpdir(), 'massif-bus-attacks-'));
   const keys = join(dir, 'keys');
-  const access = await prepareBusKeys(keys, [REGION], { guests: true });
+  const access = await prepareBusKeys(keys, [REGION]);
   await using nats = await startNats({ dir: join(dir, 'nats'), region: REGION, access });
   const busOf = (user: BusUser): Promise<Bus> =>
     connectBus({ url: nats.url, name: user, key: busKeyPath(keys, user) });
-  const owners = await Promise.all([busOf('registry'), busOf('gateway')]);
+  const [registry, gateway, router] = await Promise.all([
+    busOf('registry'),
+    busOf('gateway'),
+    busOf('router'),
+  ]);
+  const owners = [registry, gateway, router];
   try {
-    await owners[0].kv(catalog, { create: {} });
-    await owners[1].kv(buckets.identity(REGION), { create: {} });
-    const connection = (user: BusUser): Promise<NatsConnection> =>
-      connect({ ...connectAs(user === 'guest' ? undefined : busKeyPath(keys, user)), servers: nats.url });
+    for (const name of [catalog, buckets.placement(REGION)]) await registry.kv(name, { create: {} });
+    await gateway.kv(buckets.identity(REGION), { create: {} });
+    await router.kv(buckets.overrides(REGION), { create: {} });
+    await new Objm(registry.nc).create(buckets.artifacts(REGION));
+    const lastIn = async ({ bucket, object }: Written): Promise<number> => {
+      const stream = `${object === true ? 'OBJ' : 'KV'}_${bucket}`;
+      const owner =
+        bucket === buckets.identity(REGION)
+          ? gateway
+          : bucket === buckets.overrides(REGION)
+            ? router
+            : registry;
+      return (await (await jetstreamManager(owner.nc)).streams.info(stream)).state.last_seq;
+    };
+    const connection = (user: Thief): Promise<NatsConnection> =>
+      connect({
+        ...connectAs(user === 'stranger' ? undefined : busKeyPath(keys, user)),
+        servers: nats.url,
+        reconnect: false,
+      });
     const results: BusResult[] = [];
     for (const { name, by, control, does } of classes) {
       const through: string[] = [];
-      for (const thief of by) if (await succeeds(does, thief, connection, owners)) through.push(thief);
-      const controlThrough = await succeeds(does, control, connection, owners);
+      for (const thief of by) if (await succeeds(does, thief, connection, lastIn)) through.push(thief);
+      const controlThrough = await succeeds(does, control, connection, lastIn);
       results.push({ name, attempts: by.length, through, controlThrough });
     }
     return results;
@@ -155,19 +252,22 @@ export async function attackBus(classes = BUS_ATTACKS): Promise<BusResult[]> {
 
 async function succeeds(
   does: BusAttack['does'],
-  user: BusUser,
-  connection: (user: BusUser) => Promise<NatsConnection>,
-  [registry, gateway]: readonly [Bus, Bus],
+  user: Thief,
+  connection: (user: Thief) => Promise<NatsConnection>,
+  lastIn: (written: Written) => Promise<number>,
 ): Promise<boolean> {
-  const nc = await connection(user);
+  const nc = await connection(user).catch((error: unknown) => {
+    if (error instanceof AuthorizationError) return undefined;
+    throw error;
+  });
+  if (!nc) return false;
   try {
     if ('write' in does) {
-      const owner = does.bucket === catalog ? registry : gateway;
-      const before = (await (await owner.kv(does.bucket)).status()).streamInfo.state.last_seq;
+      const before = await lastIn(does);
       nc.publish(does.write, 'stolen');
       await nc.flush();
       await sleep(SETTLE_MS);
-      return (await (await owner.kv(does.bucket)).status()).streamInfo.state.last_seq > before;
+      return (await lastIn(does)) > before;
     }
     const other = await connection('say' in does ? does.heardBy : does.saidBy);
     try {

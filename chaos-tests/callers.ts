@@ -1,9 +1,11 @@
 // The ways in which a drill calls the mesh: through the client library, as any NATS client, over REST. Each checks the answer.
-import { connect as connectNats, headers as natsHeaders } from '@nats-io/transport-node';
+import { headers as natsHeaders } from '@nats-io/transport-node';
 import type { MassifClient } from '../client/mod.js';
 import { headers } from '../contracts/headers.js';
 import { decodeInferResponse, encodeInferRequest, readJsonLength } from '../contracts/infer-body.js';
 import { subjects } from '../contracts/subjects.js';
+import type { RegionPlan } from '../deploy/local/topology.js';
+import type { DrillMesh } from './harness.js';
 import type { Caller } from './open-loop.js';
 
 interface Asked {
@@ -32,13 +34,12 @@ export function clientCall(client: MassifClient, target: AskedTarget): Caller['c
 }
 
 /** What any NATS client can do: one request, one answer, no second try. */
-export async function natsCall(url: string, target: AskedTarget): Promise<Caller['call']> {
-  const nc = await connectNats({
-    servers: url,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 100,
-    noAsyncTraces: true,
-  });
+export async function natsCall(
+  mesh: DrillMesh,
+  region: RegionPlan,
+  target: AskedTarget,
+): Promise<Caller['call']> {
+  const nc = await mesh.nats('application', region);
   return async (id, n) => {
     const question = target.question(n);
     const body = bodyOf(question);

@@ -29,8 +29,10 @@ export interface MeshOptions {
   readonly env?: NonNullable<TopologyOptions['env']>;
   /** The regions' NATS servers meet over a line that can be cut. */
   readonly cuttable?: boolean;
-  /** As MASSIF_BUS says when not given. */
-  readonly busKeys?: boolean;
+  /** Nobody shows who he is: for peers in benchmarks that know no keys. */
+  readonly development?: boolean;
+  /** Makes the key of a user that hears everything, for a test that watches the bus: `mesh.nats('observer')`. */
+  readonly observer?: boolean;
 }
 
 export interface Target {
@@ -56,7 +58,6 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
     dir,
     base,
     shardsPerRegion: 1,
-    busKeys: process.env['MASSIF_BUS'] === 'keys',
     ...shape,
     ...(cuttable && { linkPort }),
   });
@@ -67,7 +68,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
     const listeners = await Promise.all(
       topology.regions.map((region) =>
         connectNats({
-          ...connectAs(topology.busKeys ? busKeyPath(topology.keys, 'operator') : undefined),
+          ...connectAs(topology.development ? undefined : busKeyPath(topology.keys, 'operator')),
           servers: region.natsUrl,
           maxReconnectAttempts: -1,
           reconnectTimeWait: 100,
@@ -87,12 +88,13 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
 export const stateFileOf = (topology: Topology): string => join(topology.dir, 'state.json');
 
 /** What `massif` reads when MASSIF_STATE names the file, so that runbooks work on a drill's mesh. */
-function stateOf({ regions, keys }: Topology): StateFile {
+function stateOf({ regions, keys, development }: Topology): StateFile {
   return {
     version: 'drill',
     phase: 'ready',
     pid: process.pid,
     startedAt: new Date().toISOString(),
+    development,
     keys,
     regions: regions.map(({ name, home, restUrl: rest, natsUrl: nats, consulUrl: consul }) => ({
       name,
@@ -130,15 +132,20 @@ export class DrillMesh implements AsyncDisposable {
     return this.regions.map((region) => region.natsUrl);
   }
 
-  /** The file of a user's key on the bus, where it asks for one. */
+  /** The file of a user's key on the bus; none in development mode. */
   key(user: BusUser): string | undefined {
-    return this.topology.busKeys ? busKeyPath(this.topology.keys, user) : undefined;
+    return this.topology.development ? undefined : busKeyPath(this.topology.keys, user);
   }
 
   /** A connection of that user, as any NATS client makes one. */
   nats(user: BusUser, region = this.regions[0]): Promise<NatsConnection> {
     if (!region) throw new Error('a mesh has regions');
-    const options = { servers: region.natsUrl, maxReconnectAttempts: -1, noAsyncTraces: true };
+    const options = {
+      servers: region.natsUrl,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 100,
+      noAsyncTraces: true,
+    };
     return connectNats({ ...connectAs(this.key(user)), ...options });
   }
 

@@ -23,9 +23,9 @@ async function fetched(mesh: DrillMesh): Promise<Record<string, number>> {
 }
 
 test('the object store sends an artifact once to a region: the second shard has it from the first', async () => {
-  await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: 2, busKeys: false });
+  await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: 2, observer: true });
   await using client = await mesh.client({ mode: 'routed' });
-  const nc = await mesh.nats('operator');
+  const nc = await mesh.nats('observer');
   // Whoever reads parts of an artifact from the store asks for them on this subject.
   const asked: string[] = [];
   nc.subscribe(`$JS.API.DIRECT.GET.OBJ_${buckets.artifacts('east')}`, {

@@ -3,10 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectNats, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCommandLine } from '../client/cli/command-line.js';
 import type { MassifClient } from '../client/mod.js';
+import { inboxPrefix } from '../contracts/bus-users.js';
 import { headers } from '../contracts/headers.js';
 import { Heartbeat } from '../contracts/heartbeat.js';
 import { encodeInferRequest } from '../contracts/infer-body.js';
@@ -41,6 +42,7 @@ const right = (x: number): number => ((x * 2 + 1) * 2 + 2) * 2 + 3;
 
 let mesh: DrillMesh;
 let nc: NatsConnection;
+let observer: NatsConnection;
 const beats = new Map<string, Heartbeat>();
 
 /** `x` FP32 [batch, width] to `y` of the same shape: 2 x + `plus`. */
@@ -59,11 +61,12 @@ const ask = (client: MassifClient, data: Float32Array) =>
   client.infer('chain', { x: { data, shape: [1, data.length] } }, { timeoutMs: DEADLINE_MS });
 
 beforeAll(async () => {
-  mesh = await startMesh({ apart: true });
+  mesh = await startMesh({ apart: true, observer: true });
   for (const [i, name] of STAGES.entries())
     await mesh.publish(name, [{ name: 'model.onnx', bytes: stage(i + 1) }, card], 1);
   await mesh.publish('narrow', [{ name: 'model.onnx', bytes: stage(1, 8) }], 1);
-  nc = await connectNats({ servers: mesh.natsUrls[0] as string });
+  nc = await mesh.nats('operator');
+  observer = await mesh.nats('observer');
   nc.subscribe(wildcards.heartbeats(), {
     callback: (_, message) => {
       const beat = Heartbeat.parse(message.json());
@@ -81,6 +84,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await nc?.close();
+  await observer?.close();
   await mesh?.[Symbol.asyncDispose]();
 });
 
@@ -102,10 +106,10 @@ test('rows go through the stages in micro-batches, and come back in their places
   const wanted = Array.from(data, right);
   const x = { data, shape: [rows, width] };
   const parts = new Set<string>();
-  const spied = nc.subscribe('massif.run.*', {
+  const spied = observer.subscribe('massif.run.*', {
     callback: (_, message) => void parts.add(message.headers?.get(headers.requestId) ?? ''),
   });
-  await nc.flush();
+  await observer.flush();
   for (const mode of ['routed', 'direct'] as const) {
     await using client = await mesh.client({ nats: [mesh.natsUrls[0] as string], mode });
     const requestId = `rows-${mode}`;
@@ -154,16 +158,16 @@ test('what lies between the steps passes neither the router nor the caller', asy
   const sent = [0, 0, 0];
   const callers = new Set<boolean>();
   const senders = new Set<string>();
-  const spied = nc.subscribe('massif.run.*', {
+  const spied = observer.subscribe('massif.run.*', {
     callback: (_, message) => {
       const step = Number(message.headers?.get(headers.step) ?? 0);
       sent[step] = (sent[step] ?? 0) + 1;
       // Between the steps the caller's inbox is what it was, and the router hears of trouble.
-      callers.add(message.headers?.get(headers.reply).startsWith('_INBOX.') ?? false);
+      callers.add(message.headers?.get(headers.reply).startsWith(`${inboxPrefix('operator')}.`) ?? false);
       senders.add(`${message.reply?.split('.').slice(0, -1).join('.')}`);
     },
   });
-  await nc.flush();
+  await observer.flush();
   const before = await router();
   const rounds = 3;
   for (let i = 0; i < rounds; i++) {
@@ -279,8 +283,8 @@ test('a caller cannot bring an itinerary of its own, and an engine writes to rep
     const reply = await nc.request(subject, body.bytes, { headers: given, timeout: DEADLINE_MS });
     return { code: reply.headers?.get(headers.errorCode) ?? '', text: reply.string() };
   };
-  const spied = nc.subscribe('massif.registry.>');
-  await nc.flush();
+  const spied = observer.subscribe('massif.registry.>');
+  await observer.flush();
   const victim = 'massif.registry.withdraw';
   // Through the door the headers are not there any more: the plain endpoint gives its plain answer.
   const plain = await send(subjects.infer('first'), `${victim} ${victim} ${victim}`);
@@ -293,7 +297,7 @@ test('a caller cannot bring an itinerary of its own, and an engine writes to rep
   expect((await send(subjects.run(replica), `${replica} ${replica} ${replica}`, '7')).code).toBe(
     'BAD_REQUEST',
   );
-  await nc.flush();
+  await observer.flush();
   expect(spied.getReceived()).toBe(0);
   spied.unsubscribe();
 });

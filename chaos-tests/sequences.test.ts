@@ -1,6 +1,5 @@
 // Sequences from the outside: a thousand at a time on two shards, in any order, with repetitions and a drain in the middle; every
 // answer is held against a single caller that carries the state by hand. Then a kill, and the code that says what to do.
-import { connect as connectNats } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { InferResult, MassifClient } from '../client/mod.js';
 import { encodeInferRequest, type InferRequest } from '../contracts/infer-body.js';
@@ -84,7 +83,7 @@ test('a thousand sequences on two shards are each right, through a drain and rep
 test('a sequence is the same through every door', async () => {
   const [region] = mesh.regions;
   if (!region) throw new Error('the mesh has a region');
-  const nc = await connectNats({ servers: region.natsUrl });
+  const nc = await mesh.nats('application', region);
   const callers = new Callers(region.restUrl, nc, region.grpcTarget, client);
   try {
     const chunks = sound(3, seededRandom(11));

@@ -49,7 +49,7 @@ test('orders come from operators and doors; an engine, a shard or an application
     'massif.identity.issue',
     'massif.override.east',
   ];
-  for (const user of ['engine', 'shard', 'router', 'application', 'client', 'guest', 'trainer'] as const)
+  for (const user of ['engine', 'shard', 'router', 'application', 'client', 'trainer'] as const)
     for (const order of orders)
       expect(may(permissionsOf(user, REGIONS).publish, order), `${user}: ${order}`).toBe(false);
   for (const order of orders) expect(may(permissionsOf('operator', REGIONS).publish, order)).toBe(true);
@@ -77,7 +77,7 @@ test('nobody may publish or subscribe to everything', () => {
       '$JS.API.STREAM.DELETE.KV_massif_catalog_east',
     ]) {
       expect(may(publish, stranger), `${user} says ${stranger}`).toBe(false);
-      if (!['autoscaler', 'control'].includes(user))
+      if (!['autoscaler', 'control', 'observer'].includes(user))
         expect(may(subscribe, stranger), `${user} hears ${stranger}`).toBe(false);
     }
   }

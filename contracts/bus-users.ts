@@ -4,7 +4,10 @@ import { conversations, PARTIES, type Party, type Talk } from './conversations.j
 import { wildcards } from './subjects.js';
 import { type Holding, holdings } from './holdings.js';
 
-/** A process has one user. `control` and `edge` are the services that share a process on a small mesh; `guest` is who shows no key. */
+/**
+ * A process has one user. `control` and `edge` are the services that share a process on a small mesh; `observer` hears everything and says
+ * nothing: nobody has its key unless somebody makes it on purpose, for a test.
+ */
 export const BUS_USERS = {
   registry: ['registry'],
   router: ['router'],
@@ -20,14 +23,14 @@ export const BUS_USERS = {
   operator: ['operator'],
   client: ['client'],
   application: ['application'],
-  guest: ['client'],
+  observer: [],
 } as const satisfies Record<string, readonly Party[]>;
 export type BusUser = keyof typeof BUS_USERS;
 
 export const busUsers = Object.keys(BUS_USERS) as BusUser[];
 
-/** Nobody hears answers meant for another user; a guest has the prefix that every NATS client begins with. */
-export const inboxPrefix = (user: BusUser): string => (user === 'guest' ? '_INBOX' : `_INBOX_${user}`);
+/** Nobody hears answers meant for another user. */
+export const inboxPrefix = (user: BusUser): string => `_INBOX_${user}`;
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -37,6 +40,12 @@ export interface Permissions {
 }
 
 export function permissionsOf(user: BusUser, regions: readonly string[]): Permissions {
+  if (user === 'observer')
+    return {
+      publish: [],
+      subscribe: ['massif.>', '$JS.API.>', `${inboxPrefix(user)}.>`],
+      answersOnly: false,
+    };
   const parties: readonly Party[] = BUS_USERS[user];
   const outside = parties.every((party) => PARTIES[party] === 'outside');
   const has = (who: readonly Party[]): boolean => who.some((party) => parties.includes(party));

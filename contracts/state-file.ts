@@ -23,7 +23,9 @@ export const StateFile = z.object({
   /** The process that keeps the mesh. */
   pid: z.int(),
   startedAt: z.iso.datetime(),
-  /** The folder with the keys that sign versions; `publisher.pem` is the one that `massif push` takes. */
+  /** Nobody shows who he is. */
+  development: z.boolean().default(false),
+  /** The folder with the keys that sign versions (`publisher.pem` is the one that `massif push` takes), and of the users of the bus. */
   keys: z.string(),
   regions: z.array(RegionDoors).min(1),
 });

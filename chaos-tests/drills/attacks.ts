@@ -4,11 +4,15 @@ import { seededRandom } from '../../services/mesh/random.js';
 import { passGate } from '../../services/mesh/gate.js';
 import { checkResources, readBundle } from '../../services/mesh/manifest.js';
 import { openSession } from '../../services/onnx/session.js';
+import { mlp } from '../../services/onnx/testing/mlp.js';
 import { HostedShard } from '../../services/shard/testing/hosted-shard.js';
 import type { SignedVersion } from '../../services/shard/testing/signed-version.js';
 import { type AttackClass, CLASSES, REVOKED } from '../attack-classes.js';
 import { approved, lenientPolicy, makeVersion, REGION, sha, strictPolicy, TWO } from '../attack-kit.js';
-import { attackBus } from '../bus-attacks.js';
+import { attackBus, type BusResult } from '../bus-attacks.js';
+import { attackConsul } from '../consul-attacks.js';
+import { attackAsShard } from '../false-shard.js';
+import { startMesh } from '../harness.js';
 import { type Drill, promise } from '../promises.js';
 
 const SIZES = {
@@ -16,6 +20,7 @@ const SIZES = {
   quick: { attempts: 5, valid: 40, flips: 3_000 },
   full: { attempts: 12, valid: 100, flips: 10_000 },
 };
+const WIDTH = 784;
 /** A host is given so many at once, as a placer would. */
 const PLACED_AT_ONCE = 60;
 
@@ -57,12 +62,18 @@ export const drill: Drill = async ({ form, seed, log }) => {
   const flips = flipped(size.flips, seed);
   log(`${size.flips} bits of bundles and models flipped, ${flips} accepted`);
 
-  const onBus = await attackBus();
+  const onBus = [
+    ...(await attackBus()),
+    ...(await attackConsul()),
+    ...(form === 'ci' ? [] : await falseShards(log)),
+  ];
   const busAttempts = onBus.reduce((sum, one) => sum + one.attempts, 0);
   const busThrough = onBus.flatMap((one) => one.through.map((user) => `${one.name}: ${user}`));
   const busControls = onBus.filter((one) => !one.controlThrough).map(({ name }) => name);
-  log(`${busAttempts} attempts of ${onBus.length} classes on the bus, ${busThrough.length} got through`);
-  for (const one of [...busThrough, ...busControls]) log(`on the bus: ${one}`);
+  log(
+    `${busAttempts} attempts of ${onBus.length} classes on the bus and on Consul, ${busThrough.length} got through`,
+  );
+  for (const one of [...busThrough, ...busControls]) log(`on bus or Consul: ${one}`);
 
   return {
     requests: attempts.length + valid.length + busAttempts,
@@ -71,8 +82,8 @@ export const drill: Drill = async ({ form, seed, log }) => {
     promises: [
       promise('attempts that were served', through.length, '==', 0, 'versions'),
       promise('valid versions refused', valid.length - held.size, '==', 0, 'versions'),
-      promise('attempts on the bus that got through', busThrough.length, '==', 0, 'attempts'),
-      promise('controls on the bus that did not get through', busControls.length, '==', 0, 'classes'),
+      promise('attempts on bus and Consul that got through', busThrough.length, '==', 0, 'attempts'),
+      promise('controls on bus and Consul that did not get through', busControls.length, '==', 0, 'classes'),
       promise('flipped bits accepted', flips, '==', 0, `of ${size.flips}`),
       promise('classes', CLASSES.length, '>=', 40, 'classes'),
       promise(
@@ -94,6 +105,20 @@ export const drill: Drill = async ({ form, seed, log }) => {
     },
   };
 };
+
+/** Against a whole mesh: what a false shard does is seen by whether anybody believes it. */
+async function falseShards(log: (line: string) => void): Promise<BusResult[]> {
+  await using mesh = await startMesh({ regions: ['east'] });
+  const endpoint = 'attacked';
+  await mesh.publish(endpoint, [{ name: 'model.onnx', bytes: mlp(1) }], 1);
+  log('a mesh of one region serves');
+  const x = { data: new Float32Array(WIDTH), shape: [1, WIDTH] };
+  return attackAsShard({
+    mesh,
+    endpoint,
+    ask: (client) => client.infer(endpoint, { x }, { timeoutMs: 2_000 }),
+  });
+}
 
 /** Digests of those that the host ever had ready, once it has said yes or no to each of them. */
 async function ready(shard: HostedShard, versions: readonly SignedVersion[]): Promise<Set<string>> {

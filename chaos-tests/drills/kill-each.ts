@@ -59,7 +59,7 @@ export const drill: Drill = async (options) => {
     callers.push({
       name: `nats-${region.name}`,
       perSecond: 20,
-      call: await natsCall(region.natsUrl, target),
+      call: await natsCall(mesh, region, target),
     });
     callers.push({ name: `rest-${region.name}`, perSecond: 20, call: restCall(region.restUrl, target) });
   }

@@ -44,13 +44,14 @@ export const drill: Drill = async (options) => {
   // Everybody knows his own region alone: nothing but the mesh can bring a request over the line.
   const clients: MassifClient[] = [];
   const callers: Caller[] = [];
-  for (const { name, natsUrl, restUrl } of mesh.regions) {
+  for (const region of mesh.regions) {
+    const { name, natsUrl, restUrl } = region;
     for (const mode of ['direct', 'routed'] as const) {
       const client = await mesh.client({ mode, nats: natsUrl });
       clients.push(client);
       callers.push({ name: `${mode}-${name}`, perSecond, call: clientCall(client, target) });
     }
-    callers.push({ name: `nats-${name}`, perSecond: 20, call: await natsCall(natsUrl, target) });
+    callers.push({ name: `nats-${name}`, perSecond: 20, call: await natsCall(mesh, region, target) });
     callers.push({ name: `rest-${name}`, perSecond: 20, call: restCall(restUrl, target) });
   }
   const ledger = new Ledger();
@@ -186,12 +187,14 @@ async function readyEverywhere(mesh: DrillMesh, endpoint: string): Promise<boole
 
 /** Each region's own copy, key by key. */
 async function sameCatalogs(mesh: DrillMesh): Promise<boolean> {
-  const [first, ...others] = await Promise.all(mesh.regions.map(({ natsUrl }) => catalogAt(natsUrl)));
+  const [first, ...others] = await Promise.all(
+    mesh.regions.map(({ natsUrl }) => catalogAt(natsUrl, mesh.key('operator'))),
+  );
   return others.every((other) => other === first);
 }
 
-async function catalogAt(url: string): Promise<string> {
-  const bus = await connectBus({ url, name: 'drill' });
+async function catalogAt(url: string, key: string | undefined): Promise<string> {
+  const bus = await connectBus({ url, key, name: 'drill' });
   try {
     const kv = await bus.kv(buckets.catalog(bus.region));
     const keys: string[] = [];

@@ -61,7 +61,7 @@ export const drill: Drill = async (options) => {
     callers.push({
       name: `nats-${region.name}`,
       perSecond: 10,
-      call: await natsCall(region.natsUrl, target),
+      call: await natsCall(mesh, region, target),
     });
     callers.push({ name: `rest-${region.name}`, perSecond: 10, call: restCall(region.restUrl, target) });
   }

@@ -68,7 +68,7 @@ export const drill: Drill = async (options) => {
     callers.push({
       name: `nats-${region.name}`,
       perSecond: perSecond * 0.1,
-      call: await natsCall(region.natsUrl, target),
+      call: await natsCall(mesh, region, target),
     });
     callers.push({
       name: `rest-${region.name}`,

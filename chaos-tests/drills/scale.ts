@@ -49,7 +49,7 @@ export const drill: Drill = async ({ form, seed, log: say }) => {
   const callers: Pick<Caller, 'name' | 'call'>[] = [
     { name: 'client', call: clientCall(direct, target) },
     { name: 'client-routed', call: clientCall(routed, target) },
-    { name: 'nats', call: await natsCall(region.natsUrl, target) },
+    { name: 'nats', call: await natsCall(mesh, region, target) },
     { name: 'rest', call: restCall(region.restUrl, target) },
   ];
   const ledger = new Ledger();

@@ -17,6 +17,7 @@ const state: StateFile = {
   phase: 'ready',
   pid: 4_711,
   startedAt: '2026-01-01T00:00:00Z',
+  development: false,
   keys: '/keys',
   regions: [doors('east', 7_400, true), doors('west', 7_410, false)],
 };

@@ -2,8 +2,10 @@
 // that MASSIF_STATE names, or the nearest upward from the folder the command was called in.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { BusUser } from '../../contracts/bus-users.js';
 import { failure } from '../../contracts/errors.js';
 import { STATE_FILE, StateFile } from '../../contracts/state-file.js';
+import { keyFile } from '../../services/mesh/bus-key.js';
 
 export interface MeshPlace {
   /** One NATS server a region, nearest first. */
@@ -44,7 +46,7 @@ export function findMesh({ nats, region, env, cwd, isRunning }: Surroundings): M
       `The mesh of ${path} (process ${state.pid}) has ended: run npm start again.`,
     );
   }
-  return { urls: nearestFirst(state, region), ...operatorKey(env, state), foundIn: path, state };
+  return { urls: nearestFirst(state, region), ...keyOf('operator', env, state), foundIn: path, state };
 }
 
 /** `isRunning` for real processes: a signal 0 asks without doing anything. */
@@ -57,17 +59,26 @@ export function processRuns(pid: number): boolean {
   }
 }
 
-/** MASSIF_NATS_KEY names the file; else the operator's own among the keys of the mesh. */
-function operatorKey(env: Surroundings['env'], state: StateFile | undefined): { readonly key?: string } {
+/** MASSIF_NATS_KEY names the file; else the user's own among the keys of the mesh. */
+function keyOf(
+  user: BusUser,
+  env: Surroundings['env'],
+  state: StateFile | undefined,
+): { readonly key?: string } {
   const given = env['MASSIF_NATS_KEY'];
   if (given) return { key: given };
-  const folder = env['MASSIF_KEYS'] ?? state?.keys;
-  const key = folder && join(folder, 'nats', 'operator.nk');
+  const folder = env['MASSIF_KEYS'] ?? (state?.development === true ? undefined : state?.keys);
+  const key = folder && join(folder, 'nats', keyFile(user));
   return key && existsSync(key) ? { key } : {};
 }
 
 /** Addresses that were given by hand may be those of the mesh that `npm start` runs here. */
-function keyFor(urls: readonly string[], env: Surroundings['env'], cwd: string): { readonly key?: string } {
+export function keyFor(
+  urls: readonly string[],
+  env: Surroundings['env'],
+  cwd: string,
+  user: BusUser = 'operator',
+): { readonly key?: string } {
   const path = env['MASSIF_STATE'] ?? stateFileAbove(cwd);
   let state: StateFile | undefined;
   try {
@@ -76,7 +87,7 @@ function keyFor(urls: readonly string[], env: Surroundings['env'], cwd: string):
     // Another build's file: it says nothing of these addresses.
   }
   const known = state?.regions.some((region) => urls.includes(region.nats)) === true;
-  return operatorKey(env, known ? state : undefined);
+  return keyOf(user, env, known ? state : undefined);
 }
 
 const urlsIn = (list: string): string[] =>

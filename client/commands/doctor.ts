@@ -1,9 +1,10 @@
 // `massif doctor`: looks at servers, ports, processes, versions, clocks and endpoints, and says what to do.
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toFailure } from '../../contracts/errors.js';
-import type { RegionDoors } from '../../contracts/state-file.js';
+import type { RegionDoors, StateFile } from '../../contracts/state-file.js';
 import { connectBus } from '../../services/mesh/bus.js';
+import { tokenFile } from '../../services/mesh/consul-token.js';
 import { VERSION } from '../../services/mesh/version.js';
 import type { Command, Invocation } from '../cli/command.js';
 import {
@@ -44,10 +45,11 @@ async function examine({ place, client, clock }: Invocation): Promise<Finding[]>
   }
   const { urls, key, state, foundIn } = mesh;
   const regions = state?.regions ?? [];
+  const token = await consulToken(state);
   const servers = await Promise.all([
     ...urls.map(async (url) => natsFinding(await lookAtNats(url, key))),
     ...regions
-      .flatMap((region) => [lookAtConsul(region, regions.length), lookAtRest(region)])
+      .flatMap((region) => [lookAtConsul(region, regions.length, token), lookAtRest(region)])
       .map(async (facts) => httpFinding(await facts)),
   ]);
   const findings = [node, { about: 'mesh', state: 'ok' as const, says: `found in ${foundIn}` }, ...servers];
@@ -64,6 +66,13 @@ async function examine({ place, client, clock }: Invocation): Promise<Finding[]>
   );
   return [...findings, ...(await endpointFindings(massif))];
 }
+
+/** Absent in development mode, and in a folder of keys from before there were tokens. */
+const consulToken = (state: StateFile | undefined): Promise<string | undefined> =>
+  readFile(join(state?.keys ?? '', 'consul', tokenFile('operator')), 'utf8').then(
+    (text) => text.trim(),
+    () => undefined,
+  );
 
 async function endpointFindings(massif: MassifClient): Promise<Finding[]> {
   try {
@@ -100,10 +109,14 @@ async function lookAtNats(url: string, key: string | undefined): Promise<NatsFac
   }
 }
 
-async function lookAtConsul({ consul: url }: RegionDoors, regionCount: number): Promise<HttpFacts> {
+async function lookAtConsul(
+  { consul: url }: RegionDoors,
+  regionCount: number,
+  token: string | undefined,
+): Promise<HttpFacts> {
   try {
     const leader = await getJson(`${url}/v1/status/leader`);
-    const self = (await getJson(`${url}/v1/agent/self`)) as { Config?: { Version?: string } };
+    const self = (await getJson(`${url}/v1/agent/self`, token)) as { Config?: { Version?: string } };
     const datacenters = (await getJson(`${url}/v1/catalog/datacenters`)) as unknown[];
     const ok = leader !== '' && datacenters.length >= regionCount;
     const says = `${self.Config?.Version ?? '?'}, ${leader === '' ? 'no leader' : 'has a leader'}, sees ${datacenters.length} of ${regionCount} regions`;
@@ -124,8 +137,9 @@ async function lookAtRest({ rest: url }: RegionDoors): Promise<HttpFacts> {
   }
 }
 
-async function getJson(url: string): Promise<unknown> {
-  return (await fetch(url, { signal: AbortSignal.timeout(HTTP_TIMEOUT_MS) })).json();
+async function getJson(url: string, token?: string): Promise<unknown> {
+  const headers: Record<string, string> = token === undefined ? {} : { 'x-consul-token': token };
+  return (await fetch(url, { headers, signal: AbortSignal.timeout(HTTP_TIMEOUT_MS) })).json();
 }
 
 async function keyFinding(folder: string): Promise<Finding> {

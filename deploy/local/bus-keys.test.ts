@@ -21,9 +21,9 @@ afterEach(async () => {
 });
 
 test('a second start finds the same keys, which only this user can read', async () => {
-  const first = await prepareBusKeys(keys, ['east'], { guests: true });
+  const first = await prepareBusKeys(keys, ['east']);
   const before = await readFile(busKeyPath(keys, 'router'), 'utf8');
-  const again = await prepareBusKeys(keys, ['east'], { guests: true });
+  const again = await prepareBusKeys(keys, ['east']);
   expect(await readFile(busKeyPath(keys, 'router'), 'utf8')).toBe(before);
   expect(again).toEqual(first);
   for (const name of await readdir(join(keys, 'nats')))
@@ -32,8 +32,8 @@ test('a second start finds the same keys, which only this user can read', async 
   expect(conf).not.toContain(before);
 });
 
-test('a server without guests refuses whoever shows no key', async () => {
-  const access = await prepareBusKeys(keys, ['east'], { guests: false });
+test('whoever shows no key is refused', async () => {
+  const access = await prepareBusKeys(keys, ['east']);
   await using nats = await startNats({ dir: join(dir, 'east'), region: 'east', access });
   await expect(connect({ servers: nats.url, maxReconnectAttempts: 0 })).rejects.toThrow(/authorization/i);
   const known = await connect({ ...connectAs(busKeyPath(keys, 'router')), servers: nats.url });
@@ -41,7 +41,7 @@ test('a server without guests refuses whoever shows no key', async () => {
 });
 
 test('what the key does not allow is told as such, at once', async () => {
-  const access = await prepareBusKeys(keys, ['east'], { guests: true });
+  const access = await prepareBusKeys(keys, ['east']);
   await using nats = await startNats({ dir: join(dir, 'east'), region: 'east', access });
   const bus = await connectBus({ url: nats.url, name: 'engine', key: busKeyPath(keys, 'engine') });
   try {
@@ -56,7 +56,7 @@ test('what the key does not allow is told as such, at once', async () => {
 });
 
 test('regions join with their password and with no other', async () => {
-  const access = await prepareBusKeys(keys, ['east', 'west'], { guests: true });
+  const access = await prepareBusKeys(keys, ['east', 'west']);
   await using home = await startNats({ dir: join(dir, 'east'), region: 'east', access });
   await using west = await startNats({ dir: join(dir, 'west'), region: 'west', home: home.leafUrl, access });
   await west.linked();

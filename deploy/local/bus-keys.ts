@@ -13,27 +13,30 @@ const LINK_BYTES = 32;
 
 export const busKeyPath = (keys: string, user: BusUser): string => join(keys, FOLDER, keyFile(user));
 
-export interface Guests {
-  /** Development mode: who shows no key may do what an application with our library may. For servers on loopback. */
-  readonly guests: boolean;
+export interface Extra {
+  /** A test may watch what is said on the bus. */
+  readonly observer?: boolean;
 }
 
 /** Makes what is missing in the folder of keys; the list of users is written anew, for it follows from this build's contracts. */
 export async function prepareBusKeys(
   keys: string,
   regions: readonly string[],
-  { guests }: Guests,
+  { observer = false }: Extra = {},
 ): Promise<BusAccess> {
   const folder = join(keys, FOLDER);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const users = await Promise.all(
-    busUsers.map(async (user) => ({ user, key: publicKey(await kept(busKeyPath(keys, user), newSeed)) })),
+  const known = await Promise.all(
+    users(observer).map(async (user) => ({
+      user,
+      key: publicKey(await kept(busKeyPath(keys, user), newSeed)),
+    })),
   );
   const linkPassword = await kept(join(folder, 'link.password'), () =>
     randomBytes(LINK_BYTES).toString('hex'),
   );
   const config = join(folder, 'users.conf');
-  await write(config, usersConf(users, regions, { guests }, relative(folder, REGION_CONF)));
+  await write(config, usersConf(known, regions, relative(folder, REGION_CONF)));
   return { config, linkPassword };
 }
 
@@ -41,21 +44,17 @@ export async function prepareBusKeys(
 export function usersConf(
   users: readonly { readonly user: BusUser; readonly key: string }[],
   regions: readonly string[],
-  { guests }: Guests,
   base: string,
 ): string {
-  const entries = users
-    .filter(({ user }) => guests || user !== 'guest')
-    .map(({ user, key }) => {
-      const { publish, subscribe, answersOnly } = permissionsOf(user, regions);
-      const permissions = {
-        publish: { allow: publish },
-        subscribe: { allow: subscribe },
-        ...(answersOnly && { allow_responses: { max: 1, expires: '5m' } }),
-      };
-      return `    # ${user}\n    ${JSON.stringify({ nkey: key, permissions })}`;
-    });
-  const guest = users.find(({ user }) => user === 'guest');
+  const entries = users.map(({ user, key }) => {
+    const { publish, subscribe, answersOnly } = permissionsOf(user, regions);
+    const permissions = {
+      publish: { allow: publish },
+      subscribe: { allow: subscribe },
+      ...(answersOnly && { allow_responses: { max: 1, expires: '5m' } }),
+    };
+    return `    # ${user}\n    ${JSON.stringify({ nkey: key, permissions })}`;
+  });
   return [
     '# Written at every start from contracts/conversations.ts and contracts/holdings.ts.',
     `include ${JSON.stringify(base)}`,
@@ -64,10 +63,11 @@ export function usersConf(
     entries.join(',\n'),
     '  ]',
     '}',
-    ...(guests && guest ? [`no_auth_user: ${guest.key}`] : []),
     '',
   ].join('\n');
 }
+
+const users = (observer: boolean): BusUser[] => busUsers.filter((user) => observer || user !== 'observer');
 
 const newSeed = (): string => new TextDecoder().decode(nkeys.createUser().getSeed());
 

@@ -2,6 +2,7 @@
 // tests of the mesh: `await using consul = await startConsul({ dir, region: 'east' })`.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { consulNode } from '../../contracts/presence.js';
 import type { ProcessSpec } from './child.js';
 import { root } from './root.mjs';
 import { onFreePorts, Server } from './server.js';
@@ -30,6 +31,8 @@ export interface ConsulOptions {
    * else look for its old peers on ports that now belong to another checkout's mesh.
    */
   readonly gossip?: string;
+  /** A configuration file with the server's tokens (consul-tokens.ts); without it everybody may do everything. */
+  readonly acl?: string;
 }
 
 const READY_WITHIN_MS = 15_000;
@@ -61,12 +64,12 @@ export function consulSpec(
   binary: string,
   options: ConsulOptions & { readonly ports: ConsulPorts },
 ): ProcessSpec {
-  const { dir, region, ports, join: peers = [], gossip } = options;
+  const { dir, region, ports, join: peers = [], gossip, acl } = options;
   const flags: Record<string, string | number> = {
     'config-file': join(root, 'deploy', 'consul', 'agent.hcl'),
     'data-dir': dir,
     datacenter: region,
-    node: `consul-${region}`,
+    node: consulNode(region),
     'http-port': ports.http,
     'server-port': ports.server,
     'serf-lan-port': ports.serfLan,
@@ -79,7 +82,7 @@ export function consulSpec(
     args: [
       'agent',
       ...Object.entries(flags).map(([flag, value]) => `-${flag}=${value}`),
-      ...(gossip === undefined ? [] : [`-config-file=${gossip}`]),
+      ...[gossip, acl].flatMap((file) => (file === undefined ? [] : [`-config-file=${file}`])),
       ...peers.map((peer) => `-retry-join-wan=${peer}`),
     ],
     env: {},
@@ -118,11 +121,11 @@ export async function startConsul(options: ConsulOptions): Promise<ConsulServer>
   }
 }
 
-/** Waits until a server sees `regions` datacenters alive, its own included. */
-export async function waitForRegions(url: string, regions: number): Promise<void> {
+/** Waits until a server sees `regions` datacenters alive, its own included; it shows them to whoever has a token. */
+export async function waitForRegions(url: string, regions: number, token?: string): Promise<void> {
   const signal = AbortSignal.timeout(JOIN_WITHIN_MS);
   for (;;) {
-    const members = (await ask(`${url}/v1/agent/members?wan=1`)) as
+    const members = (await ask(`${url}/v1/agent/members?wan=1`, token)) as
       readonly { Status?: number }[] | undefined;
     // 1 is serf's number for alive.
     const seen = (members ?? []).filter((member) => member.Status === 1).length;
@@ -133,9 +136,10 @@ export async function waitForRegions(url: string, regions: number): Promise<void
   }
 }
 
-async function ask(url: string): Promise<unknown> {
+async function ask(url: string, token?: string): Promise<unknown> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    const headers: Record<string, string> = token === undefined ? {} : { 'x-consul-token': token };
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(2_000) });
     return answer.ok ? await answer.json() : undefined;
   } catch {
     return undefined;

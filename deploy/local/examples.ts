@@ -93,9 +93,9 @@ const EXAMPLES: readonly Example[] = [
 
 /** Returns when every example is ready in every region; does nothing for what is published already. */
 export async function publishExamples(mesh: LocalMesh): Promise<void> {
-  const { regions, keys, busKeys } = mesh.topology;
+  const { regions, keys, development } = mesh.topology;
   const privateKeyPem = await readFile(join(keys, 'publisher.pem'), 'utf8');
-  const key = busKeys ? busKeyPath(keys, 'operator') : undefined;
+  const key = development ? undefined : busKeyPath(keys, 'operator');
   await using client = await connect({ nats: regions.map((region) => region.natsUrl), key, mode: 'routed' });
   const served = new Set((await client.registry.endpoints()).map((endpoint) => endpoint.name));
   for (const { name, label, files } of EXAMPLES) {

@@ -16,14 +16,16 @@ export class Keeper {
   #phase: MeshState['phase'] = 'starting';
   readonly #startedAt = new Date().toISOString();
 
-  constructor(private readonly dir: string) {}
+  constructor(
+    private readonly dir: string,
+    private readonly development: boolean,
+  ) {}
 
   async boot(first: number): Promise<MeshState> {
     for (let base = first; ; base = nextBlock(base)) {
       base = await freeBlock(base, REGIONS.length);
-      const mesh = new LocalMesh(
-        planMesh({ dir: this.dir, base, busKeys: process.env['MASSIF_BUS'] === 'keys' }),
-        () => this.#write(),
+      const mesh = new LocalMesh(planMesh({ dir: this.dir, base, development: this.development }), () =>
+        this.#write(),
       );
       this.#mesh = mesh;
       buryState(stateFile(this.dir));
@@ -54,6 +56,7 @@ export class Keeper {
       ...ownIdentity(),
       undertaker: undertakerPid(),
       startedAt: this.#startedAt,
+      development: this.development,
       keys: mesh?.topology.keys ?? '',
       regions: (mesh?.topology.regions ?? []).map(
         ({ name, home, restUrl, grpcTarget, natsUrl, consulUrl }) => ({

@@ -1,8 +1,12 @@
 import { connect } from '@nats-io/transport-node';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { BusUser } from '../../contracts/bus-users.js';
+import { connectAs } from '../../services/mesh/bus-key.js';
+import { busKeyPath } from './bus-keys.js';
+import { consulTokenPath } from './consul-tokens.js';
 import { freePorts } from './free-ports.js';
 import { LocalMesh } from './local-mesh.js';
 import { freeBlock } from './ports.js';
@@ -51,14 +55,19 @@ test('a mesh that lost a server, a region and a service by force is whole again'
   ).toBe(4);
 
   const [east, west] = topology.regions;
-  const there = await connect({ servers: east?.natsUrl ?? '', maxReconnectAttempts: -1 });
-  const here = await connect({ servers: west?.natsUrl ?? '' });
-  there.subscribe('alive', { callback: (_, message) => void message.respond('yes') });
+  const as = (user: BusUser) => connectAs(busKeyPath(topology.keys, user));
+  const there = await connect({
+    ...as('autoscaler'),
+    servers: east?.natsUrl ?? '',
+    maxReconnectAttempts: -1,
+  });
+  const here = await connect({ ...as('operator'), servers: west?.natsUrl ?? '' });
+  there.subscribe('metrics.alive', { callback: (_, message) => void message.respond('yes') });
   await there.flush();
   await expect
     .poll(
       async () =>
-        here.request('alive').then(
+        here.request('metrics.alive').then(
           (reply) => reply.string(),
           () => 'nobody',
         ),
@@ -86,7 +95,9 @@ test('two meshes that swap their ports stay apart', async () => {
   for (const topology of [moved, second.topology]) {
     const own = topology.regions.map((region) => region.ports.serfWan);
     for (const { consulUrl } of topology.regions) {
-      const answer = await fetch(`${consulUrl}/v1/agent/members?wan=1`);
+      const token = await readFile(consulTokenPath(topology.keys, 'operator'), 'utf8');
+      const headers = { 'x-consul-token': token };
+      const answer = await fetch(`${consulUrl}/v1/agent/members?wan=1`, { headers });
       const members = (await answer.json()) as { Port: number }[];
       expect(members.map((member) => member.Port).toSorted((a, b) => a - b)).toEqual(own);
     }

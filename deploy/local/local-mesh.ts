@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { prepareBusKeys } from './bus-keys.js';
 import type { ProcessSpec } from './child.js';
 import { consulSpec, waitForRegions } from './consul.js';
+import { type ConsulAccess, grantTokens, prepareConsulTokens, waitForToken } from './consul-tokens.js';
 import { prepareKeys } from './keys.js';
 import { type BusAccess, natsSpec, waitForLeafLinks } from './nats.js';
 import { root } from './root.mjs';
@@ -27,7 +28,7 @@ export class LocalMesh implements AsyncDisposable {
 
   /** Returns when every process is ready and the regions see each other. Fails with what the first failing process said. */
   async boot(): Promise<void> {
-    const { regions, services, dir, linkPort, busKeys } = this.topology;
+    const { regions, services, dir, linkPort, development, observer } = this.topology;
     await mkdir(dir, { recursive: true });
     const [nats, consul, keys] = await Promise.all([
       requireServer('nats'),
@@ -35,7 +36,8 @@ export class LocalMesh implements AsyncDisposable {
       prepareKeys(this.topology.keys),
     ]);
     const names = regions.map(({ name }) => name);
-    const access = busKeys ? await prepareBusKeys(this.topology.keys, names, { guests: true }) : undefined;
+    const access = development ? undefined : await prepareBusKeys(this.topology.keys, names, { observer });
+    const tokens = development ? undefined : await prepareConsulTokens(this.topology.keys, names);
     const [home, others] = [
       regions.filter((region) => region.home),
       regions.filter((region) => !region.home),
@@ -45,9 +47,9 @@ export class LocalMesh implements AsyncDisposable {
 
     // Consul takes a second or two to elect itself. Services may start meanwhile: registering asks the agent alone, and
     // whoever wants a lease waits for a leader anyway.
-    const consuls = this.supervisor.start(
-      regions.map((region) => consulOf(region, consul, regions, keys.gossip)),
-    );
+    const consuls = this.supervisor
+      .start(regions.map((region) => consulOf(region, consul, regions, keys.gossip, tokens)))
+      .then(() => tokens && grantTokens(home[0]?.consulUrl ?? '', tokens, names));
     const rest = async (): Promise<void> => {
       // The home first: a leaf that finds nobody tries again only after a second.
       await startNats(home);
@@ -56,7 +58,13 @@ export class LocalMesh implements AsyncDisposable {
       await this.supervisor.start(services.map(serviceOf));
     };
     await Promise.all([consuls, rest()]);
-    await Promise.all(regions.map((region) => waitForRegions(region.consulUrl, regions.length)));
+    const looking = tokens?.secrets['operator'];
+    await Promise.all(
+      regions.map(async ({ consulUrl }) => {
+        if (looking !== undefined) await waitForToken(consulUrl, looking);
+        await waitForRegions(consulUrl, regions.length, looking);
+      }),
+    );
   }
 
   async stop(): Promise<void> {
@@ -94,7 +102,9 @@ function consulOf(
   binary: string,
   regions: readonly RegionPlan[],
   gossip: string,
+  tokens: ConsulAccess | undefined,
 ): ProcessSpec {
+  const acl = tokens?.configs[region.name];
   const { consul: http, consulServer: server, serfLan, serfWan } = region.ports;
   return consulSpec(binary, {
     dir: region.consulDir,
@@ -102,6 +112,7 @@ function consulOf(
     ports: { http, server, serfLan, serfWan },
     join: regions.filter((other) => other !== region).map((other) => `127.0.0.1:${other.ports.serfWan}`),
     gossip,
+    ...(acl !== undefined && { acl }),
   });
 }
 

@@ -2,7 +2,7 @@
 // The options of `npm start` and of the set-up step: arguments in, plain values out, a sentence for what is wrong.
 import { parseArgs } from 'node:util';
 
-/** @typedef {{ gpu: boolean, smoke: boolean, help: boolean, port?: number }} StartOptions */
+/** @typedef {{ gpu: boolean, smoke: boolean, development: boolean, help: boolean, port?: number }} StartOptions */
 
 export const HELP = `npm start -- [options]
 
@@ -10,6 +10,7 @@ export const HELP = `npm start -- [options]
   --consul PATH   the consul to run (found the same way)
   --port N        the first port (7400 when not given); the block moves up by 20 when one of its ports is taken
   --gpu           fetch the CUDA libraries of the inference engine
+  --development   nobody shows who he is and everybody may do everything; on loopback alone
   --smoke         start, send one inference through every door of each region, print a table, stop
   --help          this text`;
 
@@ -32,12 +33,14 @@ export function parseStartOptions(args, env) {
     ...SERVERS,
     port: { type: 'string' },
     smoke: { type: 'boolean' },
+    development: { type: 'boolean' },
     help: { type: 'boolean' },
   });
   nameServers(values, env);
   const options = {
     gpu: values['gpu'] === true,
     smoke: values['smoke'] === true,
+    development: values['development'] === true,
     help: values['help'] === true,
   };
   return typeof values['port'] === 'string' ? { ...options, port: toPort(values['port']) } : options;

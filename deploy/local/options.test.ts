@@ -6,6 +6,7 @@ test('paths of servers reach the processes by their environment', () => {
   expect(parseStartOptions(['--nats', '/opt/nats-server', '--consul=/opt/consul', '--smoke'], env)).toEqual({
     gpu: false,
     smoke: true,
+    development: false,
     help: false,
   });
   expect(env).toEqual({ MASSIF_NATS: '/opt/nats-server', MASSIF_CONSUL: '/opt/consul' });

@@ -11,6 +11,7 @@ import { readLabels } from '../../contracts/classification.js';
 import { readLine } from '../../client/ocr/read-line.js';
 import { detectSpeech } from '../../client/vad/detect-speech.js';
 import { readWav } from '../../client/vad/wav.js';
+import type { BusUser } from '../../contracts/bus-users.js';
 import { headers } from '../../contracts/headers.js';
 import {
   type Body,
@@ -20,6 +21,8 @@ import {
 } from '../../contracts/infer-body.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import { subjects } from '../../contracts/subjects.js';
+import { connectAs } from '../../services/mesh/bus-key.js';
+import { busKeyPath } from './bus-keys.js';
 import { grpcDoor } from './smoke-grpc.js';
 import { root } from './root.mjs';
 import type { RegionDoors } from '../../contracts/state-file.js';
@@ -54,21 +57,26 @@ const samplePath = (name: string): string => join(root, 'deploy', 'examples', na
 export async function smoke(state: MeshState): Promise<SmokeLine[]> {
   const expected = JSON.parse(await readFile(samplePath('expected.json'), 'utf8')) as Expected;
   const lines: SmokeLine[] = [];
-  for (const region of state.regions) lines.push(...(await smokeRegion(region, expected)));
+  for (const region of state.regions) lines.push(...(await smokeRegion(region, state, expected)));
   return lines;
 }
 
-async function smokeRegion(region: RegionDoors, expected: Expected): Promise<SmokeLine[]> {
+async function smokeRegion(
+  region: RegionDoors,
+  { keys, development }: MeshState,
+  expected: Expected,
+): Promise<SmokeLine[]> {
+  const key = (user: BusUser): string | undefined => (development ? undefined : busKeyPath(keys, user));
   const [image, wav] = await Promise.all([
     readFile(samplePath(expected.ocr.image)),
     readFile(samplePath(expected.vad.wav)),
   ]);
-  await using client = await connect({ nats: region.nats });
+  await using client = await connect({ nats: region.nats, key: key('client') });
   const labels = async (): Promise<string[]> => {
     const version = await client.registry.show({ model: 'ocr' });
     return readLabels(new TextDecoder().decode(await client.file(version, RESOURCES.labels)));
   };
-  const nc = await connectNats({ servers: region.nats });
+  const nc = await connectNats({ ...connectAs(key('application')), servers: region.nats });
   const grpc = region.grpc === undefined ? undefined : grpcDoor(region.grpc, TIMEOUT_MS);
   const doors: Record<string, Door> = {
     NATS: (endpoint) => viaBody((body) => askNats(nc, endpoint, body)),

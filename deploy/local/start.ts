@@ -21,7 +21,7 @@ export async function start(options: StartOptions): Promise<number> {
   if ('running' in turn) return serveFrom(turn.running, options.smoke);
 
   const leaving = watchForLeaving();
-  const keeper = new Keeper(dir);
+  const keeper = new Keeper(dir, options.development);
   try {
     const left = new Promise<void>((resolve) =>
       leaving.addEventListener('abort', () => resolve(), { once: true }),

@@ -16,6 +16,7 @@ afterEach(async () => {
 
 const state: MeshState = {
   version: '0.0.0',
+  development: false,
   phase: 'ready',
   ...ownIdentity(),
   undertaker: 0,

@@ -38,6 +38,8 @@ test('taken apart, every service is a process of its own', () => {
 test('a process is told its own region, its servers and a folder of its own', () => {
   const shard = planMesh(at).services.find((service) => service.name === 'shard-west-1');
   expect(shard?.env).toEqual({
+    MASSIF_NATS_KEY: '/mesh/keys/nats/shard.nk',
+    MASSIF_CONSUL_TOKEN: '/mesh/keys/consul/shard.token',
     MASSIF_REGION: 'west',
     MASSIF_HOME_REGION: 'east',
     MASSIF_REGIONS: 'east,west',
@@ -49,9 +51,7 @@ test('a process is told its own region, its servers and a folder of its own', ()
   });
 });
 
-test('with keys on the bus a process shows its own', () => {
-  const { services } = planMesh({ ...at, busKeys: true });
-  expect(services.find(({ name }) => name === 'edge-west')?.env['MASSIF_NATS_KEY']).toBe(
-    '/mesh/keys/nats/edge.nk',
-  );
+test('in development mode no process shows who it is', () => {
+  for (const { env } of planMesh({ ...at, development: true }).services)
+    expect([env['MASSIF_NATS_KEY'], env['MASSIF_CONSUL_TOKEN']]).toEqual([undefined, undefined]);
 });

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { BusUser } from '../../contracts/bus-users.js';
 import { busKeyPath } from './bus-keys.js';
+import { consulTokenPath } from './consul-tokens.js';
 import { type RegionPorts, regionPorts } from './ports.js';
 
 export interface TopologyOptions {
@@ -18,8 +19,10 @@ export interface TopologyOptions {
   readonly poolEnv?: Readonly<Record<string, string>>;
   /** The port at which other regions reach the home's NATS server, where that is not its own: a line that a drill can cut. */
   readonly linkPort?: number;
-  /** Every process shows its own key on the bus, and the servers hold it to its subjects. */
-  readonly busKeys?: boolean;
+  /** On loopback alone: nobody shows who he is, and everybody may do everything. Else every process shows a key and a token of its own. */
+  readonly development?: boolean;
+  /** A test may watch what is said on the bus: the key of a user that hears everything is made too. */
+  readonly observer?: boolean;
   /** More variables of a process, by its name. */
   readonly env?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Every service as a process of its own instead of one control and one edge process. */
@@ -55,7 +58,8 @@ export interface Topology {
   readonly services: readonly ServicePlan[];
   /** Where other regions reach the home's NATS server. */
   readonly linkPort: number;
-  readonly busKeys: boolean;
+  readonly development: boolean;
+  readonly observer: boolean;
 }
 
 export const REGIONS = ['east', 'west'];
@@ -69,7 +73,10 @@ export function planMesh(options: TopologyOptions): Topology {
     MASSIF_REGIONS: names.join(','),
     MASSIF_NATS_URL: region.natsUrl,
     MASSIF_CONSUL_URL: region.consulUrl,
-    ...(options.busKeys === true && { MASSIF_NATS_KEY: busKeyPath(join(dir, 'keys'), kind) }),
+    ...(!options.development && {
+      MASSIF_NATS_KEY: busKeyPath(join(dir, 'keys'), kind),
+      MASSIF_CONSUL_TOKEN: consulTokenPath(join(dir, 'keys'), kind),
+    }),
     MASSIF_NAME: name,
     MASSIF_DATA: join(dir, 'data', name),
     MASSIF_KEYS: join(dir, 'keys'),
@@ -120,7 +127,8 @@ export function planMesh(options: TopologyOptions): Topology {
   return {
     dir,
     linkPort: options.linkPort ?? regions[0]?.ports.natsLeaf ?? 0,
-    busKeys: options.busKeys === true,
+    development: options.development === true,
+    observer: options.observer === true,
     keys: join(dir, 'keys'),
     logs: join(dir, 'logs'),
     regions,

@@ -92,7 +92,7 @@ interface Pools {
       ) => {
         const epochs = await bus.kv(buckets.leases(homeRegion));
         return new Leadership({
-          leases: new Leases({ agent, epochs, instance, clock, log }),
+          leases: new Leases({ agent, epochs, instance, service: 'autoscaler', clock, log }),
           lease: 'autoscaler',
           duties: (epoch, signal) => [
             autoscaler.lead(epoch, signal),

@@ -10,6 +10,7 @@ import { type Bus, connectBus } from './bus.js';
 import { BusTransport } from './bus-transport.js';
 import { type Clock, systemClock } from './clock.js';
 import { ConsulAgent } from './consul-agent.js';
+import { readToken } from './consul-token.js';
 import { ConsulDiscovery } from './discovery.js';
 import { Endpoints } from './endpoints.js';
 import { FailureFilter } from './failure-filter.js';
@@ -119,7 +120,7 @@ async function connectParts(
   bus.onStatus((state) =>
     state === 'disconnected' ? log.warn('bus.disconnected') : log.info(`bus.${state}`),
   );
-  const consul = new ConsulAgent(config.consulUrl);
+  const consul = new ConsulAgent(config.consulUrl, readToken(config.consulToken));
   return {
     config,
     bus,

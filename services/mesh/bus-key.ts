@@ -13,7 +13,7 @@ import { failure } from '../../contracts/errors.js';
 
 const ENDING = '.nk';
 
-/** Without a path nobody in particular: a server in development mode takes that for a guest. */
+/** Without a path nobody in particular, which a server takes in development mode alone. */
 export function connectAs(
   path: string | undefined,
 ): Pick<ConnectionOptions, 'authenticator' | 'inboxPrefix'> {

@@ -59,7 +59,7 @@ export interface BusOptions {
   readonly name: string;
   /** When not given: what the server calls its JetStream domain, which is the region. */
   readonly region?: string;
-  /** The file of the user's key; without it we are a guest. */
+  /** The file of the user's key; without it we are nobody in particular. */
   readonly key?: string | undefined;
   /** True when not given: a service waits for its server. The client library rather fails at once. */
   readonly waitOnFirstConnect?: boolean;

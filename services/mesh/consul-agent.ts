@@ -5,11 +5,6 @@ import { EventEmitter } from 'node:events';
 import { z } from 'zod';
 import { type Failure, failure } from '../../contracts/errors.js';
 
-export interface TtlCheck {
-  readonly ttlMs: number;
-  readonly id: string;
-}
-
 export interface ServiceRegistration {
   readonly id: string;
   readonly service: string;
@@ -56,10 +51,16 @@ const KvEntries = z.array(z.object({ Session: z.string().optional() })).nullish(
 export class ConsulAgent {
   private readonly api: Consul;
 
-  constructor(url: string) {
+  /** Without a token it may what Consul lets anybody do: nothing, outside development mode. */
+  constructor(url: string, token?: string) {
     const { hostname, port, protocol } = new URL(url);
     const secure = protocol === 'https:';
-    this.api = new Consul({ host: hostname, port: Number(port || (secure ? 443 : 80)), secure });
+    this.api = new Consul({
+      host: hostname,
+      port: Number(port || (secure ? 443 : 80)),
+      secure,
+      ...(token !== undefined && { defaults: { token } }),
+    });
   }
 
   /** Registers or replaces; the service counts as alive for the first `ttlMs`. */
@@ -77,16 +78,6 @@ export class ConsulAgent {
 
   async deregisterService(id: string): Promise<void> {
     await this.call(`deregister ${id}`, () => this.api.agent.service.deregister({ id, ...limited }));
-  }
-
-  /** A check of the node rather than of a service: sessions bind to those. */
-  async registerCheck({ id, ttlMs }: TtlCheck): Promise<void> {
-    const options = { id, name: id, ttl: `${ttlMs}ms`, status: 'passing', timeout: `${CALL_MS_MAX}ms` };
-    await this.call(`register check ${id}`, () => this.api.agent.check.register(options));
-  }
-
-  async deregisterCheck(id: string): Promise<void> {
-    await this.call(`deregister check ${id}`, () => this.api.agent.check.deregister({ id, ...limited }));
   }
 
   /** Says that all is well, for the next TTL. Throws NOT_FOUND when Consul does not know the check any more. */

@@ -1,6 +1,7 @@
-// Keeps one Consul session alive for this process: bound to a check that ends two seconds after the process does. Leases hold
+// Keeps a Consul session alive for the leases of a service: bound to a check that ends two seconds after the process does. Leases hold
 // their locks with it. When Consul lost it (a restart, a pause of ours) the next one is made; nothing here throws.
 import { toFailure } from '../../contracts/errors.js';
+import { leaseService } from '../../contracts/presence.js';
 import type { Clock } from './clock.js';
 import type { ConsulAgent } from './consul-agent.js';
 import { errorFields, type Log } from './log.js';
@@ -16,18 +17,25 @@ export interface ConsulSessionParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly instance: string;
+  /** Whose leases: a process that holds two services has a session for each. */
+  readonly service: string;
 }
 
 export class ConsulSession {
-  private readonly checkId: string;
+  /** Its check belongs to a service of its own, which its owner's token may register; a check of the node would take rights on the node. */
+  private readonly serviceId: string;
   private readonly closing = new AbortController();
   private current: string | undefined;
   private checked = false;
   private reachable = true;
 
   constructor(private readonly parts: ConsulSessionParts) {
-    this.checkId = `lease:${parts.instance}`;
+    this.serviceId = `lease:${parts.instance}.${parts.service}`;
     void this.beat();
+  }
+
+  private get checkId(): string {
+    return `service:${this.serviceId}`;
   }
 
   /** Undefined while Consul is away, or has forgotten us and not been told again. */
@@ -47,7 +55,7 @@ export class ConsulSession {
     this.current = undefined;
     try {
       if (session !== undefined) await this.parts.agent.destroySession(session);
-      if (this.checked) await this.parts.agent.deregisterCheck(this.checkId);
+      if (this.checked) await this.parts.agent.deregisterService(this.serviceId);
     } catch (error) {
       this.parts.log.warn('lease.session.close.failed', errorFields(error));
     }
@@ -58,20 +66,32 @@ export class ConsulSession {
    * locks of its earlier life, which nobody would ever release.
    */
   private async endEarlierLives(): Promise<void> {
-    const { agent, instance } = this.parts;
-    for (const session of await agent.sessionsNamed(instance)) await agent.destroySession(session);
+    const { agent } = this.parts;
+    for (const session of await agent.sessionsNamed(this.serviceId)) await agent.destroySession(session);
+  }
+
+  private async register(): Promise<void> {
+    const { agent, instance, service } = this.parts;
+    const meta = { instance };
+    await agent.registerService({
+      id: this.serviceId,
+      service: leaseService(service),
+      tags: [],
+      meta,
+      ttlMs: TTL_MS,
+    });
   }
 
   private async beat(): Promise<void> {
-    const { agent, clock, log, instance } = this.parts;
+    const { agent, clock, log } = this.parts;
     while (!this.closing.signal.aborted) {
       try {
         if (this.checked) await agent.passCheck(this.checkId);
-        else await agent.registerCheck({ id: this.checkId, ttlMs: TTL_MS });
+        else await this.register();
         this.checked = true;
         if (this.current === undefined && !this.closing.signal.aborted) {
           await this.endEarlierLives();
-          this.current = await agent.createSession(instance, this.checkId, LOCK_DELAY_MS);
+          this.current = await agent.createSession(this.serviceId, this.checkId, LOCK_DELAY_MS);
         }
         this.reachable = true;
       } catch (error) {

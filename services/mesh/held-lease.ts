@@ -4,6 +4,7 @@ import type { KV } from '@nats-io/kv';
 import { z } from 'zod';
 import { failure, toFailure } from '../../contracts/errors.js';
 import { keyPart } from '../../contracts/names.js';
+import { lockPrefix } from '../../contracts/presence.js';
 import type { Clock } from './clock.js';
 import type { ConsulAgent } from './consul-agent.js';
 import type { ConsulSession } from './consul-session.js';
@@ -26,6 +27,8 @@ export interface LeasesParts {
   readonly epochs: KV;
   /** Unique among all that contend. */
   readonly instance: string;
+  /** Whose leases they are; its token holds the locks. */
+  readonly service: string;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -159,7 +162,7 @@ export class HeldLease implements Lease {
   }
 }
 
-export const lockKey = (key: string): string => `massif/leases/${keyPart(key)}`;
+export const lockKey = (key: string): string => `${lockPrefix}${keyPart(key)}`;
 
 export const isInvalidSession = (error: unknown): boolean =>
   /invalid session/i.test(toFailure(error).message);

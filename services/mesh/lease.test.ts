@@ -56,7 +56,7 @@ async function contender(name = `contender-${++serial}`): Promise<Contender> {
       await frozen;
     },
   };
-  const leases = new Leases({ agent, epochs, instance: name, clock, log: silentLog });
+  const leases = new Leases({ agent, epochs, instance: name, service: 'registry', clock, log: silentLog });
   const freeze = () => (frozen = new Promise((resolve) => (thaw = resolve)));
   const leave = async () => {
     await leases.close();

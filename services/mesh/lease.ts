@@ -22,7 +22,7 @@ const QUIET_MS = 1_200;
 const RETRY_MS = 250;
 const WAIT_MS = 10_000;
 
-/** All leases of a process; one session keeps them. */
+/** All leases of a service in a process; one session keeps them. */
 export class Leases {
   private readonly session: ConsulSession;
   private readonly keys = new Set<string>();

@@ -12,9 +12,11 @@ export interface MeshConfig {
   readonly homeRegion: string;
   readonly regions: readonly string[];
   readonly natsUrl: string;
-  /** The file of this process's key on the bus (bus-key.ts); a guest's place without it. */
+  /** The file of this process's key on the bus (bus-key.ts); absent in development mode. */
   readonly natsKey?: string;
   readonly consulUrl: string;
+  /** The file of this process's token for Consul (consul-token.ts); absent in development mode. */
+  readonly consulToken?: string;
   readonly keysDir: string;
   readonly dataDir: string;
   /** A process without it opens no HTTP port; 0 lets the system choose. */
@@ -72,6 +74,7 @@ const MeshEnvironment = z.object({
   MASSIF_CONSUL_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL such as http://127.0.0.1:8500' })
     .default('http://127.0.0.1:8500'),
+  MASSIF_CONSUL_TOKEN: z.string().optional(),
   MASSIF_DATA: z.string().default('.massif'),
   MASSIF_KEYS: z.string().optional(),
   MASSIF_REST_PORT: z.coerce
@@ -100,6 +103,7 @@ export function readMeshConfig(env: Environment): MeshConfig {
     dataDir: read.MASSIF_DATA,
     keysDir: read.MASSIF_KEYS ?? join(read.MASSIF_DATA, 'keys'),
     ...(read.MASSIF_NATS_KEY === undefined ? {} : { natsKey: read.MASSIF_NATS_KEY }),
+    ...(read.MASSIF_CONSUL_TOKEN === undefined ? {} : { consulToken: read.MASSIF_CONSUL_TOKEN }),
     ...(read.MASSIF_REST_PORT === undefined ? {} : { restPort: read.MASSIF_REST_PORT }),
     ...(read.MASSIF_REST_HOST === undefined ? {} : { restHost: read.MASSIF_REST_HOST }),
   });

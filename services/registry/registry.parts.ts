@@ -141,6 +141,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
       agent: consul,
       epochs: await bus.kv(buckets.leases(config.homeRegion)),
       instance: config.instance,
+      service: 'registry',
       clock,
       log,
     }),

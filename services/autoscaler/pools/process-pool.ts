@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { errorFields, type Log } from '../../mesh/log.js';
-import { keyBeside } from '../../mesh/bus-key.js';
+import { credentialsFor } from '../../mesh/credentials.js';
 import type { MeshConfig } from '../../mesh/service-config.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { ComputePool, PoolNode, PoolShape } from './compute-pool.js';
@@ -79,8 +79,8 @@ export class ProcessPool implements ComputePool {
         MASSIF_HOME_REGION: mesh.homeRegion,
         MASSIF_REGIONS: mesh.regions.join(','),
         MASSIF_NATS_URL: mesh.natsUrl,
-        ...(mesh.natsKey && { MASSIF_NATS_KEY: keyBeside(mesh.natsKey, 'shard') }),
         MASSIF_CONSUL_URL: mesh.consulUrl,
+        ...credentialsFor(mesh, 'shard'),
         MASSIF_KEYS: mesh.keysDir,
         MASSIF_DATA: dir,
         MASSIF_SHARD_ENGINE_THREADS: String(threads),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { failure } from '../../../contracts/errors.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
+import { credentialsFor } from '../../mesh/credentials.js';
 import type { MeshConfig } from '../../mesh/service-config.js';
 import type { ComputePool, PoolNode, PoolShape } from './compute-pool.js';
 import { leaseOf, nodeOf } from './slurm-lease.js';
@@ -83,6 +84,7 @@ export class SlurmPool implements ComputePool {
         MASSIF_REGIONS: mesh.regions.join(','),
         MASSIF_NATS_URL: mesh.natsUrl,
         MASSIF_CONSUL_URL: mesh.consulUrl,
+        ...credentialsFor(mesh, 'shard'),
         MASSIF_KEYS: mesh.keysDir,
         MASSIF_DATA: dir,
         MASSIF_SHARD_ENGINE_THREADS: String(threads),
