@@ -74,7 +74,7 @@ export const conversations: readonly Talk[] = [
   { subject: 'massif.metadata.*', from: CALLERS, to: ['gateway'] },
   { subject: 'massif.evidence.*', from: CHOOSERS, to: ['registry', 'operator'] },
   { subject: 'massif.observed.*', from: ['engine'], to: ['auditor', 'operator'] },
-  { subject: 'massif.links.*', from: ['router', 'registry', 'operator'], to: ['router'] },
+  { subject: 'massif.links.*', from: ['router', 'gateway', 'registry', 'operator'], to: ['router'] },
   { subject: 'massif.events.alert', from: ['auditor'], to: ['operator'] },
   { subject: 'massif.events.verdict', from: ['auditor'], to: ['operator'] },
   ...family('registry', ['successor'], ['auditor'], ['registry']),
@@ -106,7 +106,7 @@ export const conversations: readonly Talk[] = [
   ...family('release', ['apply', 'list', 'show', 'pause', 'resume', 'promote', 'abort', 'history'], DOORS, [
     'registry',
   ]),
-  { subject: 'massif.events.release', from: ['registry'], to: ['auditor', 'operator'] },
+  { subject: 'massif.events.release', from: ['registry'], to: ['registry', 'auditor', 'operator'] },
   { subject: 'massif.events.version', from: ['registry'], to: ['auditor', 'operator'] },
   { subject: 'massif.scaling.explain', from: [...DOORS, 'client'], to: ['autoscaler'] },
   { subject: 'massif.scaling.waiting', from: CHOOSERS, to: ['autoscaler'] },
