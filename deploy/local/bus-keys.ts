@@ -10,6 +10,8 @@ import { type BusAccess, REGION_CONF } from './nats.js';
 
 const FOLDER = 'nats';
 const LINK_BYTES = 32;
+/** On a busy machine a process may not get to show its key within the server's two seconds; refused twice, a client gives up for good. */
+const SHOWN_WITHIN_S = 30;
 
 export const busKeyPath = (keys: string, user: BusUser): string => join(keys, FOLDER, keyFile(user));
 
@@ -59,6 +61,7 @@ export function usersConf(
     '# Written at every start from contracts/conversations.ts and contracts/holdings.ts.',
     `include ${JSON.stringify(base)}`,
     'authorization {',
+    `  timeout: ${SHOWN_WITHIN_S}`,
     '  users: [',
     entries.join(',\n'),
     '  ]',
