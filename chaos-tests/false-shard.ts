@@ -10,7 +10,7 @@ import { replicaId } from '../contracts/names.js';
 import { queues, subjects } from '../contracts/subjects.js';
 import { connectAs } from '../services/mesh/bus-key.js';
 import type { BusResult, Thief } from './bus-attacks.js';
-import type { DrillMesh } from './harness.js';
+import { type DrillMesh, eventually } from './harness.js';
 
 const FALSE_SHARD = 'shard-false-1';
 /** Beats until every router has heard it, were it let through. */
@@ -114,7 +114,7 @@ async function announces(nc: NatsConnection, { mesh, endpoint }: FalseShardParts
     };
     nc.publish(subjects.heartbeat(region, FALSE_SHARD), JSON.stringify(beat));
     await nc.flush();
-    const { candidates } = await client.explain(endpoint);
+    const { candidates } = await eventually('a router explains', () => client.explain(endpoint));
     if (candidates.some(({ shard }) => shard === FALSE_SHARD)) return true;
     await sleep(HEARTBEAT_MS / BEATS);
   }
