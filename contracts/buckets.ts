@@ -10,6 +10,8 @@ export const buckets = {
   overrides: (region: string) => `massif_overrides_${region.replaceAll('-', '_')}`,
   /** KV, home region: how many replicas of each scaled endpoint the autoscaler wants. */
   scaling: (region: string) => `massif_scaling_${region.replaceAll('-', '_')}`,
+  /** KV, home region: who has which devices of the pools, and what the days of endpoints look like; the leading autoscaler writes. */
+  scheduling: (region: string) => `massif_scheduling_${region.replaceAll('-', '_')}`,
   /** KV, home region, mirrored: tenants and hashed keys of the doors. */
   identity: (region: string) => `massif_identity_${region.replaceAll('-', '_')}`,
   /** KV, home region: fencing epochs of leases. */
@@ -68,6 +70,8 @@ export const keys = {
   pipeline: (pipeline: string) => `pipeline.${keyPart(pipeline)}`,
   placement: (shard: string) => keyPart(shard),
   wanted: (endpoint: string) => keyPart(endpoint),
+  schedule: () => 'schedule',
+  forecast: (endpoint: string, region: string) => `forecast.${keyPart(endpoint)}.${keyPart(region)}`,
   /** An order by what it is about, so that a newer one takes the older one's place. */
   armOrder: (endpoint: string, arm: string) => `arm.${keyPart(endpoint)}.${keyPart(arm)}`,
   versionOrder: (version: Digest) => `version.${version}`,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CompressJob } from './compress-job.js';
 import { CompressReport } from './compress-report.js';
 import { JobBase } from './job.js';
+import { JobTerms } from './job-terms.js';
 import { Digest, Label, ModelName } from './names.js';
 
 export const CompressProgress = z.object({
@@ -29,7 +30,7 @@ export const CompressRecord = JobBase.extend({
 });
 export type CompressRecord = z.infer<typeof CompressRecord>;
 
-export const CompressRequest = z.object({ job: CompressJob });
+export const CompressRequest = z.object({ job: CompressJob, terms: JobTerms.optional() });
 export type CompressRequest = z.infer<typeof CompressRequest>;
 
 export const CompressReply = z.object({ record: CompressRecord });

@@ -29,6 +29,7 @@ export const holdings: readonly Holding[] = [
     readers: ['registry', 'gateway', 'shard', 'auditor', 'client', 'operator'],
   },
   { nameIn: buckets.scaling, kind: 'kv', owners: ['autoscaler'], openers: ['registry', 'shard'] },
+  { nameIn: buckets.scheduling, kind: 'kv', owners: ['autoscaler'] },
   { nameIn: buckets.identity, kind: 'kv', owners: ['gateway'] },
   { nameIn: buckets.leases, kind: 'kv', owners: ['registry', 'autoscaler', 'auditor'], openers: ['shard'] },
   {
@@ -57,8 +58,8 @@ export const holdings: readonly Holding[] = [
   { nameIn: buckets.releases, kind: 'kv', owners: ['registry'], readers: ['operator'] },
   { nameIn: buckets.journals, kind: 'kv', owners: ['registry'] },
   { nameIn: buckets.weights, kind: 'kv', owners: ['registry'] },
-  { nameIn: buckets.jobs, kind: 'kv', owners: ['trainer'] },
-  { nameIn: buckets.compressJobs, kind: 'kv', owners: ['compressor'] },
+  { nameIn: buckets.jobs, kind: 'kv', owners: ['trainer'], openers: ['autoscaler'] },
+  { nameIn: buckets.compressJobs, kind: 'kv', owners: ['compressor'], openers: ['autoscaler'] },
   {
     nameIn: buckets.compression,
     kind: 'object',

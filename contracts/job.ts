@@ -1,6 +1,7 @@
 // What all jobs have in common, whatever is made by them: where one is in its life, who works on it, how it ended. Training and
 // compression add what is asked, how far it is and what came of it.
 import { z } from 'zod';
+import { JobTerms } from './job-terms.js';
 
 export const JobId = z.string().regex(/^[a-z0-9-]{8,40}$/);
 
@@ -23,6 +24,12 @@ export const JobBase = z.object({
   /** The process that works on it. */
   worker: z.string().optional(),
   cancelAsked: z.boolean(),
+  /** Whose it is and what it needs; records from before there were terms have none. */
+  terms: JobTerms.optional(),
+  /** `pools`: the dynamic scheduler starts a process for it where a device is free; else a trainer takes it from the queue. */
+  runsOn: z.enum(['trainers', 'pools']).optional(),
+  /** How often it gave its place to somebody else; not counted as a failed attempt. */
+  preempted: z.int().min(0).optional(),
   /** Steps that are safe: a new attempt goes on from here. */
   checkpointStep: z.int().optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),

@@ -1,6 +1,9 @@
 // How an endpoint wants to be scaled, what the autoscaler decided and why, and who waits for an endpoint that sleeps.
 import { z } from 'zod';
+import { TenantName } from './identity.js';
+import { DeviceNeeds, Precedence } from './job-terms.js';
 import { EndpointName, InstanceName, RegionName } from './names.js';
+import { ScheduleRecord } from './scheduling.js';
 
 const TimeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day looks like 07:30');
 
@@ -45,6 +48,16 @@ export const ScalingPolicy = z
     /** The first that is in force counts. */
     schedules: z.array(ScalingSchedule).max(16).optional(),
     metric: ScalingMetric.optional(),
+    /** Most that its nodes from pools may cost an hour; it comes before the minimum and before a pin. */
+    budgetPerHour: z.number().min(0).max(1_000_000_000).optional(),
+    /** Of the devices that its replicas run on; `placement.devices` of the endpoint counts as well. */
+    needs: DeviceNeeds.optional(),
+    /** A pool whose nodes take longer to be there is no help to it. */
+    startMsMax: z.int().min(1).max(86_400_000).optional(),
+    /** Who of the endpoints gets a node first; all of them come before jobs. */
+    priority: Precedence.optional(),
+    /** Whose it is, for the fair share of devices. */
+    tenant: TenantName.optional(),
     /** Decides and explains, and changes nothing. */
     dryRun: z.boolean().optional(),
   })
@@ -61,6 +74,23 @@ export const WantedRecord = z.object({
   regions: z.record(RegionName, z.int().min(0).max(10_000)),
 });
 export type WantedRecord = z.infer<typeof WantedRecord>;
+
+/** What the days of an endpoint look like in a region, kept by the leading autoscaler for the one after it. Rates are arrivals a second. */
+export const ForecastRecord = z.object({
+  endpoint: EndpointName,
+  region: RegionName,
+  epoch: z.int().min(0),
+  /** The last one that was learned, since 1970. */
+  minute: z.int().min(0),
+  level: z.number(),
+  trend: z.number(),
+  error: z.number().min(0),
+  /** What each minute of the day (UTC) adds; empty until a day was seen. */
+  season: z.array(z.number()).max(1_440),
+  /** Of the day that is not over. */
+  firstDay: z.array(z.number()).max(1_440),
+});
+export type ForecastRecord = z.infer<typeof ForecastRecord>;
 
 /** Told at once when the first request waits at a sleeping endpoint, a few times a second while some do, and when none does. */
 export const WaitingNotice = z.object({
@@ -118,6 +148,8 @@ export const ScalingReply = z.object({
   instance: InstanceName,
   leading: z.boolean(),
   endpoints: z.array(EndpointScaling),
+  /** Pools and jobs as the leading autoscaler last wrote them down; absent where no pool was ever given. */
+  schedule: ScheduleRecord.optional(),
 });
 export type ScalingReply = z.infer<typeof ScalingReply>;
 

@@ -1,6 +1,7 @@
 // The conversation with the trainer, and the record it keeps of each job in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
 import { JobBase } from './job.js';
+import { JobTerms } from './job-terms.js';
 import { Digest, Label, ModelName } from './names.js';
 import { DataFile, TrainJob } from './train-job.js';
 import { Quality, TrainReport } from './train-report.js';
@@ -33,7 +34,7 @@ export type JobRecord = z.infer<typeof JobRecord>;
 
 /** A job in full, or a recipe that the trainer knows, with what should differ. */
 export const SubmitRequest = z.union([
-  z.object({ job: TrainJob }),
+  z.object({ job: TrainJob, terms: JobTerms.optional() }),
   z.object({
     recipe: z.string().max(64),
     model: ModelName.optional(),
@@ -42,6 +43,7 @@ export const SubmitRequest = z.union([
     epochs: z.int().min(1).optional(),
     aliases: z.array(Label).max(16).default([]),
     publish: z.boolean().default(true),
+    terms: JobTerms.optional(),
   }),
 ]);
 export type SubmitRequest = z.infer<typeof SubmitRequest>;

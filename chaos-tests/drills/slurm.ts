@@ -1,12 +1,16 @@
 // A real Slurm cluster of this one machine lends shards: the autoscaler submits jobs, prolongs them, and ends them. Under load the pool grows,
-// a shard host dies and its job is queued again, a machine is drained and its shards move to the other, and the pool shrinks to nothing.
+// a shard host dies and its job is queued again, a machine is drained and its shards move to the other, and the pool shrinks to nothing. Then the
+// cluster trains: a training job is a Slurm job, is killed, queued again, and ends with the same bytes as one that was left alone.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Heartbeat } from '../../contracts/heartbeat.js';
+import { ProcessStatus } from '../../contracts/status.js';
+import { subjects } from '../../contracts/subjects.js';
 import { LocalSlurm, MACHINES } from '../../deploy/local/slurm.js';
 import { type SlurmFiles, slurmFiles } from '../../deploy/local/slurm-install.js';
+import type { Bus } from '../../services/mesh/bus.js';
 import { waitUntil } from '../../services/mesh/testing/wait-until.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import { restCall } from '../callers.js';
@@ -17,6 +21,7 @@ import { type Drill, promise } from '../promises.js';
 import { type Question, questions } from '../questions.js';
 import { OpenRunbook } from '../runbook.js';
 import { tracedCall } from '../traced-call.js';
+import { Trainings } from '../trainings.js';
 
 const ENDPOINT = 'borrowed';
 const REGION = 'east';
@@ -29,6 +34,7 @@ const POOL = {
   MASSIF_POOL_SLURM_MINUTES: String(LEASE_MINUTES),
   MASSIF_POOL_SLURM_MIB: '1024',
   MASSIF_POOL_LINGER_MS: '1000',
+  MASSIF_JOBS: 'pools',
 };
 /** Requests a second; how long it serves at its largest. */
 const FORMS = {
@@ -133,6 +139,7 @@ export const drill: Drill = async ({ form, log: say }) => {
   log('shrunk: no job is left');
   stop.abort();
   await load;
+  const trained = await train(mesh, cluster, log);
   for (const text of runbook.failed) log(text);
   const prolonged = await countIn(join(mesh.topology.logs, 'control.log'), 'pool.slurm.prolonged');
   const accounts = Object.fromEntries(callers.map(({ name }) => [name, ledger.account(name)]));
@@ -158,12 +165,49 @@ export const drill: Drill = async ({ form, log: say }) => {
         2,
         'jobs',
       ),
+      promise('training jobs that were Slurm jobs with a GPU', trained.withGpu, '==', 2, 'jobs'),
+      promise('of them killed, queued again by Slurm, and gone on with', trained.goneOn, '==', 1, 'jobs'),
+      promise('trainings whose bytes differ', trained.differ, '==', 0, 'trainings'),
       promise('runbook blocks that failed', runbook.failed.length, '==', 0, 'blocks'),
       ...(form === 'ci' ? [] : [promise('time limits moved', prolonged, '>=', 2, 'jobs')]),
     ],
     results: { accounts, answeredBy: Object.fromEntries(answered), grown, prolonged },
   };
 };
+
+/** Two trainings of the same: one is left alone, the process of the other dies in its middle. */
+async function train(
+  mesh: DrillMesh,
+  cluster: Cluster,
+  log: (line: string) => void,
+): Promise<{ withGpu: number; goneOn: number; differ: number }> {
+  await using trainings = await Trainings.on(mesh, STEP_MS_MAX);
+  let withGpu = 0;
+  const begin = async (model: string): Promise<string> => {
+    const { id } = await trainings.submit(model, 'lab', 400);
+    await trainings.until(id, 'is at work', ({ checkpointStep = 0 }) => checkpointStep > 0);
+    const [job] = (await cluster.jobs()).filter(({ name }) => name === `job-slurm-${id}`);
+    if (job?.gres.includes('gpu:lab:1')) withGpu++;
+    log(`${model} trains as the Slurm job ${job?.name} on ${job?.machine} with ${job?.gres}`);
+    return id;
+  };
+  const calm = await begin('calm');
+  await trainings.until(calm, 'is done', ({ state }) => state === 'done');
+  const killed = await begin('killed');
+  process.kill(await pidOf(trainings.bus, `job-slurm-${killed}`), 'SIGKILL');
+  const { attempts } = await trainings.until(killed, 'is done', ({ state }) => state === 'done');
+  log(`killed, and done at attempt ${attempts}`);
+  const [one, other] = [await trainings.digest(calm), await trainings.digest(killed)];
+  return { withGpu, goneOn: Number(attempts > 1), differ: Number(one !== other) };
+}
+
+async function pidOf(bus: Bus, instance: string): Promise<number> {
+  for await (const message of await bus.nc.requestMany(subjects.status(), '{}', { maxWait: 2_000 })) {
+    const status = ProcessStatus.safeParse(message.json());
+    if (status.data?.instance === instance) return status.data.pid;
+  }
+  throw new Error(`nobody is called ${instance}`);
+}
 
 const isReady = ({ state }: Heartbeat['replicas'][number]): boolean => state === 'ready';
 

@@ -25,6 +25,7 @@ import { table } from '../cli/table.js';
 import { CompressorClient } from '../compressor.js';
 import { compressLine, compressText } from '../compression-text.js';
 import { dataSpec } from '../data-spec.js';
+import { readTerms, TERM_OPTIONS, TERMS_HELP } from './job-terms.js';
 import { stateText } from '../release-text.js';
 import { TrainerClient } from '../trainer.js';
 import { followRelease, succeeded } from './follow-release.js';
@@ -51,6 +52,7 @@ export const compress: Command = {
   --seed N, --label LABEL, --alias ALIAS
   --deploy            serve it in the parent's place;  --canary  release it step by step, judged on the way
   --plots FOLDER      writes the plots as SVG
+${TERMS_HELP}
   --detach            do not wait
   massif compress --jobs | --job ID | --cancel ID | --recipes`,
   options: {
@@ -77,6 +79,7 @@ export const compress: Command = {
     job: { type: 'string' },
     cancel: { type: 'string' },
     recipes: { type: 'boolean' },
+    ...TERM_OPTIONS,
   },
   async run(invocation: Invocation) {
     const { values, out, connections } = invocation;
@@ -98,7 +101,7 @@ export const compress: Command = {
       return out.show(record, () => compressLine(record));
     }
     if (job !== undefined) return showJob(compressor, job, invocation);
-    const submitted = await compressor.submit({ job: await jobOf(invocation) });
+    const submitted = await compressor.submit({ job: await jobOf(invocation), ...readTerms(values) });
     if (values['detach'] === true)
       return out.show(
         submitted,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { EndpointScaling, RegionScaling, ScalingPolicy, ScalingReply } from '../../contracts/scaling.js';
 import { argument, type Command, type Invocation, text, UsageError } from '../cli/command.js';
 import { table } from '../cli/table.js';
+import { poolsTable, scalingState, shortageLines } from './scaling-view.js';
 import { checkScaling, readScaling } from './scaling-words.js';
 
 export const scale: Command = {
@@ -11,7 +12,8 @@ export const scale: Command = {
     'scale explain [ENDPOINT]  |  scale set ENDPOINT min=N,max=N,... | --spec FILE  |  scale pin ENDPOINT N|none  |  scale off ENDPOINT',
   summary: 'how many replicas an endpoint gets, and why',
   help: `  explain [ENDPOINT]         what was seen, what was decided, and why
-  set ENDPOINT WORDS         min=0 lets it sleep, max=4, idle=30s, slowdown=5, violations=0.01, dry-run=yes
+  set ENDPOINT WORDS         min=0 lets it sleep, max=4, idle=30s, slowdown=5, violations=0.01, budget=2.5 (an hour, for nodes of
+                             pools), start=60s (a pool that takes longer is no help), priority=0..9, tenant=NAME, dry-run=yes
   set ENDPOINT --spec FILE   the whole policy as JSON, with schedules and a metric (docs/autoscaling.md)
   pin ENDPOINT N             so many in each region, whatever comes; none lets the policy decide again
   off ENDPOINT               a fixed number again`,
@@ -28,10 +30,10 @@ export const scale: Command = {
 
 type Change = (before: ScalingPolicy | undefined) => ScalingPolicy | null;
 
-async function explain({ args, client, out }: Invocation): Promise<number> {
+async function explain({ args, client, clock, out }: Invocation): Promise<number> {
   const endpoint = args[1];
   const reply = await (await client('routed')).scaling(endpoint);
-  out.show(reply, () => describe(reply, endpoint));
+  out.show(reply, () => describe(reply, endpoint, clock.now()));
   return endpoint !== undefined && reply.endpoints.length === 0 ? 1 : 0;
 }
 
@@ -71,26 +73,39 @@ async function change({ args, client, out }: Invocation, next: Change): Promise<
   );
 }
 
-export function policyText({ minReplicas, maxReplicas, idleMs, pin, dryRun }: ScalingPolicy): string {
+export function policyText(policy: ScalingPolicy): string {
+  const { minReplicas, maxReplicas, idleMs, pin, dryRun, budgetPerHour, startMsMax, priority, tenant } =
+    policy;
   const words = [`${minReplicas} to ${maxReplicas} replicas`];
   if (minReplicas === 0) words.push(`asleep after ${idleMs / 1_000} s`);
   if (pin !== undefined) words.push(`pinned to ${pin}`);
+  if (budgetPerHour !== undefined) words.push(`at most ${budgetPerHour} an hour for nodes of pools`);
+  if (startMsMax !== undefined) words.push(`from pools that start within ${startMsMax / 1_000} s`);
+  if (priority !== undefined) words.push(`priority ${priority}`);
+  if (tenant !== undefined) words.push(`for ${tenant}`);
   if (dryRun) words.push('dry run');
   return words.join(', ');
 }
 
-function describe({ instance, leading, endpoints }: ScalingReply, asked: string | undefined): string {
+function describe(reply: ScalingReply, asked: string | undefined, nowMs: number): string {
+  const { instance, leading, endpoints, schedule } = reply;
   if (endpoints.length === 0)
     return asked === undefined
       ? 'no endpoint is scaled: massif scale set ENDPOINT min=0,max=4'
       : `${asked} is not scaled: massif scale set ${asked} min=0,max=4`;
   const by = `decided by ${instance}${leading ? ', which leads' : ', which does not lead and only looks'}`;
-  return [...endpoints.map(describeOne), by].join('\n\n');
+  const pools = schedule && schedule.pools.length > 0 ? [poolsTable(schedule)] : [];
+  return [...endpoints.map((one) => describeOne(one, schedule, nowMs)), ...pools, by].join('\n\n');
 }
 
-function describeOne({ endpoint, policy, regions }: EndpointScaling): string {
+function describeOne(
+  { endpoint, policy, regions }: EndpointScaling,
+  schedule: ScalingReply['schedule'],
+  nowMs: number,
+): string {
   const head = [
     'region',
+    'state',
     'wanted',
     'ready',
     'loading',
@@ -103,6 +118,7 @@ function describeOne({ endpoint, policy, regions }: EndpointScaling): string {
   ];
   const rows = regions.map((one) => [
     one.region,
+    scalingState(one, nowMs),
     one.wanted ?? '-',
     one.ready,
     one.loading,
@@ -113,14 +129,20 @@ function describeOne({ endpoint, policy, regions }: EndpointScaling): string {
     Number(one.slots.toFixed(1)),
     `${Math.round(one.startMs)} ms`,
   ]);
-  return [`${endpoint}: ${policyText(policy)}`, table(head, rows), ...regions.flatMap(reasons)].join('\n');
+  return [
+    `${endpoint}: ${policyText(policy)}`,
+    table(head, rows),
+    ...regions.flatMap((one) => reasons(one, endpoint, schedule)),
+  ].join('\n');
 }
 
-function reasons({ region, mode, decided, why, bounds, parts, changes }: RegionScaling): string[] {
+function reasons(one: RegionScaling, endpoint: string, schedule: ScalingReply['schedule']): string[] {
+  const { region, mode, decided, why, bounds, parts, changes } = one;
   const asked = Object.entries(parts).map(([part, number]) => `${part} ${number}`);
   return [
     `${region}: ${decided}, ${mode}: ${why}${asked.length > 0 ? ` (${asked.join(', ')})` : ''}`,
-    ...bounds.map((one) => `  ${one}`),
+    ...bounds.map((each) => `  ${each}`),
+    ...(schedule ? shortageLines(schedule, endpoint, region).map((each) => `  ${each}`) : []),
     ...changes.slice(-5).map(({ at, from, to, why: then }) => `  ${at} ${from} -> ${to}: ${then}`),
   ];
 }

@@ -3,7 +3,8 @@ import { ScalingPolicy } from '../../contracts/scaling.js';
 import { UsageError } from '../cli/command.js';
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const WORDS = 'min=N, max=N, initial=N, idle=TIME (30s, 5m), slowdown=X, violations=SHARE, dry-run=yes|no';
+const WORDS =
+  'min=N, max=N, initial=N, idle=TIME (30s, 5m), slowdown=X, violations=SHARE, budget=AMOUNT, start=TIME, priority=0..9, tenant=NAME, dry-run=yes|no';
 
 /** What is not named stays as `before` has it. Throws UsageError naming the word that is wrong. */
 export function readScaling(text: string, before?: ScalingPolicy): ScalingPolicy {
@@ -21,7 +22,19 @@ export function readScaling(text: string, before?: ScalingPolicy): ScalingPolicy
         read['initialReplicas'] = number(word, value);
         break;
       case 'idle':
-        read['idleMs'] = duration(value);
+        read['idleMs'] = duration(word, value);
+        break;
+      case 'start':
+        read['startMsMax'] = duration(word, value);
+        break;
+      case 'budget':
+        read['budgetPerHour'] = number(word, value);
+        break;
+      case 'priority':
+        read['priority'] = number(word, value);
+        break;
+      case 'tenant':
+        read['tenant'] = value;
         break;
       case 'slowdown':
         read['slowdownMax'] = number(word, value);
@@ -51,8 +64,8 @@ function number(word: string, value: string): number {
   throw new UsageError(`scaling: ${word} must be a number, got "${value}"`);
 }
 
-function duration(value: string): number {
+function duration(word: string, value: string): number {
   const [, digits, unit = 's'] = /^(\d+)(ms|s|m|h)?$/.exec(value) ?? [];
-  if (digits === undefined) throw new UsageError(`scaling: idle looks like 30s, 5m or 1h, got "${value}"`);
+  if (digits === undefined) throw new UsageError(`scaling: ${word} looks like 30s, 5m or 1h, got "${value}"`);
   return Number(digits) * (UNITS[unit] ?? 1_000);
 }

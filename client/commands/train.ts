@@ -18,6 +18,7 @@ import type { ReleaseRecord } from '../../contracts/release.js';
 import { stateText } from '../release-text.js';
 import { followRelease, succeeded } from './follow-release.js';
 import { dataSpec } from '../data-spec.js';
+import { readTerms, TERM_OPTIONS, TERMS_HELP } from './job-terms.js';
 import { TrainerClient } from '../trainer.js';
 import { progressLine, resultText } from '../training-text.js';
 
@@ -45,6 +46,7 @@ export const train: Command = {
   --search SECONDS    try networks, rates and batch sizes for so long
   --epochs N, --seed N, --label LABEL, --alias ALIAS
   --deploy            serve it when it is done
+${TERMS_HELP}
   --detach            do not wait`,
   options: {
     recipe: { type: 'string' },
@@ -67,6 +69,7 @@ export const train: Command = {
     alias: { type: 'string', multiple: true },
     deploy: { type: 'boolean' },
     detach: { type: 'boolean' },
+    ...TERM_OPTIONS,
   },
   async run(invocation: Invocation) {
     const { values, out, connections } = invocation;
@@ -117,15 +120,17 @@ async function submit(trainer: TrainerClient, { args, values }: Invocation): Pro
   if (recipe !== undefined)
     return trainer.submit({
       recipe,
+      ...readTerms(values),
       aliases: texts(values, 'alias'),
       ...(model === undefined ? {} : { model }),
       ...(label === undefined ? {} : { label }),
       ...(epochs === undefined ? {} : { epochs }),
       ...(seed === undefined ? {} : { seed }),
     });
-  if (job !== undefined) return trainer.submit({ job: parsed(job, await readJson(job)) });
+  if (job !== undefined)
+    return trainer.submit({ job: parsed(job, await readJson(job)), ...readTerms(values) });
   if (model === undefined) throw new UsageError('--name says which model it becomes a version of');
-  return trainer.submit({ job: await jobOf(trainer, path ?? '', model, values) });
+  return trainer.submit({ job: await jobOf(trainer, path ?? '', model, values), ...readTerms(values) });
 }
 
 async function jobOf(trainer: TrainerClient, path: string, model: string, values: Values): Promise<TrainJob> {

@@ -10,7 +10,7 @@ export class AutoscalerController {
   constructor(private readonly autoscaler: Autoscaler) {}
 
   @MessagePattern(subjects.scaling(), { queue: queues.autoscaler })
-  explain(@Payload({ schema: ScalingQuery }) query: ScalingQuery): ScalingReply {
+  explain(@Payload({ schema: ScalingQuery }) query: ScalingQuery): Promise<ScalingReply> {
     return this.autoscaler.explain(query);
   }
 }

@@ -19,18 +19,21 @@ import { readAutoscalerConfig } from './autoscaler.config.js';
 import { EndpointsKnown } from './endpoints-known.js';
 import { MetricBook } from './metric-book.js';
 import type { ComputePool } from './pools/compute-pool.js';
-import { PoolKeeper } from './pools/pool-keeper.js';
-import { WebhookPool } from './pools/webhook-pool.js';
+import { openPools } from './pools/open-pools.js';
+import { PoolKeeper, type PoolPlan } from './pools/pool-keeper.js';
 import type { Beat } from './load-book.js';
-import { ProcessPool } from './pools/process-pool.js';
-import { SlurmPool } from './pools/slurm-pool.js';
+import { JobsKnown } from './scheduler/jobs-known.js';
+import { Scheduler } from './scheduler/scheduler.js';
+import { ScheduleState } from './scheduler/schedule-state.js';
 import { WantedState } from './wanted-state.js';
 
-const POOLS = Symbol('Pools');
+const SCALING = Symbol('Scaling');
 
-interface Pools {
+interface Parts {
   readonly pools: readonly ComputePool[];
   readonly keepers: readonly PoolKeeper[];
+  readonly scheduler: Scheduler;
+  readonly autoscaler: Autoscaler;
 }
 
 @Module({
@@ -49,46 +52,27 @@ interface Pools {
       },
     },
     {
-      provide: Autoscaler,
-      inject: [MESH_CONFIG, BUS, EndpointsKnown, CLOCK, LOG],
-      useFactory: async (
-        { instance, homeRegion }: MeshConfig,
-        bus: Bus,
-        endpoints: EndpointsKnown,
-        clock: Clock,
-        log: Log,
-      ) => {
-        const state = new WantedState(log);
-        const wanted = await BucketLog.open(bus, buckets.scaling(homeRegion), state);
-        const metrics = new MetricBook(bus, clock);
-        const autoscaler = new Autoscaler({
-          instance,
-          bus,
-          endpoints: () => endpoints.all(),
-          bytesOf: (version) => endpoints.bytesOf(version),
-          residentsMax: readAutoscalerConfig().residentsMax,
-          wanted,
-          state,
-          metrics,
-          clock,
-          log,
-        });
-        endpoints.onChange(() => autoscaler.nudge());
-        return autoscaler;
-      },
+      provide: JobsKnown,
+      inject: [MESH_CONFIG, BUS, CLOCK, LOG],
+      useFactory: ({ homeRegion }: MeshConfig, bus: Bus, clock: Clock, log: Log) =>
+        JobsKnown.open(bus, homeRegion, { clock, log }),
     },
-    { provide: POOLS, inject: [MESH_CONFIG, BUS, CLOCK, LOG, Autoscaler], useFactory: openPools },
+    {
+      provide: SCALING,
+      inject: [MESH_CONFIG, BUS, EndpointsKnown, JobsKnown, CLOCK, LOG],
+      useFactory: openScaling,
+    },
+    { provide: Autoscaler, inject: [SCALING], useFactory: ({ autoscaler }: Parts) => autoscaler },
     {
       provide: Leadership,
-      inject: [MESH_CONFIG, BUS, CONSUL, CLOCK, LOG, Autoscaler, POOLS],
+      inject: [MESH_CONFIG, BUS, CONSUL, CLOCK, LOG, SCALING],
       useFactory: async (
         { instance, homeRegion }: MeshConfig,
         bus: Bus,
         agent: ConsulAgent,
         clock: Clock,
         log: Log,
-        autoscaler: Autoscaler,
-        { keepers }: Pools,
+        { autoscaler, scheduler, keepers }: Parts,
       ) => {
         const epochs = await bus.kv(buckets.leases(homeRegion));
         return new Leadership({
@@ -96,6 +80,7 @@ interface Pools {
           lease: 'autoscaler',
           duties: (epoch, signal) => [
             autoscaler.lead(epoch, signal),
+            scheduler.run(epoch, signal),
             ...keepers.map((keeper) => keeper.run(epoch, signal)),
           ],
           clock,
@@ -108,20 +93,21 @@ interface Pools {
 export class AutoscalerModule implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(Leadership) private readonly leadership: Leadership,
-    @Inject(Autoscaler) private readonly autoscaler: Autoscaler,
+    @Inject(SCALING) private readonly parts: Parts,
     @Inject(EndpointsKnown) private readonly endpoints: EndpointsKnown,
-    @Inject(POOLS) private readonly pools: Pools,
+    @Inject(JobsKnown) private readonly jobs: JobsKnown,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.autoscaler.start();
+    this.parts.autoscaler.start();
     this.leadership.begin();
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.leadership.end();
-    await this.autoscaler.stop();
-    await Promise.all(this.pools.pools.map((pool) => pool.close()));
+    await this.parts.autoscaler.stop();
+    await Promise.all(this.parts.pools.map((pool) => pool.close()));
+    this.jobs.close();
     this.endpoints.close();
   }
 }
@@ -132,49 +118,57 @@ export const autoscalerService: ServiceDefinition = {
   description: 'Says how many replicas of each endpoint are wanted, and why.',
 };
 
-async function openPools(
+/** The autoscaler decides how many, the scheduler where, the keepers see to it; each asks the one before. */
+async function openScaling(
   mesh: MeshConfig,
   bus: Bus,
+  endpoints: EndpointsKnown,
+  jobs: JobsKnown,
   clock: Clock,
   log: Log,
-  autoscaler: Autoscaler,
-): Promise<Pools> {
-  const { webhook, slurm, kubernetes, ...config } = readAutoscalerConfig();
-  const { region } = mesh;
-  const pools: ComputePool[] = [];
-  if (config.poolProcessesMax > 0)
-    pools.push(
-      new ProcessPool({
-        mesh,
-        entry: config.poolEntry,
-        nodesMax: config.poolProcessesMax,
-        threads: config.poolThreads,
-        engineMib: config.poolEngineMib,
-        niceness: config.poolNiceness,
-        clock,
-        log,
-      }),
-    );
-  if (webhook) pools.push(new WebhookPool({ ...webhook, region, clock, log }));
-  if (slurm) {
-    const { natsUrl = mesh.natsUrl, consulUrl = mesh.consulUrl, ...rest } = slurm;
-    const { poolEntry: entry, poolThreads: threads, poolEngineMib: engineMib } = config;
-    const reached = { ...mesh, natsUrl, consulUrl };
-    pools.push(new SlurmPool({ ...rest, mesh: reached, entry, threads, engineMib, clock, log }));
-  }
-  if (kubernetes) {
-    // Tens of megabytes that nobody else needs.
-    const { clusterAround, KubernetesPool } = await import('./pools/kubernetes-pool.js');
-    pools.push(new KubernetesPool({ ...kubernetes, config: clusterAround(), region, clock }));
-  }
-  // Two would each ask for all that is missing.
-  if (pools.length > 1)
-    throw new ConfigError(
-      'Set one of MASSIF_POOL_PROCESSES, _WEBHOOK_URL, _SLURM_JOBS and _KUBERNETES_DEPLOYMENT: a region has one pool.',
-    );
-  const shards = (of: string): readonly Beat[] => autoscaler.shards(of);
-  const wanted = (of: string): number | undefined => autoscaler.mostWanted(of);
-  const lingerMs = config.poolLingerMs;
-  const keepers = pools.map((pool) => new PoolKeeper({ pool, bus, shards, wanted, lingerMs, clock, log }));
-  return { pools, keepers };
+): Promise<Parts> {
+  const { instance, homeRegion } = mesh;
+  const { residentsMax, budgetPerHour, pools: poolConfig } = readAutoscalerConfig();
+  const state = new WantedState(log);
+  const keptState = new ScheduleState(log);
+  const [wanted, kept, pools] = await Promise.all([
+    BucketLog.open(bus, buckets.scaling(homeRegion), state),
+    BucketLog.open(bus, buckets.scheduling(homeRegion), keptState),
+    openPools(poolConfig, mesh, clock, log),
+  ]);
+  const shards = (region: string): readonly Beat[] => autoscaler.shards(region);
+  const keepers = pools.map((pool) => {
+    const plan = (): PoolPlan | undefined => scheduler.planOf(pool.shape.name);
+    const affords = (price: number): boolean => scheduler.affords(price);
+    return new PoolKeeper({ pool, bus, shards, plan, affords, lingerMs: poolConfig.lingerMs, clock, log });
+  });
+  const scheduler = new Scheduler({
+    instance,
+    keepers,
+    jobs,
+    shards,
+    serving: (region) => autoscaler.serving(region),
+    budgetPerHour,
+    written: kept,
+    state: keptState,
+    clock,
+    log,
+  });
+  const autoscaler: Autoscaler = new Autoscaler({
+    instance,
+    bus,
+    endpoints: () => endpoints.all(),
+    bytesOf: (version) => endpoints.bytesOf(version),
+    residentsMax,
+    wanted,
+    state,
+    kept,
+    keptState,
+    affordable: (demand, budget) => scheduler.affordable(demand, budget),
+    metrics: new MetricBook(bus, clock),
+    clock,
+    log,
+  });
+  endpoints.onChange(() => autoscaler.nudge());
+  return { pools, keepers, scheduler, autoscaler };
 }

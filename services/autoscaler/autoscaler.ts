@@ -14,6 +14,11 @@ import { hear } from './hearing.js';
 import { learnCurves } from './learned-curves.js';
 import { type Beat, LoadBook, type Sums } from './load-book.js';
 import type { MetricBook } from './metric-book.js';
+import { keepDays } from './days-kept.js';
+import { demandOf } from './scheduler/demand-of.js';
+import type { ScheduleState } from './scheduler/schedule-state.js';
+import type { Scheduler } from './scheduler/scheduler.js';
+import type { ServingDemand } from './scheduler/state.js';
 import { Sleepers } from './sleepers.js';
 import { livesIn, mayDoze, type Scaled } from './sleepy.js';
 import type { WantedState } from './wanted-state.js';
@@ -30,6 +35,11 @@ export interface AutoscalerParts {
   readonly residentsMax: number;
   readonly wanted: BucketLog;
   readonly state: WantedState;
+  /** What outlives a leader besides: schedules and the days of endpoints. */
+  readonly kept: BucketLog;
+  readonly keptState: ScheduleState;
+  /** What the budget of an endpoint pays for. */
+  readonly affordable: Scheduler['affordable'];
   readonly metrics: MetricBook;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,7 +50,7 @@ const LOOK_EVERY_MS = 250;
 export class Autoscaler {
   private readonly book = new LoadBook();
   private readonly wake: Wake;
-  private readonly scalers = new EndpointScalers();
+  private readonly scalers: EndpointScalers;
   private readonly sleepers: Sleepers;
   private readonly writer: WantedWriter;
   private readonly closing = new AbortController();
@@ -50,6 +60,7 @@ export class Autoscaler {
 
   constructor(private readonly parts: AutoscalerParts) {
     this.wake = new Wake(parts.clock);
+    this.scalers = new EndpointScalers((endpoint, region) => parts.keptState.forecast(endpoint, region));
     const { state, bytesOf, residentsMax } = parts;
     this.sleepers = new Sleepers({ book: this.book, state, bytesOf, residentsMax });
     this.writer = new WantedWriter({ ...parts, scalers: this.scalers });
@@ -84,6 +95,8 @@ export class Autoscaler {
   async lead(epoch: number, signal: AbortSignal): Promise<void> {
     this.epoch = epoch;
     this.nudge();
+    const names = (): ReadonlySet<string> => new Set(this.scaled().map(({ name }) => name));
+    const keeping = keepDays({ ...this.parts, scalers: this.scalers, names }, epoch, signal);
     try {
       await new Promise<void>((resolve, reject) => {
         this.lose = reject;
@@ -92,10 +105,13 @@ export class Autoscaler {
       });
     } finally {
       this.epoch = undefined;
+      await keeping;
     }
   }
 
-  explain({ endpoint }: ScalingQuery): ScalingReply {
+  async explain({ endpoint }: ScalingQuery): Promise<ScalingReply> {
+    // Another one may lead, and write.
+    await this.parts.kept.refresh().catch(() => false);
     const { instance, clock } = this.parts;
     // Of all, those that are looked at; one that is asked for by name is looked at now.
     const asked = this.scaled().filter(({ name }) =>
@@ -103,6 +119,7 @@ export class Autoscaler {
     );
     const now: Now = { atMs: clock.monotonicMs(), wallMs: clock.now() };
     for (const one of asked) if (!this.known(one.name)) this.decide(one, this.book.sums(now.atMs), now);
+    const { last: schedule } = this.parts.keptState;
     return {
       instance,
       leading: this.epoch !== undefined,
@@ -111,6 +128,7 @@ export class Autoscaler {
         policy: scaling,
         regions: this.book.regions().flatMap((region) => this.scalers.find(name, region)?.explained ?? []),
       })),
+      ...(schedule && { schedule }),
     };
   }
 
@@ -119,10 +137,14 @@ export class Autoscaler {
     return this.book.beats(region, this.parts.clock.monotonicMs());
   }
 
-  /** Most replicas that any endpoint wants in the region; undefined where no shard was ever heard. */
-  mostWanted(region: string): number | undefined {
+  /** What endpoints want in the region, as it was written down; undefined where no shard was ever heard. */
+  serving(region: string): ServingDemand[] | undefined {
     if (!this.book.regions().includes(region)) return undefined;
-    return this.parts.state.records().reduce((most, { regions }) => Math.max(most, regions[region] ?? 0), 0);
+    const { state } = this.parts;
+    return this.scaled().flatMap((endpoint) => {
+      const replicas = state.of(endpoint.name)?.regions[region] ?? 0;
+      return replicas === 0 ? [] : [{ ...demandOf(endpoint, region), replicas }];
+    });
   }
 
   private scaled(): Scaled[] {
@@ -194,7 +216,10 @@ export class Autoscaler {
       const metric = scaling.metric && metrics.of(scaling.metric.subject);
       const current = this.current(endpoint, region);
       const load = sums.load(name, versions, region);
-      const replicas = scaler.look(load, scaling, current, now, metric);
+      const { budgetPerHour: budget } = scaling;
+      const affordable =
+        budget === undefined ? undefined : this.parts.affordable(demandOf(endpoint, region), budget);
+      const replicas = scaler.look(load, scaling, current, now, { metric, affordable });
       const startMs = scaler.explained?.startMs ?? 0;
       const found = { load, current, startMs };
       decided[region] = this.sleepers.looked(endpoint, region, replicas, found, now);

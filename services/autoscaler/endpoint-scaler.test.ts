@@ -48,3 +48,34 @@ test('it learns how long a start takes from one that it asked for', () => {
   scaler.look(load(2_500, { ready: 1 }), sleepy, 1, now(2_500));
   expect(scaler.explained?.startMs).toBe(1_100);
 });
+
+test('the next leader knows the days that the last one saw, and has replicas there before the rise', () => {
+  const policy = ScalingPolicy.parse({ minReplicas: 1, maxReplicas: 50 });
+  const first = new EndpointScaler('east', 0);
+  const perSecond = (minute: number): number => (minute % 1_440 < 720 ? 1 : 40);
+  let arrived = 0;
+  const busy = (nowMs: number, rate: number) =>
+    load(nowMs, { arrived, itemMs: 200, inFlight: Math.round(rate / 5) });
+  // A day and a half, by the minute: the quiet half ends ten minutes from now.
+  const minutes = 1_440 + 710;
+  for (let minute = 0; minute <= minutes; minute++) {
+    first.look(busy(minute * 60_000, perSecond(minute)), policy, 1, now(minute * 60_000));
+    arrived += 60 * perSecond(minute);
+  }
+  const kept = first.forecast(now(minutes * 60_000));
+  if (!kept) throw new Error('nothing was learned');
+  const at = (known: typeof kept | undefined): number => {
+    // Another process: its clock and its counters begin at nothing.
+    const next = new EndpointScaler('east', 0, known);
+    const wall = (ms: number) => ({ atMs: ms, wallMs: now(minutes * 60_000).wallMs + ms });
+    arrived = 0;
+    let decided = 0;
+    for (let minute = 0; minute <= 20; minute++) {
+      decided = next.look(busy(minute * 60_000, 1), policy, 1, wall(minute * 60_000));
+      arrived += 60;
+    }
+    expect(decided).toBeGreaterThan(0);
+    return next.explained?.parts['predicted'] ?? 0;
+  };
+  expect(at(kept)).toBeGreaterThan(at(undefined));
+});

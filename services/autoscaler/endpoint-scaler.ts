@@ -3,8 +3,9 @@
 import type { RegionScaling, ScalingPolicy } from '../../contracts/scaling.js';
 import type { Load } from './load-book.js';
 import { arrivalRate } from './policy/arrivals.js';
-import { bound, scheduled } from './policy/bounds.js';
+import { bound, scheduled, type Standing } from './policy/bounds.js';
 import { decideReplicas, newScaler, type ScalerState } from './policy/decide-replicas.js';
+import { takenUp, written, type WrittenForecast } from './policy/forecast.js';
 import { capacityOf } from './policy/slots.js';
 
 export interface Now {
@@ -14,12 +15,16 @@ export interface Now {
   readonly wallMs: number;
 }
 
+/** What is known of an endpoint besides its load. */
+export type Besides = Pick<Standing, 'metric' | 'affordable'>;
+
 /** A region whose shards are silent for so long is not seen; whatever was wanted there stays wanted. */
 const STALE_MS = 3_500;
 /** Until the first start was watched: a small model from a warm cache into a spare engine. */
 const START_MS = 500;
 const START_WEIGHT = 0.3;
 const CHANGES_KEPT = 20;
+const MINUTE_MS = 60_000;
 /** How much the service times of one model differ; the engines tell means only. Runs of one shape hardly vary. */
 const SERVICE_CV = 0.5;
 
@@ -35,6 +40,7 @@ export class EndpointScaler {
   constructor(
     private readonly region: string,
     private readonly sinceMs: number,
+    private readonly kept?: WrittenForecast,
   ) {}
 
   /** What the last look came to. */
@@ -47,7 +53,7 @@ export class EndpointScaler {
     asked: ScalingPolicy,
     current: number | undefined,
     { atMs, wallMs }: Now,
-    metric?: { value: number; stale: boolean },
+    { metric, affordable }: Besides = {},
   ): number {
     const policy = scheduled(asked, wallMs);
     const { serviceMs, slots } = capacityOf(load.curve, load.itemMs, policy.slowdownMax);
@@ -61,7 +67,7 @@ export class EndpointScaler {
     this.watchStart(load, atMs);
     // Who gave up waiting is not taken back.
     this.arrived = Math.max(this.arrived, load.arrived);
-    this.state ??= newScaler(atMs, this.arrived);
+    this.state ??= this.begun({ atMs, wallMs });
     const { state, decision } = decideReplicas(
       this.state,
       {
@@ -89,10 +95,19 @@ export class EndpointScaler {
       waiting: load.waiting,
       idle: decision.mode === 'idle',
       metric,
+      affordable,
     });
     const mode = policy.pin !== undefined ? 'pinned' : sleepsOn ? 'idle' : decision.mode;
     const why = sleepsOn ? 'asleep, and nobody asks' : decision.why;
     return this.show(seen, replicas, mode, decision.parts, why, [...bounds]);
+  }
+
+  /** What it knows of the days; undefined before the first minute is over. */
+  forecast({ atMs, wallMs }: Now): WrittenForecast | undefined {
+    const { state } = this;
+    if (!state || state.forecast.firstDay.length + state.forecast.season.length === 0) return undefined;
+    const endedMs = wallMs - (atMs - state.minute.sinceMs);
+    return written(state.forecast, Math.floor(endedMs / MINUTE_MS) - 1);
   }
 
   /** It was written down; `other`: for a reason that is not the policy's. */
@@ -102,6 +117,14 @@ export class EndpointScaler {
     const why = other ?? [this.shown?.why, ...(this.shown?.bounds ?? [])].filter(Boolean).join('; ');
     this.changes.push({ at: new Date(wallMs).toISOString(), from, to, why });
     if (this.changes.length > CHANGES_KEPT) this.changes.shift();
+  }
+
+  /** From nothing, or from what an autoscaler before this one kept. */
+  private begun({ atMs, wallMs }: Now): ScalerState {
+    const state = newScaler(atMs, this.arrived);
+    if (!this.kept) return state;
+    const wallMinute = Math.floor(wallMs / MINUTE_MS) - 1;
+    return { ...state, forecast: takenUp(this.kept, state.forecast.minute, wallMinute) ?? state.forecast };
   }
 
   /** From the wish for a replica to its readiness, as it really was. */

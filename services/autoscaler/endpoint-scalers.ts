@@ -1,6 +1,7 @@
 // The scalers of all endpoints that are awake, or were lately enough to be known by their days: the autoscaler asks for one when it
 // looks at an endpoint.
-import { EndpointScaler } from './endpoint-scaler.js';
+import { EndpointScaler, type Now } from './endpoint-scaler.js';
+import type { WrittenForecast } from './policy/forecast.js';
 
 interface Kept {
   readonly regions: Map<string, EndpointScaler>;
@@ -13,6 +14,12 @@ const KEPT_MAX = 1_000;
 const ASLEEP_EVERY_MS = 5_000;
 
 export class EndpointScalers {
+  /** `recall`: what was kept of an endpoint's days. */
+  constructor(
+    private readonly recall: (endpoint: string, region: string) => WrittenForecast | undefined = () =>
+      undefined,
+  ) {}
+
   /** Those that were awake most recently come last. */
   private readonly kept = new Map<string, Kept>();
 
@@ -20,13 +27,24 @@ export class EndpointScalers {
     const kept = this.kept.get(endpoint) ?? { regions: new Map<string, EndpointScaler>(), lookedMs: nowMs };
     kept.lookedMs = nowMs;
     this.kept.set(endpoint, kept);
-    const scaler = kept.regions.get(region) ?? new EndpointScaler(region, nowMs);
+    const scaler =
+      kept.regions.get(region) ?? new EndpointScaler(region, nowMs, this.recall(endpoint, region));
     kept.regions.set(region, scaler);
     return scaler;
   }
 
   find(endpoint: string, region: string): EndpointScaler | undefined {
     return this.kept.get(endpoint)?.regions.get(region);
+  }
+
+  /** What all of them know of the days. */
+  forecasts(now: Now): { endpoint: string; region: string; forecast: WrittenForecast }[] {
+    return [...this.kept].flatMap(([endpoint, { regions }]) =>
+      [...regions].flatMap(([region, scaler]) => {
+        const forecast = scaler.forecast(now);
+        return forecast ? [{ endpoint, region, forecast }] : [];
+      }),
+    );
   }
 
   /** Of an endpoint that sleeps: it is time to see whether somebody is expected. */

@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Keep } from '../mesh/jobs/leftovers.js';
+import { readWhereJobsRun, type WhereJobsRun } from '../mesh/jobs/where-jobs-run.js';
 import { type Environment, readEnv } from '../mesh/service-config.js';
 
-export interface CompressorConfig {
+export interface CompressorConfig extends WhereJobsRun {
   /** The program of a worker process. */
   readonly workerEntry: string;
   /** Threads of one step of learning. The same number gives the same bits; models are timed on one. */
@@ -39,6 +40,7 @@ const CompressorEnvironment = z.object({
 export function readCompressorConfig(env: Environment = process.env): CompressorConfig {
   const read = readEnv(CompressorEnvironment, env);
   return Object.freeze({
+    ...readWhereJobsRun(env),
     workerEntry:
       read.MASSIF_COMPRESSOR_WORKER ?? fileURLToPath(new URL('./worker/worker.js', import.meta.url)),
     threads: read.MASSIF_COMPRESSOR_THREADS ?? Math.min(2, availableParallelism()),

@@ -16,14 +16,14 @@ export class Compressor {
   ) {}
 
   /** The version is fixed here: an alias that moves meanwhile changes nothing. */
-  async submit({ job }: CompressRequest): Promise<CompressRecord> {
+  async submit({ job, terms }: CompressRequest): Promise<CompressRecord> {
     for (const file of dataFilesOf(job))
       if (!(await this.objects.hasDataset(file.digest)))
         throw failure('DATA_REFUSED', `The data set ${file.name} was not uploaded before the job.`, {
           digest: file.digest,
         });
     const { digest } = await showVersion(this.bus, job.model, job.version);
-    return this.runner.submit((base) => ({ ...base, job: { ...job, version: digest } }));
+    return this.runner.submit((base) => ({ ...base, job: { ...job, version: digest } }), terms);
   }
 
   async jobs(): Promise<CompressJobsReply> {

@@ -17,6 +17,7 @@ import { type CompressorVerb, subjects } from '../../contracts/subjects.js';
 import type { Bus } from '../mesh/bus.js';
 import { BUS } from '../mesh/tokens.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
+import { termsOf } from './job-tenant.js';
 import { readJsonRequest } from './json-request.js';
 
 const SHOWN =
@@ -34,7 +35,10 @@ export class CompressionController {
   async submit(@Req() request: FastifyRequest): Promise<CompressRecord> {
     const asked = await readJsonRequest(request, z.record(z.string(), z.unknown()), SHOWN, JOB_BYTES_MAX);
     const read = CompressRequest.safeParse(asked);
-    if (read.success) return (await this.ask('submit', CompressReply, read.data)).record;
+    if (read.success) {
+      const terms = termsOf(request, read.data.terms);
+      return (await this.ask('submit', CompressReply, { ...read.data, ...terms })).record;
+    }
     const [issue] = read.error.issues;
     throw failure(
       'BAD_REQUEST',

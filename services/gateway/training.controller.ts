@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
 import { JobId } from '../../contracts/job.js';
+import { JobTerms } from '../../contracts/job-terms.js';
 import { type DataFile, TrainJob } from '../../contracts/train-job.js';
 import type { TrainReport } from '../../contracts/train-report.js';
 import {
@@ -16,6 +17,7 @@ import {
   SubmitRequest,
 } from '../../contracts/trainer.js';
 import { HttpFailureFilter } from './http-failure.filter.js';
+import { termsOf } from './job-tenant.js';
 import { readJsonRequest } from './json-request.js';
 import { TrainingJobs } from './training-jobs.js';
 
@@ -32,7 +34,9 @@ export class TrainingController {
   @HttpCode(201)
   async submit(@Req() request: FastifyRequest): Promise<JobRecord> {
     const asked = await readJsonRequest(request, Asked, SHOWN, JOB_BYTES_MAX);
-    return (await this.training.ask('submit', JobReply, submitOf(asked))).record;
+    const wanted = submitOf(asked);
+    const terms = termsOf(request, wanted.terms);
+    return (await this.training.ask('submit', JobReply, { ...wanted, ...terms })).record;
   }
 
   @Get('jobs')
@@ -71,7 +75,9 @@ export class TrainingController {
 /** The union of both forms would only say that neither fits; the field that is wrong is worth a sentence. */
 function submitOf(asked: Readonly<Record<string, unknown>>): SubmitRequest {
   const found =
-    'job' in asked ? z.object({ job: TrainJob }).safeParse(asked) : SubmitRequest.safeParse(asked);
+    'job' in asked
+      ? z.object({ job: TrainJob, terms: JobTerms.optional() }).safeParse(asked)
+      : SubmitRequest.safeParse(asked);
   if (found.success) return found.data;
   const [issue] = found.error.issues;
   const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;

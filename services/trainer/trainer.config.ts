@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Keep } from '../mesh/jobs/leftovers.js';
+import { readWhereJobsRun, type WhereJobsRun } from '../mesh/jobs/where-jobs-run.js';
 import { type Environment, readEnv } from '../mesh/service-config.js';
 
-export interface TrainerConfig {
+export interface TrainerConfig extends WhereJobsRun {
   /** The program of a worker process. */
   readonly workerEntry: string;
   /** Threads of one step. The same number gives the same bits. */
@@ -42,6 +43,7 @@ const TrainerEnvironment = z.object({
 export function readTrainerConfig(env: Environment = process.env): TrainerConfig {
   const read = readEnv(TrainerEnvironment, env);
   return Object.freeze({
+    ...readWhereJobsRun(env),
     workerEntry: read.MASSIF_TRAINER_WORKER ?? fileURLToPath(new URL('./worker/worker.js', import.meta.url)),
     threads: read.MASSIF_TRAINER_THREADS ?? Math.min(2, availableParallelism()),
     datasetsDir: read.MASSIF_TRAINER_DATASETS,

@@ -20,7 +20,7 @@ export class Trainer {
         throw failure('DATA_REFUSED', `The data set ${file.name} was not uploaded before the job.`, {
           digest: file.digest,
         });
-    return this.runner.submit((base) => ({ ...base, job }));
+    return this.runner.submit((base) => ({ ...base, job }), request.terms);
   }
 
   async jobs(): Promise<JobsReply> {

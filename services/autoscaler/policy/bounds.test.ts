@@ -44,6 +44,29 @@ test('a metric adds replicas; one that has stopped takes none away', () => {
   expect(bound(1, measured, standing()).replicas).toBe(2);
 });
 
+test('a metric that has stopped keeps the last good state, with a sentence, while load may still add, and its own madness ends at the maximum', () => {
+  const measured = policy({ metric: { subject: 'jobs.waiting', perReplica: 10 } });
+  const stopped = standing({ current: 6, metric: { value: 60, stale: true } });
+  expect(bound(1, measured, stopped)).toEqual({
+    replicas: 6,
+    bounds: ['the metric has stopped: what is wanted stays, and nothing is taken away'],
+  });
+  expect(bound(1, measured, standing({ current: 6 })).bounds[0]).toContain('was never heard');
+  expect(bound(9, measured, stopped).replicas).toBe(9);
+  const mad = standing({ current: 20, metric: { value: 1e300, stale: false } });
+  expect(bound(1, measured, mad).replicas).toBe(20);
+});
+
+test('the budget has the last word: over load, minimum, pin, metric and the pace of shrinking', () => {
+  const affordable = { replicas: 3, why: 'a budget of 2 an hour pays for 3' };
+  const bounds = ['8 are too dear: a budget of 2 an hour pays for 3'];
+  expect(bound(8, policy(), standing({ affordable }))).toEqual({ replicas: 3, bounds });
+  expect(bound(1, policy({ minReplicas: 8 }), standing({ affordable })).replicas).toBe(3);
+  expect(bound(1, policy({ pin: 8 }), standing({ affordable })).replicas).toBe(3);
+  expect(bound(8, policy(), standing({ current: 16, affordable })).replicas).toBe(3);
+  expect(bound(2, policy(), standing({ affordable })).replicas).toBe(2);
+});
+
 test('a schedule counts on its days, also past midnight', () => {
   const night = { days: [5], from: '22:00', to: '02:00' };
   expect(isInForce(night, at('2026-11-27T23:00:00Z'))).toBe(true); // a Friday

@@ -47,6 +47,8 @@ export interface Standing {
   readonly idle: boolean;
   /** The operator's number, and whether it still comes. */
   readonly metric?: { readonly value: number; readonly stale: boolean } | undefined;
+  /** What its budget pays for; absent where it has none. */
+  readonly affordable?: { readonly replicas: number; readonly why: string } | undefined;
 }
 
 /** A jump to so many at once is no runaway; beyond it a step at most multiplies by GROWTH. */
@@ -60,7 +62,10 @@ const LOOK_FIRST_MS = 15_000;
 
 export function bound(wanted: number, policy: ScalingPolicy, standing: Standing): Bounded {
   const bounds: string[] = [];
-  if (policy.pin !== undefined) return { replicas: policy.pin, bounds: [`pinned to ${policy.pin}`] };
+  if (policy.pin !== undefined) {
+    bounds.push(`pinned to ${policy.pin}`);
+    return { replicas: paidFor(policy.pin, standing, bounds), bounds };
+  }
   let replicas = withMetric(wanted, policy, standing, bounds);
   if (standing.waiting > 0 && replicas < 1) {
     bounds.push(`${standing.waiting} requests wait for it to wake`);
@@ -69,7 +74,14 @@ export function bound(wanted: number, policy: ScalingPolicy, standing: Standing)
   const clamped = Math.min(policy.maxReplicas, Math.max(policy.minReplicas, replicas));
   if (clamped !== replicas)
     bounds.push(`${replicas} lie outside of ${policy.minReplicas} to ${policy.maxReplicas}`);
-  return { replicas: atItsPace(clamped, standing, bounds), bounds };
+  return { replicas: paidFor(atItsPace(clamped, standing, bounds), standing, bounds), bounds };
+}
+
+/** The last word, also over a pin and a minimum: no decision costs more than its owner said. */
+function paidFor(replicas: number, { affordable }: Standing, bounds: string[]): number {
+  if (!affordable || replicas <= affordable.replicas) return replicas;
+  bounds.push(`${replicas} are too dear: ${affordable.why}`);
+  return affordable.replicas;
 }
 
 function withMetric(wanted: number, policy: ScalingPolicy, standing: Standing, bounds: string[]): number {
@@ -77,7 +89,8 @@ function withMetric(wanted: number, policy: ScalingPolicy, standing: Standing, b
   if (perReplica === undefined) return wanted;
   if (!metric || metric.stale) {
     const held = Math.max(wanted, standing.current ?? 0);
-    if (held > wanted) bounds.push('the metric has stopped: what it asked for last is kept');
+    const silent = metric ? 'has stopped' : 'was never heard';
+    if (held > wanted) bounds.push(`the metric ${silent}: what is wanted stays, and nothing is taken away`);
     return held;
   }
   const asked = Math.ceil(metric.value / perReplica);

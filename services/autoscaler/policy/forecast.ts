@@ -1,5 +1,6 @@
 // What the arrival rate will be in a while: Holt and Winters' smoothing with a daily season, and how far it was off before. The
-// replica policy adds replicas for it and never takes any away.
+// replica policy adds replicas for it and never takes any away. What one process learned another takes up.
+import type { ForecastRecord } from '../../../contracts/scaling.js';
 
 export interface Forecast {
   /** Minute of the series, counted from 1970. */
@@ -51,6 +52,45 @@ export function learnMinute(before: Forecast, rate: number): Forecast {
   const firstDay = [...before.firstDay, rate];
   if (firstDay.length < DAY) return { ...before, minute, level, trend, error, firstDay };
   return { minute, ...firstSeason(firstDay, minute), trend: 0, error, firstDay: [] };
+}
+
+/** Without the names of what it is of. */
+export type WrittenForecast = Omit<ForecastRecord, 'endpoint' | 'region' | 'epoch'>;
+
+/** Five digits: the size of what is kept, not of what is known, is what matters. */
+const round = (value: number): number => Number(value.toPrecision(5));
+/** The series counts the minutes of a process; what is kept counts those since 1970. */
+const moved = (season: readonly number[], by: number): number[] =>
+  season.map((_, at) => season[(((at - by) % DAY) + DAY) % DAY] ?? 0);
+
+/** `wallMinute`: what its last minute is called by the clock on the wall, since 1970. */
+export const written = (
+  { minute, level, trend, season, firstDay, error }: Forecast,
+  wallMinute: number,
+): WrittenForecast => ({
+  minute: wallMinute,
+  level: round(level),
+  trend: round(trend),
+  error: round(error),
+  season: moved(season, wallMinute - minute).map(round),
+  firstDay: firstDay.map(round),
+});
+
+/** Older than this, the day it speaks of is another one. */
+const KEPT_MINUTES_MAX = 7 * DAY;
+/** A first day with a longer hole begins anew. */
+const HOLE_MINUTES_MAX = 15;
+
+/** Goes on from what was kept, in a process where the last minute is `minute` and is called `wallMinute`; undefined: it is too old. */
+export function takenUp(kept: WrittenForecast, minute: number, wallMinute: number): Forecast | undefined {
+  const hole = wallMinute - kept.minute;
+  if (hole < 0 || hole > KEPT_MINUTES_MAX) return undefined;
+  const { level, error, season } = kept;
+  const bridged = hole <= HOLE_MINUTES_MAX ? [...kept.firstDay, ...Array<number>(hole).fill(level)] : [];
+  // Nobody was there to see whether it went on.
+  const trend = hole <= 1 ? kept.trend : 0;
+  const firstDay = kept.firstDay.length === 0 ? [] : bridged.slice(-(DAY - 1));
+  return { minute, level, trend, error, season: moved(season, minute - wallMinute), firstDay };
 }
 
 function firstSeason(day: readonly number[], lastMinute: number): Pick<Forecast, 'level' | 'season'> {

@@ -1,4 +1,4 @@
-// How many nodes a pool should have, and which one goes: pure. The keeper asks several times a second.
+// How many shards a pool should have, and which one goes: pure. The keeper asks several times a second.
 
 import type { PoolNode } from './compute-pool.js';
 
@@ -16,12 +16,12 @@ export interface NodeSeen {
 }
 
 export interface PoolSeen {
-  /** Most replicas that any endpoint wants in the region: a version lies once on a shard. */
+  /** Shards that the schedule wants of it. */
   readonly wanted: number;
-  /** Shards of the region that are there without the pool. */
-  readonly fixedShards: number;
   readonly nodes: readonly NodeSeen[];
   readonly nodesMax: number;
+  /** Places that jobs take, those that are just leaving included. */
+  readonly jobs: number;
   /** Since when fewer nodes would do; undefined while they would not. */
   readonly surplusMs: number | undefined;
   /** How long a start failed lately and nothing is to be asked for. */
@@ -43,17 +43,17 @@ export const START_MS_MAX = 120_000;
 export const LINGER_MS = 30_000;
 
 export function decideNodes(seen: PoolSeen, lingerMs = LINGER_MS, startMsMax = START_MS_MAX): NodeDecision {
-  const { wanted, fixedShards, nodes, nodesMax, surplusMs, pauseMs } = seen;
+  const { wanted, nodes, nodesMax, jobs, surplusMs, pauseMs } = seen;
   const lost = nodes
     .filter((node) => node.state !== 'queued' && !node.heard && !node.leaving && node.ageMs > startMsMax)
     .map(({ name }) => name);
   const stays = nodes.filter(({ name, leaving }) => !leaving && !lost.includes(name));
   const here = stays.filter(({ state }) => state !== 'ending');
-  const needed = Math.min(nodesMax, Math.max(0, wanted - fixedShards));
+  const needed = Math.min(nodesMax, wanted);
   const surplus = here.length > needed;
   const nothing = { grow: 0, release: [], lost, surplus };
   // What leaves still takes its place.
-  const room = nodesMax - nodes.length + lost.length;
+  const room = nodesMax - jobs - nodes.length + lost.length;
   // It goes once its place is taken, or when there is no place for another.
   const [ending] = stays.filter(({ state }) => state === 'ending');
   const replaced = here.filter(({ heard }) => heard).length >= needed;

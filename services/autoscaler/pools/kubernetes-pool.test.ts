@@ -108,8 +108,10 @@ function poolWith(token: string): KubernetesPool {
   const config = new KubeConfig();
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   config.loadFromClusterAndUser({ name: 'lab', server: url, skipTLSVerify: true }, { name: 'massif', token });
-  const where = { namespace: 'massif', deployment: 'shards', selector: 'app=shards', region: 'east' };
-  return new KubernetesPool({ config, ...where, nodesMax: 3, clock });
+  const where = { namespace: 'massif', deployment: 'shards', selector: 'app=shards' };
+  const device = { kind: 'cpu', count: 1 } as const;
+  const shape = { name: 'kubernetes', region: 'east', device, nodesMax: 3, pricePerHour: 0 };
+  return new KubernetesPool({ config, ...where, shape, clock });
 }
 
 async function text(request: IncomingMessage): Promise<string> {

@@ -19,10 +19,7 @@ export interface KubernetesPoolParts {
   readonly deployment: string;
   /** Of the deployment's pods, such as `app=massif-shard`. */
   readonly selector: string;
-  readonly region: string;
-  readonly nodesMax: number;
-  readonly device?: PoolShape['device'];
-  readonly pricePerHour?: number;
+  readonly shape: Omit<PoolShape, 'kind' | 'takesJobs'>;
   readonly clock: Clock;
 }
 
@@ -41,12 +38,12 @@ export class KubernetesPool implements ComputePool {
   private listed: { readonly nodes: readonly PoolNode[]; readonly atMs: number } | undefined;
 
   constructor(private readonly parts: KubernetesPoolParts) {
-    const { config, region, nodesMax, device = { kind: 'cpu' }, pricePerHour } = parts;
+    const { config, shape } = parts;
     this.apps = config.makeApiClient(AppsV1Api);
     this.core = config.makeApiClient(CoreV1Api);
     this.scaling = config.makeApiClient(AutoscalingV2Api);
-    const price = pricePerHour === undefined ? {} : { pricePerHour };
-    this.shape = { name: 'kubernetes', kind: 'kubernetes', region, device, nodesMax, ...price };
+    // All pods of a deployment are alike, and they are shards.
+    this.shape = { ...shape, kind: 'kubernetes', takesJobs: false };
   }
 
   /** Pods, and one of no name yet for each that the deployment still owes. */
@@ -62,8 +59,9 @@ export class KubernetesPool implements ComputePool {
   async grow(name: string): Promise<void> {
     if (this.grown.has(name)) return;
     await this.resize((replicas) => {
-      if (replicas >= this.parts.nodesMax)
-        throw failure('UNAVAILABLE', `The pool on Kubernetes has its ${this.parts.nodesMax} pods already.`);
+      const { nodesMax } = this.shape;
+      if (replicas >= nodesMax)
+        throw failure('UNAVAILABLE', `The pool on Kubernetes has its ${nodesMax} pods already.`);
       return replicas + 1;
     });
     this.grown.add(name);

@@ -1,21 +1,43 @@
-// Keeps a pool as large as its region needs: asks for nodes, gives up those that never come, and sends away what is too much: cordon,
-// wait until what it holds is ready elsewhere, drain, gone. Runs while its autoscaler leads.
+// Keeps a pool as the schedule wants it: asks for nodes, gives up those that never come, and sends away what is too much: cordon, wait
+// until what it holds is ready elsewhere, drain, gone; a job is asked to save and leave. Runs while its autoscaler leads.
 import { subjects } from '../../../contracts/subjects.js';
 import { DrainReply, CordonReply } from '../../../contracts/shard.js';
 import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { Beat } from '../load-book.js';
-import type { ComputePool, PoolNode } from './compute-pool.js';
-import { decideNodes, LINGER_MS, type NodeSeen } from './decide-nodes.js';
+import { type ComputePool, jobNode, jobOfNode, type NodeJob, shardNode } from './compute-pool.js';
+import { decideNodes, LINGER_MS, type NodeSeen, START_MS_MAX } from './decide-nodes.js';
+import { NodeBook } from './node-book.js';
+
+/** What a pool is to have. */
+export interface PoolPlan {
+  readonly shards: number;
+  /** `begun`: somebody works on it, or has. */
+  readonly jobs: readonly (NodeJob & { readonly begun: boolean })[];
+}
+
+/** What a pool has, as its keeper saw it last. */
+export interface PoolSight {
+  readonly nodes: readonly NodeSeen[];
+  /** Ids of jobs that have a node, those that were asked to leave it aside. */
+  readonly jobs: readonly string[];
+  readonly startMs: number | undefined;
+  /** What failed lately; undefined when nothing did. */
+  readonly trouble: string | undefined;
+  /** False for a while after that: nothing new is asked of it. */
+  readonly open: boolean;
+}
 
 export interface PoolKeeperParts {
   readonly pool: ComputePool;
   readonly bus: Bus;
   /** Shards of the region that were heard lately. */
   readonly shards: (region: string) => readonly Beat[];
-  /** Most replicas that any endpoint wants in the region; undefined while that is not known. */
-  readonly wanted: (region: string) => number | undefined;
+  /** Undefined while it is not known: then nothing is asked for and nothing sent away. */
+  readonly plan: () => PoolPlan | undefined;
+  /** Whether one node more may be paid for, with all that is there now, whatever it is for. */
+  readonly affords: (pricePerHour: number) => boolean;
   readonly lingerMs?: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -31,16 +53,32 @@ const PAUSE_FIRST_MS = 2_000;
 const PAUSE_MS_MAX = 300_000;
 
 export class PoolKeeper {
-  private readonly asked = new Map<string, number>();
-  private readonly heardOnce = new Set<string>();
-  private readonly leaving = new Set<string>();
+  private readonly book: NodeBook;
   private surplusSinceMs: number | undefined;
   private failures = 0;
+  private arrivals = 0;
   private pauseUntilMs = 0;
   private names = 0;
   private departures: Promise<unknown> = Promise.resolve();
+  private trouble: string | undefined;
 
-  constructor(private readonly parts: PoolKeeperParts) {}
+  constructor(private readonly parts: PoolKeeperParts) {
+    this.book = new NodeBook(parts.pool.shape, parts.clock);
+  }
+
+  get shape(): ComputePool['shape'] {
+    return this.parts.pool.shape;
+  }
+
+  /** Undefined before the pool has answered once. */
+  sight(): PoolSight | undefined {
+    const { nodes, startMs } = this.book;
+    if (!nodes) return undefined;
+    const { pool, clock } = this.parts;
+    const open = this.pauseUntilMs <= clock.monotonicMs();
+    const jobs = nodes.flatMap(({ name, leaving }) => (leaving ? [] : (jobOfNode(pool.shape, name) ?? [])));
+    return { nodes, jobs, startMs, trouble: this.failures > 0 ? this.trouble : undefined, open };
+  }
 
   async run(epoch: number, signal: AbortSignal): Promise<void> {
     const { clock, log, pool } = this.parts;
@@ -54,7 +92,7 @@ export class PoolKeeper {
         if (signal.aborted) break;
         if (!troubled) log.warn('pool.waiting', { pool: pool.shape.name, ...errorFields(error) });
         troubled = true;
-        this.failed();
+        this.failed(error instanceof Error ? error.message : String(error));
       }
       await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
     }
@@ -62,60 +100,106 @@ export class PoolKeeper {
   }
 
   private async look(epoch: number, signal: AbortSignal): Promise<void> {
-    const { pool, shards, wanted: wantedIn, clock, log, lingerMs = LINGER_MS } = this.parts;
-    const { region, nodesMax, name: poolName } = pool.shape;
-    const wanted = wantedIn(region);
-    if (wanted === undefined) return;
-    const nowMs = clock.monotonicMs();
+    const { pool, shards, plan, clock } = this.parts;
     const there = await inTime(pool.nodes(), clock, signal);
-    const beats = new Map(shards(region).map((beat) => [beat.shard, beat]));
-    const nodes = there.map((node) => this.seen(node, beats.get(node.name), nowMs));
-    const mine = new Set(there.map(({ name }) => name));
-    const fixedShards = [...beats.values()].filter(
-      ({ shard, state }) => !mine.has(shard) && state !== 'draining',
-    ).length;
+    const nodes = this.book.take(there, new Map(shards(pool.shape.region).map((beat) => [beat.shard, beat])));
+    // What was there before says nothing of the next start.
+    if (this.book.arrivals > this.arrivals) this.failures = 0;
+    this.arrivals = this.book.arrivals;
+    const wanted = plan();
+    if (wanted === undefined) return;
+    const ofJobs = nodes.filter(({ name }) => jobOfNode(pool.shape, name) !== undefined);
+    const ofShards = nodes.filter((node) => !ofJobs.includes(node));
+    const jobs = await this.keepJobs(wanted.jobs, ofJobs, ofShards.length, signal);
+    await this.keepShards({ wanted: wanted.shards, nodes: ofShards, jobs, epoch }, signal);
+  }
+
+  private async keepShards(
+    { wanted, nodes, jobs, epoch }: { wanted: number; nodes: NodeSeen[]; jobs: number; epoch: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { pool, clock, log, affords, lingerMs = LINGER_MS } = this.parts;
+    const { nodesMax, name: poolName, pricePerHour } = pool.shape;
+    const nowMs = clock.monotonicMs();
     const surplusMs = this.surplusSinceMs === undefined ? undefined : nowMs - this.surplusSinceMs;
     const pauseMs = this.pauseUntilMs - nowMs;
-    const decision = decideNodes({ wanted, fixedShards, nodes, nodesMax, surplusMs, pauseMs }, lingerMs);
+    const decision = decideNodes({ wanted, nodes, nodesMax, jobs, surplusMs, pauseMs }, lingerMs);
     this.surplusSinceMs = decision.surplus ? (this.surplusSinceMs ?? nowMs) : undefined;
-    if (nodes.some(({ heard, leaving }) => heard && !leaving)) this.failures = 0;
     for (const name of decision.lost) {
-      log.warn('pool.node.lost', { pool: poolName, node: name, why: 'it was asked for and never heard' });
-      this.failed();
+      const why = 'it was asked for and never heard';
+      log.warn('pool.node.lost', { pool: poolName, node: name, why });
+      this.failed(`${name}: ${why}`);
       await inTime(pool.release(name), clock, signal);
     }
     if (decision.lost.length > 0) return;
-    for (let i = 0; i < decision.grow && !signal.aborted; i++) {
-      const name = `pool-${region}-${epoch}-${++this.names}`;
-      this.asked.set(name, nowMs);
+    for (let i = 0; i < decision.grow && !signal.aborted && affords(pricePerHour); i++) {
+      const name = shardNode(pool.shape, epoch, ++this.names);
+      this.book.ask(name);
       log.info('pool.grow', { pool: poolName, node: name, why: decision.why });
       await inTime(pool.grow(name), clock, signal);
     }
     for (const name of decision.release) {
       log.info('pool.shrink', { pool: poolName, node: name, why: decision.why });
       // Nothing is there yet that could be drained. One that has only fallen silent may be serving.
-      if (!this.heardOnce.has(name)) {
+      if (!this.book.wasHeard(name)) {
         await inTime(pool.release(name), clock, signal);
         continue;
       }
-      this.leaving.add(name);
+      this.book.leaving.add(name);
       this.departures = Promise.all([this.departures, this.sendAway(name, signal)]);
     }
   }
 
-  private seen({ name, state }: PoolNode, beat: Beat | undefined, nowMs: number): NodeSeen {
-    // The time to be heard in begins when the pool has begun.
-    if (!this.asked.has(name) || state === 'queued') this.asked.set(name, nowMs);
-    if (beat) this.heardOnce.add(name);
-    return {
-      name,
-      state,
-      heard: beat !== undefined,
-      ageMs: nowMs - (this.asked.get(name) ?? nowMs),
-      inFlight: beat?.replicas.reduce((sum, { inFlight }) => sum + inFlight, 0) ?? 0,
-      replicas: beat?.replicas.length ?? 0,
-      leaving: this.leaving.has(name),
-    };
+  /** A node for each job of the plan, and none for another: it saves what it has, and is gone. Says how many places jobs take. */
+  private async keepJobs(
+    wanted: PoolPlan['jobs'],
+    nodes: readonly NodeSeen[],
+    shards: number,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { pool, clock, log, affords } = this.parts;
+    const { nodesMax, name: poolName, pricePerHour } = pool.shape;
+    const names = new Set(wanted.map(({ id }) => jobNode(pool.shape, id)));
+    for (const { name, leaving } of nodes) {
+      if (leaving || names.has(name)) continue;
+      log.info('pool.job.sent-away', { pool: poolName, node: name });
+      this.book.leaving.add(name);
+      this.departures = Promise.all([this.departures, this.release(name, signal)]);
+    }
+    for (const { name, state, ageMs, leaving } of nodes) {
+      const job = wanted.find(({ id }) => name === jobNode(pool.shape, id));
+      if (!job || job.begun || leaving || state === 'queued' || ageMs <= START_MS_MAX) continue;
+      const why = 'its job was never begun';
+      log.warn('pool.node.lost', { pool: poolName, node: name, why });
+      this.failed(`${name}: ${why}`);
+      this.book.leaving.add(name);
+      this.departures = Promise.all([this.departures, this.release(name, signal)]);
+    }
+    let taken = nodes.length;
+    for (const job of wanted) {
+      const name = jobNode(pool.shape, job.id);
+      if (nodes.some((node) => node.name === name)) continue;
+      if (shards + taken >= nodesMax || this.pauseUntilMs > clock.monotonicMs()) break;
+      if (signal.aborted || !affords(pricePerHour)) break;
+      log.info('pool.job.placed', { pool: poolName, node: name, job: job.id });
+      this.book.ask(name);
+      await inTime(pool.grow(name, { id: job.id, kind: job.kind }), clock, signal);
+      this.failures = 0;
+      taken++;
+    }
+    return taken;
+  }
+
+  private async release(name: string, signal: AbortSignal): Promise<void> {
+    const { pool, clock, log } = this.parts;
+    try {
+      await inTime(pool.release(name), clock, signal);
+      log.info('pool.node.gone', { node: name });
+    } catch (error) {
+      log.warn('pool.shrink.failed', { node: name, ...errorFields(error) });
+    } finally {
+      this.book.leaving.delete(name);
+    }
   }
 
   /** The end of a leader leaves the rest to the next one: a node that is only cordoned goes on serving. */
@@ -134,9 +218,7 @@ export class PoolKeeper {
     } catch (error) {
       log.warn('pool.shrink.failed', { node: name, ...errorFields(error) });
     } finally {
-      this.leaving.delete(name);
-      this.asked.delete(name);
-      this.heardOnce.delete(name);
+      this.book.leaving.delete(name);
     }
   }
 
@@ -154,7 +236,8 @@ export class PoolKeeper {
     return held.filter(({ state, version }) => state === 'ready' && !ready.has(version)).map(({ id }) => id);
   }
 
-  private failed(): void {
+  private failed(why: string): void {
+    this.trouble = why.slice(0, 300);
     this.failures++;
     const pauseMs = Math.min(PAUSE_MS_MAX, PAUSE_FIRST_MS * 2 ** (this.failures - 1));
     this.pauseUntilMs = this.parts.clock.monotonicMs() + pauseMs;

@@ -1,4 +1,4 @@
-// A pool of shard hosts on this machine: each node is a process of ours. It lives as long as we do (the channel between us is its
+// A pool of processes on this machine: shard hosts, and trainers and compressors with one job each. Each node is a process of ours. It lives as long as we do (the channel between us is its
 // lease: when we are gone it drains and ends).
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,19 +6,14 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { errorFields, type Log } from '../../mesh/log.js';
-import { credentialsFor } from '../../mesh/credentials.js';
-import type { MeshConfig } from '../../mesh/service-config.js';
 import type { Clock } from '../../mesh/clock.js';
-import type { ComputePool, PoolNode, PoolShape } from './compute-pool.js';
+import type { ComputePool, NodeJob, PoolNode, PoolShape } from './compute-pool.js';
+import { nodeEnv, type NodePlace, programOf } from './node-env.js';
 
 export interface ProcessPoolParts {
-  readonly mesh: Omit<MeshConfig, 'restPort' | 'restHost'>;
-  /** The program of a shard host. */
-  readonly entry: string;
-  readonly nodesMax: number;
-  /** Threads of one run and memory of one engine: what a node may take of the machine. */
-  readonly threads: number;
-  readonly engineMib: number;
+  readonly shape: Omit<PoolShape, 'kind' | 'region' | 'takesJobs'>;
+  /** Threads of one run and memory of one engine are what a node may take of the machine. */
+  readonly place: NodePlace;
   readonly niceness: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -26,24 +21,22 @@ export interface ProcessPoolParts {
 
 /** Its own drain takes up to four seconds. */
 const END_MS_MAX = 8_000;
-const MIB = 1_048_576;
 
 export class ProcessPool implements ComputePool {
   readonly shape: PoolShape;
   private readonly children = new Map<string, ChildProcess>();
 
   constructor(private readonly parts: ProcessPoolParts) {
-    const { mesh, nodesMax, engineMib } = parts;
-    const device = { kind: 'cpu', memoryBytes: engineMib * MIB };
-    this.shape = { name: 'process', kind: 'process', region: mesh.region, device, nodesMax };
+    const { shape, place } = parts;
+    this.shape = { ...shape, kind: 'process', region: place.mesh.region, takesJobs: true };
   }
 
   nodes(): Promise<readonly PoolNode[]> {
     return Promise.resolve([...this.children.keys()].map((name) => ({ name, state: 'there' as const })));
   }
 
-  grow(name: string): Promise<void> {
-    if (!this.children.has(name)) this.start(name);
+  grow(name: string, job?: NodeJob): Promise<void> {
+    if (!this.children.has(name)) this.start(name, job);
     return Promise.resolve();
   }
 
@@ -66,26 +59,13 @@ export class ProcessPool implements ComputePool {
     await Promise.all([...this.children.keys()].map((name) => this.release(name)));
   }
 
-  private start(name: string): void {
-    const { mesh, entry, threads, engineMib, niceness, log } = this.parts;
-    const dir = join(mesh.dataDir, 'pool', name);
+  private start(name: string, job: NodeJob | undefined): void {
+    const { place, niceness, log } = this.parts;
+    const dir = join(place.mesh.dataDir, 'pool', name);
     mkdirSync(dir, { recursive: true });
-    const output = openSync(join(dir, 'shard.log'), 'a');
-    const child = spawn(process.execPath, [entry], {
-      env: {
-        ...this.inherited(),
-        MASSIF_NAME: name,
-        MASSIF_REGION: mesh.region,
-        MASSIF_HOME_REGION: mesh.homeRegion,
-        MASSIF_REGIONS: mesh.regions.join(','),
-        MASSIF_NATS_URL: mesh.natsUrl,
-        MASSIF_CONSUL_URL: mesh.consulUrl,
-        ...credentialsFor(mesh, 'shard'),
-        MASSIF_KEYS: mesh.keysDir,
-        MASSIF_DATA: dir,
-        MASSIF_SHARD_ENGINE_THREADS: String(threads),
-        MASSIF_SHARD_ENGINE_MIB_MAX: String(engineMib),
-      },
+    const output = openSync(join(dir, job === undefined ? 'shard.log' : 'job.log'), 'a');
+    const child = spawn(process.execPath, [programOf(place, job)], {
+      env: { ...this.inherited(), ...nodeEnv(place, name, dir, job) },
       stdio: ['ignore', output, output, 'ipc'],
     });
     closeSync(output);
@@ -102,7 +82,7 @@ export class ProcessPool implements ComputePool {
     if (child.pid !== undefined && niceness > 0) setPriority(child.pid, niceness);
   }
 
-  /** Ports and roles of ours are not a shard's. */
+  /** Ports and roles of ours are not a node's. */
   private inherited(): NodeJS.ProcessEnv {
     // oxlint-disable-next-line node/no-process-env -- a child needs PATH and the like
     return Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('MASSIF_')));

@@ -1,32 +1,28 @@
-// A pool of Slurm jobs: supercomputers and GPU clusters. Each node is a job with one shard host. The job's time limit is its lease: the
+// A pool of Slurm jobs: supercomputers and GPU clusters. Each node is a Slurm job with one shard host, or with one job of the trainer or the
+// compressor. The job's time limit is its lease: the
 // keeper's looking prolongs it, and where the cluster does not allow that, another job takes its place before the time is up.
 import { join } from 'node:path';
 import { failure } from '../../../contracts/errors.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
-import { credentialsFor } from '../../mesh/credentials.js';
-import type { MeshConfig } from '../../mesh/service-config.js';
-import type { ComputePool, PoolNode, PoolShape } from './compute-pool.js';
+import { type ComputePool, isNodeOf, type NodeJob, type PoolNode, type PoolShape } from './compute-pool.js';
+import { nodeEnv, type NodePlace, programOf } from './node-env.js';
 import { leaseOf, nodeOf } from './slurm-lease.js';
-import { shardScript } from './slurm-script.js';
+import { nodeScript } from './slurm-script.js';
 import * as slurm from './slurm-commands.js';
 
 export interface SlurmPoolParts {
-  readonly mesh: Omit<MeshConfig, 'restPort' | 'restHost'>;
-  /** As the cluster's machines see them. */
+  readonly shape: Omit<PoolShape, 'kind' | 'region' | 'takesJobs'>;
+  readonly place: NodePlace;
+  /** Node's binary, as the cluster's machines see it. */
   readonly node: string;
-  readonly entry: string;
-  readonly nodesMax: number;
-  readonly threads: number;
   readonly memoryMib: number;
-  readonly engineMib: number;
   /** `gpu:a100:1`, or whatever the cluster has; absent: no devices. */
   readonly gres?: string;
   readonly partition?: string;
   readonly account?: string;
   readonly qos?: string;
   readonly leaseMinutes: number;
-  readonly pricePerHour?: number;
   /** What a job needs of our environment besides: PATH and the like. */
   readonly env: Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -41,7 +37,6 @@ const WARN_S = 30;
 /** Its own drain takes up to four seconds. */
 const END_MS_MAX = 15_000;
 const LOOK_EVERY_MS = 500;
-const MIB = 1_048_576;
 
 export class SlurmPool implements ComputePool {
   readonly shape: PoolShape;
@@ -50,11 +45,8 @@ export class SlurmPool implements ComputePool {
   private readonly notProlonged = new Set<string>();
 
   constructor(private readonly parts: SlurmPoolParts) {
-    const { mesh, nodesMax, memoryMib, gres, pricePerHour } = parts;
-    const [kind = 'cpu', model, count] = gres?.split(':') ?? [];
-    const device = { kind: count === undefined ? kind : (model ?? kind), memoryBytes: memoryMib * MIB };
-    const price = pricePerHour === undefined ? {} : { pricePerHour };
-    this.shape = { name: 'slurm', kind: 'slurm', region: mesh.region, device, nodesMax, ...price };
+    const { shape, place } = parts;
+    this.shape = { ...shape, kind: 'slurm', region: place.mesh.region, takesJobs: true };
   }
 
   async nodes(): Promise<readonly PoolNode[]> {
@@ -63,33 +55,21 @@ export class SlurmPool implements ComputePool {
     return jobs.map((job) => nodeOf(job, this.toLeave, leaseMinutes));
   }
 
-  async grow(name: string): Promise<void> {
-    const { mesh, node, entry, nodesMax, threads, memoryMib, engineMib, leaseMinutes, env, log } = this.parts;
+  async grow(name: string, forJob?: NodeJob): Promise<void> {
+    const { place, node, memoryMib, leaseMinutes, env, log } = this.parts;
     const { gres, partition, account, qos } = this.parts;
+    const { mesh, threads } = place;
+    const { nodesMax } = this.shape;
     this.listed = undefined;
     const there = await this.jobs();
     if (there.some((job) => job.name === name)) return;
     if (there.length >= nodesMax)
       throw failure('UNAVAILABLE', `The pool on Slurm has its ${nodesMax} jobs already.`);
-    const dir = join(mesh.dataDir, 'pool', name);
-    const script = shardScript({
+    const script = nodeScript({
       node,
-      entry,
+      entry: programOf(place, forJob),
       restartsMax: RESTARTS_MAX,
-      env: {
-        ...env,
-        MASSIF_NAME: name,
-        MASSIF_REGION: mesh.region,
-        MASSIF_HOME_REGION: mesh.homeRegion,
-        MASSIF_REGIONS: mesh.regions.join(','),
-        MASSIF_NATS_URL: mesh.natsUrl,
-        MASSIF_CONSUL_URL: mesh.consulUrl,
-        ...credentialsFor(mesh, 'shard'),
-        MASSIF_KEYS: mesh.keysDir,
-        MASSIF_DATA: dir,
-        MASSIF_SHARD_ENGINE_THREADS: String(threads),
-        MASSIF_SHARD_ENGINE_MIB_MAX: String(engineMib),
-      },
+      env: { ...env, ...nodeEnv(place, name, join(mesh.dataDir, 'pool', name), forJob) },
     });
     const job = await slurm.submit(script, [
       `--job-name=${name}`,
@@ -140,13 +120,12 @@ export class SlurmPool implements ComputePool {
   }
 
   private async jobs(): Promise<readonly slurm.SlurmJob[]> {
-    const { clock, mesh } = this.parts;
+    const { clock } = this.parts;
     const nowMs = clock.monotonicMs();
     if (this.listed && nowMs - this.listed.atMs < LISTED_FOR_MS) return this.listed.jobs;
-    const ours = `pool-${mesh.region}-`;
     try {
       const [all, toLeave] = await Promise.all([slurm.jobs(), slurm.machinesToLeave()]);
-      const jobs = all.filter(({ name, state }) => name.startsWith(ours) && state !== 'COMPLETING');
+      const jobs = all.filter(({ name, state }) => isNodeOf(this.shape, name) && state !== 'COMPLETING');
       this.toLeave = toLeave;
       this.listed = { jobs, atMs: nowMs };
       await this.prolong(jobs);

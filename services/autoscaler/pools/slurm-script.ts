@@ -1,28 +1,29 @@
-// What a Slurm job of ours is: one shard host, which drains when the job is asked to end and is put into the queue again when it died.
-export interface ShardScript {
-  /** Node's binary and the shard host's program, as the cluster's machines see them. */
+// What a Slurm job of ours is: one process (a shard host, or a trainer or compressor with one job of ours), which drains or saves when the
+// job is asked to end and is put into the queue again when it died.
+export interface NodeScript {
+  /** Node's binary and the process's program, as the cluster's machines see them. */
   readonly node: string;
   readonly entry: string;
   readonly env: Readonly<Record<string, string>>;
-  /** A host that dies so many times is broken, not unlucky. */
+  /** A process that dies so many times is broken, not unlucky. */
   readonly restartsMax: number;
 }
 
-export function shardScript({ node, entry, env, restartsMax }: ShardScript): string {
+export function nodeScript({ node, entry, env, restartsMax }: NodeScript): string {
   return [
     '#!/bin/sh',
     ...Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`),
     'mkdir -p "$MASSIF_DATA"',
     `${quoted(node)} ${quoted(entry)} &`,
-    'shard=$!',
+    'child=$!',
     'asked=no',
-    `trap 'asked=yes; kill -TERM "$shard" 2>/dev/null' TERM`,
-    'wait "$shard"',
+    `trap 'asked=yes; kill -TERM "$child" 2>/dev/null' TERM`,
+    'wait "$child"',
     'code=$?',
-    // A trapped signal ends the wait before the shard has drained.
-    'while kill -0 "$shard" 2>/dev/null; do wait "$shard"; code=$?; done',
+    // A trapped signal ends the wait before the process has drained.
+    'while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done',
     '[ "$asked" = yes ] && exit 0',
-    'echo "the shard host ended with code $code"',
+    'echo "the process ended with code $code"',
     `[ "$code" -eq 0 ] || [ "\${SLURM_RESTART_COUNT:-0}" -ge ${restartsMax} ] || exec scontrol requeue "$SLURM_JOB_ID"`,
     'exit "$code"',
     '',

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { readJob, seconds, type SlurmJob } from './slurm-commands.js';
 import { leaseOf, nodeOf } from './slurm-lease.js';
-import { shardScript } from './slurm-script.js';
+import { nodeScript } from './slurm-script.js';
 
 const job = (more: Partial<SlurmJob> = {}): SlurmJob => ({
   id: '7',
@@ -69,7 +69,7 @@ async function begin(program: string, restarts = '0') {
   const entry = join(dir, "it's.mjs");
   await writeFile(entry, program);
   const env = { PATH: `${dir}:/usr/bin:/bin`, MASSIF_DATA: join(dir, 'a b') };
-  const text = shardScript({ node: process.execPath, entry, env, restartsMax: 2 });
+  const text = nodeScript({ node: process.execPath, entry, env, restartsMax: 2 });
   const child = spawn('sh', ['-s'], {
     env: { SLURM_JOB_ID: '7', SLURM_RESTART_COUNT: restarts },
     stdio: ['pipe', 'pipe', 'inherit'],

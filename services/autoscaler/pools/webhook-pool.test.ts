@@ -8,6 +8,7 @@ import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { signatureOf, WebhookPool, type WebhookPoolParts } from './webhook-pool.js';
 
 const SECRET = 'shared';
+const CPU = { kind: 'cpu', count: 1 } as const;
 let server: Server;
 let clock: FakeClock;
 let pool: WebhookPool;
@@ -37,7 +38,8 @@ beforeEach(async () => {
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/massif`;
-  parts = { url, secret: SECRET, region: 'east', nodesMax: 2, clock, log: silentLog };
+  const shape = { name: 'webhook', region: 'east', nodesMax: 2, pricePerHour: 0, takesJobs: true };
+  parts = { url, secret: SECRET, shape: { ...shape, device: CPU }, clock, log: silentLog };
   pool = new WebhookPool({ ...parts, timeoutMs: 10_000 });
 });
 afterEach(async () => {
@@ -47,13 +49,13 @@ afterEach(async () => {
 });
 
 test('a node is lent, prolonged while we are there, and given back; twice is no harm', async () => {
-  await pool.grow('pool-east-1-1');
-  await pool.grow('pool-east-1-1');
-  expect(await pool.nodes()).toEqual([{ name: 'pool-east-1-1', state: 'there' }]);
+  await pool.grow('pool-east-webhook-1-1');
+  await pool.grow('pool-east-webhook-1-1');
+  expect(await pool.nodes()).toEqual([{ name: 'pool-east-webhook-1-1', state: 'there' }]);
   await clock.advance(41_000);
-  await waitUntil('the lease is renewed', () => nodes.get('pool-east-1-1') === 3);
-  await pool.release('pool-east-1-1');
-  await pool.release('pool-east-1-1');
+  await waitUntil('the lease is renewed', () => nodes.get('pool-east-webhook-1-1') === 3);
+  await pool.release('pool-east-webhook-1-1');
+  await pool.release('pool-east-webhook-1-1');
   expect(await pool.nodes()).toEqual([]);
 });
 
@@ -71,8 +73,8 @@ test.each([
     await pool.close();
     pool = new WebhookPool({ ...parts, timeoutMs: 300 });
   }
-  await expect(pool.grow('pool-east-1-1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-  await expect(pool.grow('pool-east-1-1')).rejects.toThrow(sentence);
+  await expect(pool.grow('pool-east-webhook-1-1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(pool.grow('pool-east-webhook-1-1')).rejects.toThrow(sentence);
 });
 
 test('a list that is none is not taken for an empty one', async () => {

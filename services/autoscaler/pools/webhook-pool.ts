@@ -7,14 +7,13 @@ import { failure } from '../../../contracts/errors.js';
 import { InstanceName } from '../../../contracts/names.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
-import type { ComputePool, PoolNode, PoolShape } from './compute-pool.js';
+import { type ComputePool, isNodeOf, type NodeJob, type PoolNode, type PoolShape } from './compute-pool.js';
 
 export interface WebhookPoolParts {
   /** `PUT <url>/nodes/<name>` starts one or prolongs it, `DELETE` ends it, `GET <url>/nodes` lists them. */
   readonly url: string;
   readonly secret: string;
-  readonly region: string;
-  readonly nodesMax: number;
+  readonly shape: Omit<PoolShape, 'kind'>;
   readonly leaseS?: number;
   readonly timeoutMs?: number;
   readonly clock: Clock;
@@ -34,13 +33,13 @@ export const signatureOf = (secret: string, seconds: number, method: string, pat
 
 export class WebhookPool implements ComputePool {
   readonly shape: PoolShape;
-  private readonly lent = new Set<string>();
+  private readonly lent = new Map<string, NodeJob | undefined>();
   private readonly stopRenewing: () => void;
   private listed: { readonly nodes: readonly PoolNode[]; readonly atMs: number } | undefined;
 
   constructor(private readonly parts: WebhookPoolParts) {
-    const { region, nodesMax, clock, leaseS = LEASE_S } = parts;
-    this.shape = { name: 'webhook', kind: 'webhook', region, device: { kind: 'cpu' }, nodesMax };
+    const { shape, clock, leaseS = LEASE_S } = parts;
+    this.shape = { ...shape, kind: 'webhook' };
     this.stopRenewing = clock.every((leaseS * 1_000) / 3, () => void this.renew());
   }
 
@@ -53,18 +52,16 @@ export class WebhookPool implements ComputePool {
         'UNAVAILABLE',
         'The pool listed its nodes in a form that is not `{"nodes": [{"name"}]}`.',
       );
-    // Others may live at the same address.
-    const ours = `pool-${this.parts.region}-`;
     const nodes = parsed.data.nodes
-      .filter(({ name }) => name.startsWith(ours))
+      .filter(({ name }) => isNodeOf(this.shape, name))
       .map(({ name }) => ({ name, state: 'there' as const }));
     this.listed = { nodes, atMs: nowMs };
     return nodes;
   }
 
-  async grow(name: string): Promise<void> {
-    await this.lend(name);
-    this.lent.add(name);
+  async grow(name: string, job?: NodeJob): Promise<void> {
+    await this.lend(name, job);
+    this.lent.set(name, job);
     this.listed = undefined;
   }
 
@@ -80,14 +77,15 @@ export class WebhookPool implements ComputePool {
     return Promise.resolve();
   }
 
-  private lend(name: string): Promise<unknown> {
-    const { region, leaseS = LEASE_S } = this.parts;
-    return this.ask('PUT', `/nodes/${name}`, { name, region, leaseS });
+  private lend(name: string, job: NodeJob | undefined): Promise<unknown> {
+    const { leaseS = LEASE_S } = this.parts;
+    const { region } = this.shape;
+    return this.ask('PUT', `/nodes/${name}`, { name, region, leaseS, ...(job && { job }) });
   }
 
   private async renew(): Promise<void> {
-    for (const name of this.listed?.nodes.map((node) => node.name) ?? this.lent)
-      await this.lend(name).catch((error: unknown) =>
+    for (const name of this.listed?.nodes.map((node) => node.name) ?? this.lent.keys())
+      await this.lend(name, this.lent.get(name)).catch((error: unknown) =>
         this.parts.log.warn('pool.renew.failed', { node: name, ...errorFields(error) }),
       );
   }

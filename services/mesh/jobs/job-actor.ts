@@ -6,6 +6,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, failure, toFailure } from '../../../contracts/errors.js';
 import type { AnyJob } from '../../../contracts/job.js';
+import type { Clock } from '../clock.js';
 import { errorFields, type Log } from '../log.js';
 import type { JobObjects } from './job-objects.js';
 import type { JobEvent } from './job-state.js';
@@ -30,16 +31,21 @@ export interface ActorParts<R extends AnyJob> {
   readonly workDir: string;
   readonly workerEntry: string;
   readonly niceness: number;
+  /** Where jobs run in pools a job that is left waits for the scheduler again, not for the queue. */
+  readonly runsOn: NonNullable<AnyJob['runsOn']>;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** A job that takes its process or its worker down again and again would do so for ever. */
 const ATTEMPTS_MAX = 20;
+/** For a last checkpoint; who waits for our process to end waits for eight seconds. */
+const SAVE_MS_MAX = 4_000;
 
 export class JobActor<R extends AnyJob> {
   private worker: WorkerHandle | undefined;
   private attempt = 0;
-  private ending: 'cancelled' | 'left' | undefined;
+  private ending: 'cancelled' | 'left' | 'lost' | undefined;
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -55,13 +61,14 @@ export class JobActor<R extends AnyJob> {
     log.info('job.begun', { job: this.id, attempt: this.attempt, checkpointStep: begun.checkpointStep });
     try {
       if (begun.cancelAsked) return await this.finish({ kind: 'cancelled' });
-      if (begun.attempts > ATTEMPTS_MAX)
+      if (begun.attempts - (begun.preempted ?? 0) > ATTEMPTS_MAX)
         throw failure('INTERNAL', `The job was begun ${ATTEMPTS_MAX} times and never came to an end.`);
       return await this.work(begun);
     } catch (error) {
       if (this.ending === 'cancelled') return this.finish({ kind: 'cancelled' });
       const known = toFailure(error);
-      if (this.ending === 'left' || known.retryable) throw error;
+      if (this.ending === 'left' && this.parts.runsOn === 'pools') await this.queueAgain();
+      if (this.ending !== undefined || known.retryable) throw error;
       log.warn('job.failed', { job: this.id, ...errorFields(known) });
       return this.finish({ kind: 'failed', error: { code: known.code, message: known.message } });
     }
@@ -70,20 +77,23 @@ export class JobActor<R extends AnyJob> {
   /** Asked while it runs: has somebody cancelled it, or taken it over? */
   async check(): Promise<void> {
     const record = await this.parts.store.read(this.id);
-    if (record.attempts !== this.attempt) this.leave();
+    if (record.attempts !== this.attempt) this.end('lost');
     else if (record.cancelAsked) this.end('cancelled');
   }
 
-  /** The process is leaving: another process goes on from the last checkpoint. */
+  /** The process is leaving: the worker may save once more, and another process goes on from there. */
   leave(): void {
-    this.end('left');
+    if (this.ending !== undefined) return;
+    this.ending = 'left';
+    this.worker?.leave();
+    this.parts.clock.after(SAVE_MS_MAX, () => this.worker?.kill());
   }
 
   private get folder(): string {
     return join(this.parts.workDir, this.id);
   }
 
-  private end(how: 'cancelled' | 'left'): void {
+  private end(how: 'cancelled' | 'lost'): void {
     this.ending ??= how;
     this.worker?.kill();
   }
@@ -106,21 +116,25 @@ export class JobActor<R extends AnyJob> {
   private async runWorker(folder: string): Promise<void> {
     if (this.ending !== undefined) throw failure('UNAVAILABLE', 'The job was left before it began.');
     let outcome: Extract<WorkerMessage, { kind: 'done' | 'failed' }> | undefined;
-    let saving = false;
-    let saved: Promise<void> = Promise.resolve();
+    let saved: Promise<void> | undefined;
+    let newer: number | undefined;
     const save = async (step: number): Promise<void> => {
       await this.parts.objects.saveCheckpoint(this.id, join(folder, WORK_FILES.checkpoint));
       await this.write({ kind: 'checkpoint', step });
     };
+    const saveNewer = async (): Promise<void> => {
+      while (newer !== undefined) {
+        const step = newer;
+        newer = undefined;
+        await save(step).catch((error: unknown) => this.lost(error));
+      }
+    };
     const said = (message: WorkerMessage): void => {
       if (message.kind === 'done' || message.kind === 'failed') outcome = message;
       else if (message.kind === 'checkpoint') {
-        // One at a time; the next one holds what this one would have.
-        if (saving) return;
-        saving = true;
-        saved = save(message.step)
-          .catch((error: unknown) => this.lost(error))
-          .finally(() => (saving = false));
+        // One at a time; what came meanwhile lies in the same file, and is saved after it.
+        newer = message.step;
+        saved ??= saveNewer().finally(() => (saved = undefined));
       } else this.write(message as JobEvent<R>).catch((error: unknown) => this.lost(error));
     };
     const { workerEntry, niceness } = this.parts;
@@ -133,6 +147,12 @@ export class JobActor<R extends AnyJob> {
       throw failure('ENGINE_FAILED', `The worker of the job ended without a result: ${how}.`);
   }
 
+  private async queueAgain(): Promise<void> {
+    await this.writing;
+    const record = await this.parts.store.change(this.id, { kind: 'queued again' }, this.attempt);
+    this.parts.log.info('job.queued-again', { job: this.id, checkpointStep: record.checkpointStep });
+  }
+
   private write(event: JobEvent<R>): Promise<void> {
     const { store } = this.parts;
     const next = this.writing.then(async () => void (await store.change(this.id, event, this.attempt)));
@@ -143,7 +163,7 @@ export class JobActor<R extends AnyJob> {
 
   private lost(error: unknown): void {
     const known = toFailure(error);
-    if (known.code === 'LEASE_LOST') this.leave();
+    if (known.code === 'LEASE_LOST') this.end('lost');
     else this.parts.log.warn('job.write.failed', { job: this.id, ...errorFields(known) });
   }
 

@@ -4,8 +4,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { AnyJob, JobBase } from '../../../contracts/job.js';
+import { JobTerms } from '../../../contracts/job-terms.js';
 import type { Digest } from '../../../contracts/names.js';
-import type { Clock } from '../clock.js';
 import { errorFields } from '../log.js';
 import type { Random } from '../random.js';
 import { type ActorParts, JobActor } from './job-actor.js';
@@ -19,7 +19,8 @@ export interface RunnerParts<R extends AnyJob> extends ActorParts<R> {
   readonly keep: Keep;
   /** Data sets that lie in the bucket of these jobs, and that a job needs. */
   readonly dataOf?: (record: R) => readonly Digest[];
-  readonly clock: Clock;
+  /** The one job that this process was started for, and what ends the process after it. */
+  readonly only: { readonly id: string; readonly end: () => void } | undefined;
   readonly random: Random;
 }
 
@@ -37,7 +38,8 @@ export class JobRunner<R extends AnyJob> {
   constructor(private readonly parts: RunnerParts<R>) {}
 
   start(): void {
-    this.running = this.sweep().then(() => this.loop());
+    const { only } = this.parts;
+    this.running = this.sweep().then(() => (only ? this.carryOutOnly(only) : this.loop()));
     this.stopTidying = this.parts.clock.every(TIDY_MS, () => void this.tidy());
   }
 
@@ -49,19 +51,21 @@ export class JobRunner<R extends AnyJob> {
   }
 
   /** The record is there before the queue knows of it; a submit that dies between the two leaves a job that can be cancelled. */
-  async submit(recordOf: (base: JobBase) => R): Promise<R> {
-    const { store, queue, clock } = this.parts;
+  async submit(recordOf: (base: JobBase) => R, terms?: JobTerms): Promise<R> {
+    const { store, queue, clock, runsOn } = this.parts;
     const at = new Date(clock.now()).toISOString();
     const record = recordOf({
       id: this.newId(),
       state: 'queued',
       attempts: 0,
       cancelAsked: false,
+      terms: terms ?? JobTerms.parse({}),
+      runsOn,
       createdAt: at,
       updatedAt: at,
     });
     await store.create(record);
-    await queue.add(record.id);
+    if (runsOn === 'trainers') await queue.add(record.id);
     return record;
   }
 
@@ -127,6 +131,15 @@ export class JobRunner<R extends AnyJob> {
         await clock.sleep(RETRY_MS, signal).catch(() => undefined);
       }
     }
+  }
+
+  /** No queue gave it to us: the scheduler sees the record, and that this process is gone. */
+  private async carryOutOnly({ id, end }: { readonly id: string; readonly end: () => void }): Promise<void> {
+    const message = { ack: () => undefined, nak: () => undefined, working: () => undefined };
+    await this.carryOut(id, message).catch((error: unknown) =>
+      this.parts.log.warn('job.left', { job: id, ...errorFields(error) }),
+    );
+    if (!this.stopping.signal.aborted) end();
   }
 
   private async carryOut(

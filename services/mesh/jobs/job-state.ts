@@ -14,17 +14,20 @@ export type JobEvent<R extends AnyJob = AnyJob> =
   | { readonly kind: 'done'; readonly result: NonNullable<R['result']> }
   | { readonly kind: 'failed'; readonly error: NonNullable<AnyJob['error']> }
   | { readonly kind: 'cancel asked' }
-  | { readonly kind: 'cancelled' };
+  | { readonly kind: 'cancelled' }
+  /** Its place was needed, or its time there was up: it goes on from its checkpoint elsewhere. */
+  | { readonly kind: 'queued again' };
 
 type Facts = Pick<
   AnyJob,
-  'attempts' | 'worker' | 'cancelAsked' | 'progress' | 'checkpointStep' | 'result' | 'error'
+  'attempts' | 'worker' | 'cancelAsked' | 'progress' | 'checkpointStep' | 'preempted' | 'result' | 'error'
 >;
 type Told<E extends JobEvent = JobEvent> = E extends JobEvent ? E & { readonly type: E['kind'] } : never;
 
 // Whoever had it was lost, whatever he was at.
 const BEGUN = { target: 'preparing', actions: 'begin' } as const;
 const ENDS = { failed: { target: 'failed', actions: 'fail' }, cancelled: 'cancelled' } as const;
+const LEFT = { 'queued again': { target: 'queued', actions: 'leave' } } as const;
 const ASKED = { 'cancel asked': { actions: 'ask' } } as const;
 const AT_WORK = { progress: { actions: 'tell' }, checkpoint: { actions: 'save' } } as const;
 
@@ -39,6 +42,7 @@ const machine = setup({
     finish: assign(({ event }) => (event.type === 'done' ? { result: event.result } : {})),
     fail: assign(({ event }) => (event.type === 'failed' ? { error: event.error } : {})),
     ask: assign({ cancelAsked: true }),
+    leave: assign(({ context }) => ({ preempted: (context.preempted ?? 0) + 1 })),
   },
 }).createMachine({
   id: 'job',
@@ -48,14 +52,25 @@ const machine = setup({
     // Nobody works on it yet, so nobody has to be asked.
     queued: { on: { begun: BEGUN, ...ENDS, 'cancel asked': { target: 'cancelled', actions: 'ask' } } },
     preparing: {
-      on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, working: 'working', publishing: 'publishing' },
+      on: {
+        begun: BEGUN,
+        ...ENDS,
+        ...ASKED,
+        ...LEFT,
+        ...AT_WORK,
+        working: 'working',
+        publishing: 'publishing',
+      },
     },
-    working: { on: { begun: BEGUN, ...ENDS, ...ASKED, ...AT_WORK, working: {}, publishing: 'publishing' } },
+    working: {
+      on: { begun: BEGUN, ...ENDS, ...ASKED, ...LEFT, ...AT_WORK, working: {}, publishing: 'publishing' },
+    },
     publishing: {
       on: {
         begun: BEGUN,
         ...ENDS,
         ...ASKED,
+        ...LEFT,
         publishing: {},
         done: { target: 'done', actions: 'finish' },
       },
@@ -86,13 +101,15 @@ export function advance<R extends AnyJob>(record: R, event: JobEvent<R>, nowMs: 
   };
 }
 
-function factsOf({ attempts, worker, cancelAsked, progress, checkpointStep, result, error }: AnyJob): Facts {
+function factsOf(job: AnyJob): Facts {
+  const { attempts, worker, cancelAsked, progress, checkpointStep, preempted, result, error } = job;
   return {
     attempts,
     cancelAsked,
     ...(worker === undefined ? {} : { worker }),
     ...(progress === undefined ? {} : { progress }),
     ...(checkpointStep === undefined ? {} : { checkpointStep }),
+    ...(preempted === undefined ? {} : { preempted }),
     ...(result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
   };

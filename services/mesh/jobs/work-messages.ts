@@ -9,6 +9,9 @@ export const WORK_FILES = {
   report: 'report.json',
 } as const;
 
+/** From the actor: save what there is, and end. A worker that saves as it goes ends at once. */
+export const LEAVE = { kind: 'leave' } as const;
+
 export type WorkerMessage =
   /** The data are examples now. */
   | { readonly kind: 'working' }

@@ -1,7 +1,7 @@
 // A worker process as its actor sees it: forked for one job, heard, killed. It reports what happened and decides nothing.
 import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
-import type { WorkerMessage } from './work-messages.js';
+import { LEAVE, type WorkerMessage } from './work-messages.js';
 
 export interface WorkerEvents {
   readonly said: (message: WorkerMessage) => void;
@@ -23,6 +23,12 @@ export class WorkerHandle {
       this.child.once('error', (error) => resolve(`could not be forked: ${error.message}`));
       this.child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
     });
+  }
+
+  /** It may save what it has; who asks decides how long it may take. */
+  leave(): void {
+    // It may be gone by now.
+    if (this.child.connected) this.child.send(LEAVE, () => undefined);
   }
 
   /** SIGKILL: a run hears nothing else. */

@@ -12,28 +12,45 @@ export interface WorkPlace<Order> {
   readonly order: Order;
   readonly clock: Clock;
   readonly tell: (message: WorkerMessage) => void;
+  /** True once the actor has asked: time for a last checkpoint, and `Left` thrown. Absent where nobody can ask. */
+  readonly leaving?: () => boolean;
+}
+
+/** The worker has saved what it had, and ends because it was asked to. */
+export class Left extends Error {
+  override readonly name = 'Left';
 }
 
 export async function runWorker<Order>(
   carryOut: (place: WorkPlace<Order>) => Promise<unknown>,
+  /** It looks at `leaving` by itself; else it ends as soon as it is asked. */
+  savesOnLeaving = false,
 ): Promise<void> {
   process.on('disconnect', () => process.exit(0));
   // The actor decides when a worker ends; a Ctrl-C at a terminal reaches the whole group.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
 
+  let asked = false;
+  // The only thing that an actor ever says.
+  process.on('message', () => {
+    if (!savesOnLeaving) process.exit(0);
+    asked = true;
+  });
+
   const folder = process.argv[2] ?? '';
   const tell = (message: WorkerMessage): void =>
     void process.send?.(message, undefined, undefined, () => undefined);
-  let last: WorkerMessage;
+  let last: WorkerMessage | undefined;
   try {
     const order = JSON.parse(readFileSync(join(folder, WORK_FILES.order), 'utf8')) as Order;
-    await carryOut({ folder, order, clock: systemClock, tell });
+    await carryOut({ folder, order, clock: systemClock, tell, leaving: () => asked });
     last = { kind: 'done' };
   } catch (error) {
     const { code, message } = toFailure(error);
-    last = { kind: 'failed', code, message };
+    if (!(error instanceof Left)) last = { kind: 'failed', code, message };
   }
-  // Messages go out in order: when the last has, so have all.
-  process.send?.(last, undefined, undefined, () => process.exit(0));
+  // Messages go out in order: when the last has, so have all. Of one that leaves the checkpoint is the last, said once more.
+  const end: WorkerMessage = last ?? { kind: 'working' };
+  process.send?.(end, undefined, undefined, () => process.exit(0));
 }

@@ -21,7 +21,7 @@ import { readRun, type RunPosition, saveRun } from '../training/saved-run.js';
 import { type Candidate, candidatesOf, type Found, nameOf, searchBest } from '../training/search.js';
 import { TrainingRun } from '../training/training-run.js';
 import { WORK_FILES } from '../../mesh/jobs/work-messages.js';
-import type { WorkPlace } from '../../mesh/jobs/worker-program.js';
+import { Left, type WorkPlace } from '../../mesh/jobs/worker-program.js';
 import type { WorkOrder } from './work-order.js';
 import {
   checkFits,
@@ -147,7 +147,9 @@ class Work {
     for (;;) {
       const end = await run.runEpoch(() => {
         say();
-        if (clock.monotonicMs() - savedMs >= checkpointMs) save();
+        const leaves = this.place.leaving?.() === true;
+        if (leaves || clock.monotonicMs() - savedMs >= checkpointMs) save();
+        if (leaves) throw new Left('asked to leave');
       });
       if (end === 'diverged') throw this.diverged(run);
       if (end === 'all epochs done' || end === 'no better for long') break;

@@ -2,4 +2,4 @@
 import { runWorker } from '../../mesh/jobs/worker-program.js';
 import { carryOut } from './carry-out.js';
 
-await runWorker(carryOut);
+await runWorker(carryOut, true);
