@@ -32,6 +32,11 @@ export interface NatsOptions {
 /** What all regions' servers have in common. */
 export const REGION_CONF = join(root, 'deploy', 'nats', 'region.conf');
 
+/**
+ * From here on Go collects garbage at once: without it the server took 0.9 GB while artifacts of 256 MB streamed through its object store,
+ * twice what lives in it and more, since it grows before it collects.
+ */
+const MEMORY_LIMIT = '128MiB';
 const LINK_USER = 'region';
 const READY_WITHIN_MS = 10_000;
 const LINK_WITHIN_MS = 10_000;
@@ -76,6 +81,7 @@ export function natsSpec(binary: string, options: NatsOptions & { readonly ports
     args: ['-c', access?.config ?? REGION_CONF],
     // The server reads each value as if it stood in its file, hence the quotes.
     env: {
+      GOMEMLIMIT: MEMORY_LIMIT,
       MASSIF_NATS_NAME: quote(region),
       MASSIF_NATS_LISTEN: quote(`127.0.0.1:${ports.client}`),
       MASSIF_NATS_MONITOR: quote(`127.0.0.1:${ports.monitor}`),

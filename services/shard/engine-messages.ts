@@ -42,6 +42,8 @@ export interface LoadOrder {
   readonly version: VersionRecord;
   /** Holds one file per resource, named by its digest. */
   readonly artifactsDir: string;
+  /** A path of the engine's own, where weights that lie beside the graph become files to map; the host removes what is left there. */
+  readonly weightsDir?: string | undefined;
   /** As the host verified it: the engine checks the signature on what it loads once more. */
   readonly policy: TrustPolicy;
   /** Of the shard: a publisher's word may count in some regions only. */

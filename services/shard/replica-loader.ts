@@ -1,5 +1,7 @@
 // Loads a replica into an engine: record, admission, room, then the engine's own load, with what is remembered of the version from earlier
 // ones. The residents say when, and what a failure means.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { toFailure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
 import type { VersionRecord } from '../../contracts/registry.js';
@@ -15,6 +17,8 @@ export interface LoaderParts {
   readonly region: string;
   readonly pool: Pick<EnginePool, 'place' | 'release'>;
   readonly artifactsDir: string;
+  /** Engines' own files for a moment: weights that they map. */
+  readonly weightsDir: string;
   readonly capacityMax: number;
   readonly batchRowsMax: number;
   /** The record of a version from the catalog. */
@@ -32,6 +36,7 @@ export class ReplicaLoader {
   /** What engines found out about versions: a replica that comes back need not be measured again. */
   private readonly warmUps = new Map<Digest, WarmUpReport>();
   private lastLarge: Promise<unknown> = Promise.resolve();
+  private loads = 0;
 
   constructor(private readonly parts: LoaderParts) {}
 
@@ -39,6 +44,7 @@ export class ReplicaLoader {
   async load(replica: HostedReplica): Promise<void> {
     const { pool, versionOf, artifactsDir, region, capacityMax, batchRowsMax, admission, prepared } =
       this.parts;
+    const weightsDir = join(this.parts.weightsDir, String(++this.loads));
     const version = await versionOf(replica.model, replica.version);
     replica.stateful = version.card.state !== undefined;
     replica.record = version;
@@ -58,7 +64,7 @@ export class ReplicaLoader {
       // What a suspect's engine wrote is not passed on either.
       const preparation = replica.trouble.suspect ? undefined : prepared.for(version, taps?.name);
       replica.loaded = await this.inTurn(version, () =>
-        engine.handle.load({ ...order, remembered, preparation, taps: taps?.envelope }),
+        engine.handle.load({ ...order, weightsDir, remembered, preparation, taps: taps?.envelope }),
       );
       this.remember(version.digest, replica.loaded.warmUp);
       if (replica.loaded.prepared) prepared.keep(version.digest, replica.loaded.prepared, taps?.name);
@@ -67,6 +73,9 @@ export class ReplicaLoader {
       if (!admittedBefore || toFailure(error).code !== 'UNSIGNED') throw error;
       admission.doubt(version.digest);
       return this.load(replica);
+    } finally {
+      // An engine that was killed left them; what is mapped needs no name.
+      void rm(weightsDir, { recursive: true, force: true });
     }
     engine.loaded(number, replica.loaded.rssGrowthBytes);
     if (replica.engine !== undefined) replica.leftEngine();
@@ -75,7 +84,7 @@ export class ReplicaLoader {
     replica.reason = undefined;
   }
 
-  /** Large ones one after the other: while the library makes its own of the bytes a model is in memory about twice. */
+  /** Large ones one after the other: while the library makes its own of the bytes a model is in memory about twice, or written once to be mapped. */
   private inTurn<T>({ bytes }: VersionRecord, load: () => Promise<T>): Promise<T> {
     if (bytes < LARGE_BYTES) return load();
     const next = this.lastLarge.then(load);

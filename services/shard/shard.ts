@@ -1,5 +1,6 @@
 // The host of one device: takes placements, keeps replicas in engine processes and says how they are. Everything that computes is
 // in the engines, so this answers while a run takes its seconds. shard.module.ts makes the one of a process.
+import { mkdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { buckets } from '../../contracts/buckets.js';
 import { failure, toFailure } from '../../contracts/errors.js';
@@ -97,6 +98,7 @@ export class Shard {
       region: mesh.region,
       pool: this.pool,
       artifactsDir: resolve(cache.dir),
+      weightsDir: emptied(resolve(mesh.dataDir, 'weights')),
       capacityMax: config.capacityMax,
       batchRowsMax: config.batchRowsMax,
       versionOf: (model, digest) => records.get(model, digest),
@@ -266,4 +268,11 @@ export class Shard {
     observed(pulse);
     return pulse;
   }
+}
+
+/** A folder of our own, without what a life before left in it. */
+function emptied(dir: string): string {
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return dir;
 }

@@ -27,11 +27,30 @@ export function checkVerified(path: string, expected: Expected): Promise<void> {
   return verified(path, expected, () => undefined);
 }
 
-/** Into the bytes that `room` gives for the whole file, or through one chunk where it gives none. */
+/** Into another file, which nobody else may open and which ends up with the very bytes that were checked. The folder must be the caller's own. */
+export async function copyVerified(path: string, expected: Expected, to: string): Promise<void> {
+  const copy = await open(to, 'wx', 0o600);
+  try {
+    await verified(
+      path,
+      expected,
+      () => undefined,
+      async (part, at) => {
+        for (let done = 0; done < part.length;)
+          done += (await copy.write(part, done, part.length - done, at + done)).bytesWritten;
+      },
+    );
+  } finally {
+    await copy.close();
+  }
+}
+
+/** Into the bytes that `room` gives for the whole file, or through one chunk where it gives none; `keep` sees each part of it. */
 async function verified(
   path: string,
   expected: Expected,
   room: (size: number) => Uint8Array | undefined,
+  keep?: (part: Uint8Array, at: number) => Promise<void>,
 ): Promise<void> {
   // O_NOFOLLOW: a link in the cache is no file of ours.
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -47,7 +66,9 @@ async function verified(
       const start = whole === undefined ? 0 : at;
       const { bytesRead } = await file.read(chunk, start, Math.min(CHUNK_BYTES, size - at), at);
       if (bytesRead === 0) throw tampered(expected.name, 'it became shorter while it was read');
-      hash.update(chunk.subarray(start, start + bytesRead));
+      const part = chunk.subarray(start, start + bytesRead);
+      hash.update(part);
+      await keep?.(part, at);
       at += bytesRead;
     }
     if (hash.digest('hex') !== expected.digest) throw tampered(expected.name, 'its digest is another');

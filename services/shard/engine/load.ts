@@ -15,6 +15,7 @@ import { verifyTapPlan } from '../../mesh/tap-plan.js';
 import type { LoadOrder } from '../engine-messages.js';
 import type { PreparedGraph, Preparation } from '../prepared-graphs.js';
 import { readVerified } from '../verified-read.js';
+import { mapWeights } from './mapped-weights.js';
 import { ModelSession } from './model-session.js';
 import { reclaim } from './reclaim.js';
 import { readSelfTest } from './self-test.js';
@@ -68,7 +69,9 @@ const RECLAIM_BYTES = 32 * 1024 * 1024;
 async function openModel(order: LoadOrder, parts: LoadParts) {
   const { version } = order;
   const prepared = await readPrepared(order.preparation);
-  const bytes = await readResources(order, prepared);
+  const beside = version.resources.filter(({ name }) => !isKnown(name));
+  await using weights = await mapWeights(order, beside);
+  const bytes = await readResources(order, prepared, weights.names);
   const model = bytes.get(RESOURCES.model);
   if (model === undefined) throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
   const selfTest = bytes.get(RESOURCES.selftest);
@@ -83,7 +86,7 @@ async function openModel(order: LoadOrder, parts: LoadParts) {
   const tapped = plan && !prepared ? (await import('../../onnx/tap/suffix.js')).withTaps(model, plan) : model;
   const open = (taps: TapPlan | undefined, to?: string): Promise<ModelSession> =>
     parts.blocking(() =>
-      ModelSession.create({ model: taps ? tapped : model, external }, version, {
+      ModelSession.create({ model: taps ? tapped : model, external, folder: weights.folder }, version, {
         threads,
         device,
         prepared: prepared !== undefined,
@@ -116,13 +119,16 @@ function labelsIn(bytes: ReadonlyMap<string, Uint8Array>): readonly string[] | u
   return labels && readLabels(new TextDecoder().decode(labels));
 }
 
-/** What a run needs, each read once; the card stays where it is, and the graph when a prepared one is there. */
+/** What a run needs, each read once; the card stays where it is, what is mapped, and the graph when a prepared one is there. */
 async function readResources(
   { version, artifactsDir }: LoadOrder,
   prepared: Uint8Array | undefined,
+  mapped: ReadonlySet<string>,
 ): Promise<Map<string, Uint8Array>> {
   const bytes = new Map<string, Uint8Array>(prepared && [[RESOURCES.model, prepared]]);
-  const needed = version.resources.filter(({ name }) => name !== RESOURCES.card && !bytes.has(name));
+  const needed = version.resources.filter(
+    ({ name }) => name !== RESOURCES.card && !bytes.has(name) && !mapped.has(name),
+  );
   for (const resource of needed)
     bytes.set(resource.name, await readVerified(join(artifactsDir, resource.digest), resource));
   return bytes;

@@ -10,6 +10,8 @@ export interface ModelBytes {
   readonly model: Uint8Array;
   /** External data by the location that the graph names. */
   readonly external: ReadonlyMap<string, Uint8Array>;
+  /** A folder with the files that are not in `external`: the library maps them, so that weights are in memory once and as pages of a file. */
+  readonly folder?: string | undefined;
 }
 
 export interface SessionSetting {
@@ -43,7 +45,7 @@ export class ModelSession {
   }
 
   static async create(
-    { model, external }: ModelBytes,
+    { model, external, folder }: ModelBytes,
     declared: Declared,
     { threads, device, prepared = false, writeTo, taps = [] }: SessionSetting,
   ): Promise<ModelSession> {
@@ -60,6 +62,7 @@ export class ModelSession {
         logSeverityLevel: 4,
         // Always given: without it the library looks for such files in the working directory.
         externalData: [...external].map(([path, data]) => ({ path, data })),
+        ...(folder !== undefined && { extra: { session: mapped(folder) } }),
       });
     } catch (cause) {
       if (lacksDevice(device, reason(cause))) throw deviceFailure(device, reason(cause), cause);
@@ -116,6 +119,12 @@ export class ModelSession {
     return this.session.release();
   }
 }
+
+/** Prepacking would make a second copy of every weight, in memory that is no file's. */
+const mapped = (folder: string): Record<string, string> => ({
+  model_external_initializers_file_folder_path: folder,
+  disable_prepacking: '1',
+});
 
 /**
  * The version's record against what the library found in the same bytes. The element types matter most: an int4 output ends
