@@ -8,8 +8,10 @@ import { publishStages } from '../client/split/publish-stages.js';
 import { type DrillMesh, eventually, startMesh } from '../chaos-tests/harness.js';
 import { RESOURCES } from '../contracts/manifest.js';
 import { Graph } from '../services/onnx/graph.js';
+import { decoder } from '../services/onnx/models/decoder.js';
 import { seeded } from '../services/onnx/seeded.js';
 import { openSession, type Tensors } from '../services/onnx/session.js';
+import type { KeptValue } from '../services/onnx/split/kept-state.js';
 import { equalLayers, planOf, planStages } from '../services/onnx/split/plan-stages.js';
 import { splitModel } from '../services/onnx/split/split-model.js';
 import type { StageProblem } from '../services/onnx/split/stage-problem.js';
@@ -39,10 +41,12 @@ interface Subject {
   readonly name: string;
   readonly onnx: Uint8Array;
   readonly feeds: Tensors;
+  /** Of a decoder: each stage keeps the cache of its layers. */
+  readonly state?: readonly KeptValue[];
 }
 
 export const benchmark: Benchmark = async ({ form, seed }) => {
-  const subjects = form === 'ci' ? [small(seed)] : models(seed);
+  const subjects = form === 'ci' ? [small(seed), writer(seed)] : [...models(seed), writer(seed)];
   const rows = [];
   const counts = form === 'ci' ? STAGES.slice(0, 2) : STAGES;
   for (const subject of subjects) for (const stages of counts) rows.push(await equality(subject, stages));
@@ -51,7 +55,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   const served: Record<string, Served> = {};
   await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: 2 });
   await using client = await mesh.client();
-  for (const subject of subjects.filter(({ name }) => name !== 'stories260K'))
+  for (const subject of subjects.filter(({ state }) => state === undefined))
     served[subject.name] = await serve(mesh, client, subject, FORMS[form]);
   console.table(Object.entries(served).map(([model, figures]) => ({ model, ...figures })));
   return { results: { rows, searchMs: search, served }, aims: aimsOf(rows, search, served) };
@@ -63,6 +67,24 @@ const small = (seed: number): Subject => ({
   onnx: mlp(seed),
   feeds: { x: float32([32, 784], seeded(seed).normals(32 * 784, 0.5)) },
 });
+
+/** A decoder as the trainer makes them, six layers with caches. */
+function writer(seed: number): Subject {
+  const [layers, heads, width] = [6, 4, 64];
+  const state = Array.from({ length: layers }, (_, i) =>
+    ['keys', 'values'].map((what) => ({ input: `past_${what}.${i}`, output: `present_${what}.${i}` })),
+  ).flat();
+  const past = float32([1, heads, 8, width / heads], seeded(seed).normals(8 * width, 0.5));
+  return {
+    name: 'decoder',
+    onnx: decoder({ vocabulary: 128, context: 128, width, heads, layers, seed, cache: true }),
+    feeds: {
+      ids: int64([1, 4], [1, 9, 103, 78]),
+      ...Object.fromEntries(state.map(({ input }) => [input, past])),
+    },
+    state,
+  };
+}
 
 function models(seed: number): Subject[] {
   const random = seeded(seed);
@@ -84,6 +106,12 @@ function models(seed: number): Subject[] {
             name: 'stories260K',
             onnx: stories,
             feeds: { input_ids: int64([1, 4], [1, 9, 403, 78]), ...past },
+            state: Array.from({ length: 5 }, (_, layer) =>
+              ['key', 'value'].map((what) => ({
+                input: `past_${what}_${layer}`,
+                output: `present_${what}_${layer}`,
+              })),
+            ).flat(),
           },
         ]
       : []),
@@ -97,13 +125,21 @@ interface Row {
   readonly 'to the bit': boolean;
   readonly 'as deployed': number;
   readonly 'slowest / brute force': number;
+  /** Of 32 written one after the other, each stage with its own cache; '' where nothing is kept. */
+  readonly 'tokens that differ': number | '';
   readonly 'bytes / equal layers': number;
 }
 
-async function equality({ name, onnx, feeds }: Subject, count: number): Promise<Row> {
+async function equality(subject: Subject, count: number): Promise<Row> {
+  const { name, onnx, feeds, state } = subject;
   const graph = Graph.read(onnx);
   const inputShapes = Object.fromEntries(Object.entries(feeds).map(([input, { dims }]) => [input, dims]));
-  const { stages, plan, problem } = await splitModel(graph, count, { feeds, inputShapes, ...LINK });
+  const { stages, plan, problem } = await splitModel(graph, count, {
+    feeds,
+    inputShapes,
+    ...LINK,
+    ...(state !== undefined && { state }),
+  });
   const largest = async (optimisation: 'disabled' | 'all'): Promise<number> => {
     const whole = await run(onnx, feeds, optimisation);
     let values: Tensors = feeds;
@@ -125,8 +161,45 @@ async function equality({ name, onnx, feeds }: Subject, count: number): Promise<
     'to the bit': (await largest('disabled')) === 0,
     'as deployed': await largest('all'),
     'slowest / brute force': planStages(few, count).slowestMs / best,
+    'tokens that differ':
+      state === undefined
+        ? ''
+        : await differ(
+            subject,
+            stages.map((stage) => stage.write()),
+          ),
     'bytes / equal layers': plan.cutBytes / planOf(problem, equalLayers(problem, count)).cutBytes,
   };
+}
+
+async function differ(subject: Subject, stages: readonly Uint8Array[]): Promise<number> {
+  const [whole, split] = [await written(subject, [subject.onnx]), await written(subject, stages)];
+  return whole.filter((token, i) => token !== split[i]).length;
+}
+
+const TOKENS = 32;
+
+/** Greedy, from the prompt of the feeds; `models` one after the other, each feeding on what those before gave and on its own cache. */
+async function written({ feeds, state = [] }: Subject, models: readonly Uint8Array[]): Promise<number[]> {
+  const sessions = await Promise.all(models.map((model) => openSession(model)));
+  const tokens: number[] = [];
+  const [[prompt] = ['']] = Object.entries(feeds).filter(([, { data }]) => data instanceof BigInt64Array);
+  let given: Tensors = feeds;
+  for (let i = 0; i < TOKENS; i++) {
+    let values = given;
+    for (const session of sessions) {
+      const taken = session.inputNames.map((input) => [input, values[input] as Tensors[string]] as const);
+      values = { ...values, ...(await session.run(Object.fromEntries(taken))) };
+    }
+    const scores = values['logits'] ?? values['scores'];
+    const last = Array.from(scores?.data as Float32Array).slice(-(scores?.dims.at(-1) ?? 0));
+    tokens.push(last.indexOf(Math.max(...last)));
+    const next = int64([1, 1], [tokens.at(-1) ?? 0]);
+    const kept = state.map(({ input, output }) => [input, values[output] as Tensors[string]] as const);
+    given = { ...Object.fromEntries(kept), [prompt]: next };
+  }
+  for (const session of sessions) await session[Symbol.asyncDispose]();
+  return tokens;
 }
 
 async function run(model: Uint8Array, given: Tensors, optimisation: 'disabled' | 'all'): Promise<Tensors> {
@@ -325,6 +398,13 @@ function aimsOf(rows: readonly Row[], search: number, served: Readonly<Record<st
       op: '<=',
     },
     { name: 'largest difference as deployed', value: most('as deployed'), unit: '', aim: 1e-6, op: '<=' },
+    {
+      name: 'tokens of decoders in stages that differ',
+      value: rows.reduce((sum, row) => sum + (row['tokens that differ'] || 0), 0),
+      unit: '',
+      aim: 0,
+      op: '<=',
+    },
     {
       name: 'slowest stage / brute force',
       value: most('slowest / brute force'),

@@ -28,6 +28,8 @@ export const headers = {
   sequenceEnd: 'Massif-Sequence-End',
   /** Between engines: this step was sent on already by one that gave the sequence away. */
   sequenceHop: 'Massif-Sequence-Hop',
+  /** Of a pipeline's step: how many steps of its sequence the stages before have taken, this one counted. */
+  sequenceCount: 'Massif-Sequence-Count',
   /** Between engines: SHA-256 of a body that brings the state of a sequence. */
   sequenceState: 'Massif-Sequence-State',
   /** On answers: which replica ran it, and the region it runs in. */

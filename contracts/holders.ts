@@ -41,5 +41,7 @@ export const MovedSequence = z.object({
   /** Ids of the last requests, the newest last; the answer to that one is the tensor `answer`, when it is small enough. */
   requests: z.array(z.string().max(128)).max(64),
   answerJsonLength: z.int().min(0).optional(),
+  /** The answer goes on to this step of a pipeline; to the caller when not given. */
+  answerStep: z.int().min(0).optional(),
 });
 export type MovedSequence = z.infer<typeof MovedSequence>;

@@ -78,6 +78,8 @@ export const PipelineRecord = PipelineSpec.extend({
   revision: z.int().min(1),
   /** Of every tensor, as far as it is known before a request comes. */
   tensors: z.record(TensorName, TensorType),
+  /** Steps keep a state: it is called in sequences, whose steps go to the replicas that had them before. */
+  stateful: z.boolean().optional(),
   updatedAt: z.iso.datetime(),
 });
 export type PipelineRecord = z.infer<typeof PipelineRecord>;
@@ -91,6 +93,7 @@ export const PipelinePlan = PipelineRecord.pick({
   outputs: true,
   tensors: true,
   microBatch: true,
+  stateful: true,
 });
 export type PipelinePlan = z.infer<typeof PipelinePlan>;
 

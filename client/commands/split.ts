@@ -1,6 +1,7 @@
 // `massif split MODEL [VERSION]`: cuts a version into stages, publishes them and serves them as one endpoint.
 import { writeFile } from 'node:fs/promises';
 import { failure } from '../../contracts/errors.js';
+import { HEARTBEAT_MS, HEARTBEAT_STALE_MS } from '../../contracts/heartbeat.js';
 import { RESOURCES } from '../../contracts/manifest.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import { Catalog } from '../catalog.js';
@@ -15,7 +16,9 @@ import {
 } from '../cli/command.js';
 import { readKeyFile } from '../cli/key-files.js';
 import { table } from '../cli/table.js';
+import { ShardBeats } from '../shard-beats.js';
 import type { Shapes } from '../split/probe-inputs.js';
+import { chooseSpares, type StageNeed } from '../split/spares.js';
 import type { SplitModel } from '../../services/onnx/split/split-model.js';
 
 export const split: Command = {
@@ -27,7 +30,7 @@ export const split: Command = {
   --fit BYTES       the fewest that each fit so much memory; 64MB, 2GB
   --name NAME       of the endpoint (MODEL-split); its stages are NAME-stage-1-of-N, ...
   --region NAME     where the stages lie, in turn; in every region when not given
-  --spares N        further replicas of each stage, ready to take over (0)
+  --spares N        further replicas of each stage, ready to take over (1 where another shard of its region has room)
   --micro-batch N   rows of larger requests that go through the stages at a time, so that all of them have work
   --dims NAME=SIZE  sizes that vary, for the profile: by the dimension's name or INPUT:AXIS; else those of the card, else 1
   --counted         costs are counted from the graph, not measured in a run
@@ -56,7 +59,9 @@ export const split: Command = {
     const memoryBytes = readBytesOption(text(values, 'fit'));
     if ((stages === undefined) === (memoryBytes === undefined))
       throw new UsageError('one of --stages and --fit says how far to split');
-    const spares = wholeNumber(values, 'spares') ?? 0;
+    const sparesWanted = wholeNumber(values, 'spares');
+    const beats = new ShardBeats(invocation.clock);
+    (await invocation.connections()).onJoin((bus) => beats.listen(bus));
     const microBatch = wholeNumber(values, 'micro-batch');
     if (microBatch === 0) throw new UsageError('--micro-batch is a number of rows above 0');
     const link = readLink(text(values, 'link') ?? '0.5,1000');
@@ -75,25 +80,34 @@ export const split: Command = {
     const figures = { plan: made.plan, cuts: made.problem.cuts.length };
     if (values['dry-run'] === true) return out.show(figures, () => '');
     const name = text(values, 'name') ?? `${model}-split`;
+    const regions = texts(values, 'region');
+    const needs = made.plan.stages.map(({ memoryBytes: bytes }, i) => ({
+      region: regions[i % regions.length],
+      bytes,
+    }));
+    const { spares, why } =
+      sparesWanted === undefined ? await sparesFor(needs, beats, invocation) : { spares: sparesWanted };
+    if (why !== undefined) out.note(`No spares: ${why}. A killed stage is loaded anew.\n`);
     const { publishStages } = await import('../split/publish-stages.js');
     const { stageFiles } = await import('../split/stage-files.js');
     await using weights = await stageFiles(catalog, parent, made.stages);
     const published = await publishStages(registry, made.stages, {
       name,
       weights: weights.paths,
+      types: made.types,
       parent,
       spares,
       microBatch,
-      regions: texts(values, 'region'),
+      regions,
       labels: await catalog.file(parent, RESOURCES.labels),
       privateKeyPem: await readKeyFile(invocation, 'publisher.pem', 'which key signs the stages'),
     });
-    out.show({ endpoint: name, ...figures, stages: published }, () =>
+    out.show({ endpoint: name, ...figures, spares, stages: published }, () =>
       [
         `${name} answers as ${model} ${parent.label}, in ${published.length} stages:`,
         table(
-          ['endpoint', 'version', 'region'],
-          published.map((one) => [one.endpoint, one.version.slice(0, 12), one.region]),
+          ['endpoint', 'version', 'region', 'spares'],
+          published.map((one) => [one.endpoint, one.version.slice(0, 12), one.region, spares]),
         ),
       ].join('\n'),
     );
@@ -110,6 +124,19 @@ interface CutOptions {
   readonly inRows: boolean;
 }
 
+/** Every shard tells of itself twice a second. */
+async function sparesFor(needs: readonly StageNeed[], beats: ShardBeats, { clock, signal }: Invocation) {
+  await clock.sleep(2 * HEARTBEAT_MS, signal);
+  const now = clock.monotonicMs();
+  const shards = beats.all().map(({ beat, heardMs }) => ({
+    region: beat.region,
+    open: beat.state === 'ready' && beat.cordoned !== true && now - heardMs <= HEARTBEAT_STALE_MS,
+    memoryBytes: beat.device.memoryBytes,
+    usedBytes: beat.engines.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+  }));
+  return chooseSpares(needs, shards);
+}
+
 /** The toolkit brings onnxruntime, which no other command needs: it is loaded here. */
 async function cut(
   catalog: Catalog,
@@ -117,10 +144,11 @@ async function cut(
   stages: number | undefined,
   { sizes, counted, inRows, ...costs }: CutOptions,
 ): Promise<SplitModel> {
-  if (parent.card.state !== undefined)
+  const { state } = parent.card;
+  if (state !== undefined && inRows)
     throw failure(
       'MODEL_REFUSED',
-      `${parent.model} keeps the state "${parent.card.state[0]?.input ?? ''}" of sequences, and a pipeline keeps none.`,
+      `${parent.model} keeps the state "${state[0]?.input ?? ''}" of sequences, whose steps are not cut into rows. Split it without --micro-batch.`,
     );
   const bytes = await catalog.file(parent, RESOURCES.model);
   if (bytes === undefined) throw failure('MODEL_REFUSED', `${parent.model} has no ${RESOURCES.model}.`);
@@ -142,7 +170,12 @@ async function cut(
   if (outside !== undefined) await readSmallWeights(catalog, parent, graph);
   // What keeps its weights outside may be larger than any memory here.
   const feeds = counted || outside !== undefined ? undefined : probeInputs(parent.inputs, inputShapes);
-  const options = { ...costs, inputShapes, ...(feeds !== undefined && { feeds }) };
+  const options = {
+    ...costs,
+    inputShapes,
+    ...(feeds !== undefined && { feeds }),
+    ...(state !== undefined && { state }),
+  };
   return splitModel(graph, stages, options);
 }
 

@@ -3,6 +3,7 @@
 import { RESOURCES } from '../../contracts/manifest.js';
 import { Card, type VersionRecord } from '../../contracts/registry.js';
 import type { Graph } from '../../services/onnx/graph.js';
+import type { TensorType } from '../../services/onnx/value-info.js';
 import { WEIGHTS } from '../../services/onnx/split/stage-weights.js';
 import type { PushFile } from '../push.js';
 import type { Registry } from '../registry.js';
@@ -18,6 +19,8 @@ export interface StagesWanted {
   readonly spares: number;
   /** Rows that go through the stages at a time. */
   readonly microBatch?: number | undefined;
+  /** Of the values that cross, for the first runs of stages that keep a state. */
+  readonly types?: ReadonlyMap<string, TensorType> | undefined;
   readonly privateKeyPem: string;
   /** Files with the weights that a stage keeps outside its graph. */
   readonly weights?: readonly (string | undefined)[];
@@ -46,7 +49,7 @@ export async function publishStages(
     const path = weights?.[i];
     const files: PushFile[] = [
       { name: RESOURCES.model, bytes: graph.write() },
-      { name: RESOURCES.card, bytes: stageCard(parent, i, graphs.length) },
+      { name: RESOURCES.card, bytes: stageCard(parent, graph, wanted.types, i, graphs.length) },
       ...(path === undefined ? [] : [{ name: WEIGHTS, path }]),
       ...(last && labels !== undefined ? [{ name: RESOURCES.labels, bytes: labels }] : []),
     ];
@@ -75,9 +78,17 @@ export async function publishStages(
 
 const stageName = (name: string, stage: number, of: number): string => `${name}-stage-${stage + 1}-of-${of}`;
 
-/** What holds for the whole holds for its stages; what says how to warm or to keep state does not, their inputs are others. */
-function stageCard({ card, digest, model, label }: VersionRecord, stage: number, of: number): Uint8Array {
-  const { licence, source, trustGroup, ownEngine, runLimitMs } = card;
+/** What holds for the whole holds for its stages; of its state each keeps what its own layers have. */
+function stageCard(
+  { card, digest, model, label }: VersionRecord,
+  graph: Graph,
+  types: StagesWanted['types'],
+  stage: number,
+  of: number,
+): Uint8Array {
+  const { licence, source, trustGroup, ownEngine, runLimitMs, sequenceIdleMs } = card;
+  const inputs = new Set(graph.inputs.map((input) => input.name));
+  const state = card.state?.filter(({ input }) => inputs.has(input)) ?? [];
   const own = Card.parse({
     licence,
     source,
@@ -87,6 +98,17 @@ function stageCard({ card, digest, model, label }: VersionRecord, stage: number,
     description: `Stage ${stage + 1} of ${of} of ${model} ${label}.`,
     parent: digest,
     method: `split: stage ${stage + 1} of ${of}`,
+    ...(state.length > 0 && { state, sequenceIdleMs, warmDims: warmDims(graph, types) }),
   });
   return new TextEncoder().encode(JSON.stringify(own));
+}
+
+/** Sizes that fit each other, as they were planned with: a mask of one size and a cache of another would not run. */
+function warmDims(graph: Graph, types: StagesWanted['types']): Record<string, number> {
+  const sizes = graph.inputs.flatMap(({ name }) =>
+    (types?.get(name)?.shape ?? []).map((size, axis): [string, unknown] => [`${name}:${axis}`, size]),
+  );
+  return Object.fromEntries(
+    sizes.filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0),
+  );
 }

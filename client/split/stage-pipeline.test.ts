@@ -19,6 +19,26 @@ test('each stage is a step that takes what is fed or made before, under the name
   expect([made.inputs.map(({ name }) => name), made.outputs]).toEqual([['x', 'mask'], ['y']]);
 });
 
+test('what stages keep from step to step is neither asked of the caller nor sent to the next', () => {
+  const whole = {
+    inputs: [spec('x'), spec('past.0'), spec('past.1')],
+    outputs: [spec('y'), spec('present.0'), spec('present.1')],
+    card: {
+      state: [0, 1].map((i) => ({ input: `past.${i}`, output: `present.${i}`, initial: 'zeros' as const })),
+    },
+  };
+  const made = stagePipeline('d-split', '', whole, [
+    { endpoint: 'one', inputs: ['x', 'past.0'], outputs: ['h', 'present.0'] },
+    { endpoint: 'two', inputs: ['h', 'past.1'], outputs: ['y', 'present.1'] },
+  ]);
+  expect(made.inputs.map(({ name }) => name)).toEqual(['x']);
+  expect(made.outputs).toEqual(['y']);
+  expect(made.steps.map((step) => [step.in, step.out])).toEqual([
+    [{ x: 'x' }, { h: 'h' }],
+    [{ h: 'h' }, { y: 'y' }],
+  ]);
+});
+
 test('a value that no stage makes is refused by its name', () => {
   const whole = { inputs: [spec('x')], outputs: [spec('y')] };
   expect(() =>

@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { failure } from '../../contracts/errors.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
+import type { StateTensor } from '../../contracts/sequence-state.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
 
 export interface StageEndpoint {
@@ -14,6 +15,8 @@ export interface StageEndpoint {
 export interface WholeModel {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** What stages keep from step to step: neither the caller nor a hop carries it. */
+  readonly card?: { readonly state?: readonly StateTensor[] | undefined };
 }
 
 const NAME_MAX = 128;
@@ -25,27 +28,27 @@ export function stagePipeline(
   stages: readonly StageEndpoint[],
   microBatch?: number,
 ): z.input<typeof PipelineSpec> {
+  const kept = new Set(whole.card?.state?.flatMap(({ input, output }) => [input, output]));
+  const travels = (port: string): boolean => !kept.has(port);
   const short = shortNames([
     ...whole.inputs.map((input) => input.name),
     ...stages.flatMap((one) => one.outputs),
   ]);
   const wired = (ports: readonly string[]): Record<string, string> =>
-    Object.fromEntries(ports.map((port) => [port, short(port)]));
+    Object.fromEntries(ports.filter(travels).map((port) => [port, short(port)]));
   return {
     name,
     description,
-    inputs: whole.inputs.map((input) => ({
-      name: short(input.name),
-      datatype: input.datatype,
-      shape: input.shape,
-    })),
+    inputs: whole.inputs
+      .filter(({ name: input }) => travels(input))
+      .map((input) => ({ name: short(input.name), datatype: input.datatype, shape: input.shape })),
     steps: stages.map(({ endpoint, inputs, outputs }, i) => ({
       name: stepName(i),
       endpoint,
       in: wired(inputs),
       out: wired(outputs),
     })),
-    outputs: whole.outputs.map((output) => short(output.name)),
+    outputs: whole.outputs.flatMap((output) => (travels(output.name) ? [short(output.name)] : [])),
     ...(microBatch !== undefined && { microBatch }),
   };
 }

@@ -76,6 +76,7 @@ export function pipelineMetadata(pipeline: PipelineRecord): ModelMetadata {
     properties: {
       description: pipeline.description,
       steps: pipeline.steps.map(({ name, endpoint }) => `${name}=${endpoint}`).join(' '),
+      ...(pipeline.stateful === true && { stateful: 'true' }),
     },
   };
 }

@@ -88,7 +88,10 @@ export class Course {
     if (attempt.open) this.land(attempt, end, now);
     const { endpoint, hedging, sequence } = this.request;
     if (end === 'succeeded') {
-      if (sequence) this.parts.view.seated(endpoint, sequence, by);
+      if (sequence)
+        seatsOf(attempt.flight, endpoint, by).forEach(([at, who]) =>
+          this.parts.view.seated(at, sequence, who),
+        );
       this.parts.delays.answered(endpoint, hedging, now - this.startedAt);
     }
     this.finish(undefined, now);
@@ -405,6 +408,10 @@ const routed = ({ endpoint, version, user, tenant, headers, sequence, priority }
   sequence,
   priority,
 });
+
+/** Who has the sequence now: of a pipeline, a replica for each of its steps. */
+const seatsOf = (trip: Trip, endpoint: string, by: string): [endpoint: string, replica: string][] =>
+  trip instanceof Journey ? trip.seats(by) : [[endpoint, by]];
 
 const tooManyWait = (endpoint: string): Failure =>
   failure('MAILBOX_FULL', `${endpoint} sleeps, and as many requests wait for it as there is room for.`, {

@@ -124,7 +124,7 @@ export class Dispatcher {
     const { once = false, uncached = false } = options;
     const repeats = repeatLines({ once, uncached }, known?.cacheS);
     const { user, tenant, headers, version, priority, traceparent, caller } = options;
-    const sequence = this.options.view.endpoint(endpoint)?.stateful ? options.sequence : undefined;
+    const sequence = view.keepsState(endpoint) ? options.sequence : undefined;
     const who = { user, tenant, headers, version };
     const request = {
       endpoint,

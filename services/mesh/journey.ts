@@ -59,6 +59,12 @@ export class Journey implements Trip {
     return this.at;
   }
 
+  /** The endpoint of each step and the replica that had it; `by` gave the answer. */
+  seats(by: string): [endpoint: string, replica: string][] {
+    const { hops, pipeline } = this.choices;
+    return pipeline.steps.map(({ endpoint }, i) => [endpoint, i === this.at ? by : (hops[i] ?? by)]);
+  }
+
   get pipeline(): PipelineRecord {
     return this.choices.pipeline;
   }

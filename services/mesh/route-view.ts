@@ -118,6 +118,11 @@ export class RouteView implements RouteTable {
     return this.endpoint(name) !== undefined || this.pipeline(name) !== undefined;
   }
 
+  /** Whether it keeps the state of sequences; elsewhere a sequence is a parameter like any other. */
+  keepsState(name: string): boolean {
+    return (this.endpoint(name) ?? this.pipeline(name))?.stateful === true;
+  }
+
   /** For calls that bring no deadline of their own. */
   timeoutMs(name: string): number | undefined {
     return (this.endpoint(name) ?? this.pipeline(name))?.timeoutMs;

@@ -18,6 +18,14 @@ const signatures: SignaturesOf = (endpoint) =>
     pair: [
       { label: '1', inputs: [tensor('a', [-1, 8]), tensor('b', [-1, 8])], outputs: [tensor('y', [-1, 1])] },
     ],
+    keeper: [
+      {
+        label: '1',
+        inputs: [tensor('x', [-1, 8]), tensor('s', [1, 8])],
+        outputs: [tensor('y', [-1, 8]), tensor('sN', [1, 8])],
+        state: [{ input: 's', output: 'sN', initial: 'zeros' as const }],
+      },
+    ],
     ints: [{ ...half, inputs: [tensor('x', [-1, 8], 'INT64')] }],
     split: [half, { ...half, label: '2', inputs: [tensor('x', [-1, 9])] }],
     detector: [
@@ -56,6 +64,21 @@ const refusal = (steps: Step[], more: Partial<Spec> = {}): string => {
   }
   return 'accepted';
 };
+
+test('a step whose state gets no tensor keeps it: the pipeline is called in sequences, not in rows, and once an endpoint', () => {
+  const keeper = (name: string, from: string, to: string, more: Partial<Step> = {}) =>
+    step(name, from, to, { endpoint: 'keeper', ...more });
+  expect(check([keeper('a', 'in', 'out')]).stateful).toBe(true);
+  const given = { in: { x: 'in', s: 'state' }, out: { y: 'out', sN: 'next' } };
+  const inputs = [
+    { name: 'in', datatype: 'FP32' as const, shape: [-1, 8] },
+    { name: 'state', datatype: 'FP32' as const, shape: [1, 8] },
+  ];
+  expect(check([keeper('a', 'in', 'out', given)], { inputs }).stateful).toBeUndefined();
+  expect(refusal([keeper('a', 'in', 'b'), keeper('b', 'b', 'out')])).toMatch(/^b: .*two states/);
+  expect(refusal([keeper('a', 'in', 'out')], { microBatch: 2 })).toMatch(/^a: .*rows/);
+  expect(refusal([keeper('a', 'in', 'out', { rows: { of: ['in'], run: 'each' } })])).toMatch(/^a: .*rows/);
+});
 
 test('stages of a model need no processing, and every tensor gets its type', () => {
   const { tensors } = check([step('first', 'in', 'middle'), step('second', 'middle', 'out')]);

@@ -18,12 +18,15 @@ import {
   STEP_FUNCTIONS,
   type StepFunctionSpec,
 } from '../../contracts/step-functions.js';
+import type { StateTensor } from '../../contracts/sequence-state.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
 
 export interface Signature {
   readonly label: string;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** What it keeps of a sequence. */
+  readonly state?: readonly StateTensor[] | undefined;
 }
 
 /** Of every version that the endpoint gives a share to; undefined when there is no such endpoint. */
@@ -48,8 +51,11 @@ export function checkPipeline(spec: PipelineSpec, signaturesOf: SignaturesOf): C
   const unknown = outputs.find((output) => !tensors.has(output));
   if (unknown !== undefined) throw refused(`The output "${unknown}" is made by no step.`);
   if (spec.microBatch !== undefined) checkRows(spec, steps, tensors);
+  const keeping = steps.filter((step) => keepsState(step, signaturesOf(step.endpoint) ?? []));
+  if (keeping.length > 0) checkKeeping(spec, keeping);
   const checked = {
     ...{ name, inputs, outputs, steps, tensors: Object.fromEntries(tensors) },
+    ...(keeping.length > 0 && { stateful: true }),
     ...(spec.microBatch !== undefined && { microBatch: spec.microBatch }),
   };
   const bytes = JSON.stringify(checked).length;
@@ -74,6 +80,25 @@ function checkRows(
   );
   if (more !== undefined)
     throw inStep(refused('Micro-batches go through steps that are a model alone.'), more.name);
+}
+
+/** It gets no tensor for its state, so that is kept where the step runs. */
+const keepsState = ({ in: wiring }: PipelineStep, signatures: readonly Signature[]): boolean =>
+  signatures.some(({ state }) => state?.some(({ input }) => wiring[input] === undefined));
+
+function checkKeeping({ microBatch }: PipelineSpec, keeping: readonly PipelineStep[]): void {
+  for (const [i, step] of keeping.entries()) {
+    if (step.rows !== undefined || microBatch !== undefined)
+      throw inStep(
+        refused('It keeps the state of a sequence, whose steps are not cut into rows.'),
+        step.name,
+      );
+    if (keeping.slice(0, i).some(({ endpoint }) => endpoint === step.endpoint))
+      throw inStep(
+        refused(`The endpoint "${step.endpoint}" would keep two states of one sequence.`),
+        step.name,
+      );
+  }
 }
 
 /** Those first whose tensors are there, otherwise as declared; what is left over then waits for itself or for nobody. */
@@ -182,8 +207,12 @@ function checkProcessing(one: Processing, scope: Map<string, TensorType>): Proce
 
 function checkModel(step: PipelineStep, signature: Signature, scope: ReadonlyMap<string, TensorType>): void {
   const model = `${step.endpoint} ${signature.label}`;
+  const kept = new Set(signature.state?.map(({ input }) => input));
+  const some = [...kept].some((port) => step.in[port] !== undefined);
   for (const { name: port, datatype, shape } of signature.inputs) {
     const name = step.in[port];
+    // All of its state comes with the request, or none of it.
+    if (name === undefined && kept.has(port) && !some) continue;
     if (name === undefined) throw refused(`The input "${port}" of ${model} gets no tensor.`);
     taken(name, { datatype, shape }, `the input "${port}" of ${model}`, scope);
   }

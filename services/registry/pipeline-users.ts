@@ -50,6 +50,7 @@ export function signatures(endpoint: string, state: CatalogState): Signature[] |
 function signaturesOf({ variants }: EndpointRecord, state: CatalogState): Signature[] {
   return variants.flatMap(({ version, label }) => {
     const record = state.version(version);
-    return record ? [{ label, inputs: record.inputs, outputs: record.outputs }] : [];
+    if (!record) return [];
+    return [{ label, inputs: record.inputs, outputs: record.outputs, state: record.card.state }];
   });
 }

@@ -72,6 +72,7 @@ class Lab implements Wire {
         route: (request: RouteRequest) => route(table, request, random),
         linkFor: () => (this.connected ? 0 : -1),
         timeoutMs: (name: string) => table.endpoint(name)?.timeoutMs,
+        keepsState: () => false,
         seated: () => undefined,
         setOut: ({ replica: { id } }, link, onLost) => {
           const replica = this.replicas.find((candidate) => candidate.id === id);

@@ -22,7 +22,7 @@ import { endOfFailure, endOfOutcome } from './flight-end.js';
 import { steadyLines } from './forward-headers.js';
 
 export interface ForwarderParts {
-  readonly view: CourseParts['view'] & Pick<RouteView, 'endpoint' | 'timeoutMs'>;
+  readonly view: CourseParts['view'] & Pick<RouteView, 'endpoint' | 'timeoutMs' | 'keepsState'>;
   readonly wire: Wire;
   readonly clock: Clock;
   readonly random: Random;
@@ -79,7 +79,7 @@ export class Forwarder implements Tokens {
       steady: steadyLines(asked.head, asked.requestId, asked.endpoint, asked.replyTo, endpoint?.cacheS),
       timeoutMs: asked.head.timeoutMs ?? view.timeoutMs(asked.endpoint) ?? DEFAULT_TIMEOUT_MS,
       hedgeAfterMs: endpoint?.hedgeAfterMs,
-      stateful: endpoint?.stateful ?? false,
+      stateful: view.keepsState(asked.endpoint),
     };
     const call = new Call(asked, manner, this.course, wire, this, (over) => this.ended(over));
     this.calls.add(call);

@@ -8,6 +8,7 @@ import { profile } from '../profile.js';
 import type { Tensors } from '../session.js';
 import { inferShapes, type InferOptions } from '../shape.js';
 import { usedNames } from '../subgraphs.js';
+import { type KeptValue, tears } from './kept-state.js';
 import type { StageProblem } from './stage-problem.js';
 
 /** One core of a small machine; only the proportions count where times are not measured. */
@@ -23,20 +24,27 @@ export interface CostOptions extends InferOptions {
   readonly feeds?: Tensors;
   /** Only places where at most so many values cross; 64 are what a pipeline's step may pass. */
   readonly crossingMax?: number;
+  /** Stays where it is from step to step: it crosses nothing, and no cut tears it. */
+  readonly state?: readonly KeptValue[];
 }
 
 export async function stageProblem(graph: Graph, options: CostOptions = {}): Promise<StageProblem> {
-  const { order, live } = liveValues(graph);
+  const { order, live: alive } = liveValues(graph);
+  const { state = [] } = options;
+  const kept = new Set(state.flatMap(({ input, output }) => [input, output]));
+  const live = alive.map((names) => names.filter((name) => !kept.has(name)));
+  const torn = tears(order, state);
   const types = inferShapes(graph, options);
   const { nodes } = costOf(graph, options);
   const measured = options.feeds === undefined ? undefined : await measuredMs(graph, options.feeds);
-  const cutBytes = live.map((names) => sum(names.map((name) => valueBytes(types.get(name)))));
+  const bytesOf = (names: readonly string[]) => sum(names.map((name) => valueBytes(types.get(name))));
+  const cutBytes = live.map(bytesOf);
   const weightNames = order.map((node) => [...usedNames(node)].filter((name) => graph.isConstant(name)));
   const { crossingMax = 64, memoryBytes } = options;
   const cuts = order.flatMap((_, at) => {
     const crossing = live[at] ?? [];
     const passable = crossing.length <= crossingMax && crossing.every((name) => types.has(name));
-    return at > 0 && crossing.length > 0 && passable ? [at] : [];
+    return at > 0 && crossing.length > 0 && passable && !torn(at) ? [at] : [];
   });
   return {
     nodeMs: nodes.map(({ macs, parameterBytes, activationBytes }, i) =>
@@ -48,7 +56,7 @@ export async function stageProblem(graph: Graph, options: CostOptions = {}): Pro
     weightBytes: new Map(weightNames.flat().map((name) => [name, valueBytes(types.get(name))])),
     cutBytes,
     cuts,
-    workBytes: Math.max(0, ...cutBytes),
+    workBytes: Math.max(0, ...alive.map(bytesOf)),
     hopMs: options.hopMs ?? 0,
     msPerByte: options.msPerByte ?? 0,
     ...(memoryBytes !== undefined && { memoryBytes }),

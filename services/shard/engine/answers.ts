@@ -6,6 +6,7 @@ import { headers } from '../../../contracts/headers.js';
 import type { Body } from '../../../contracts/infer-body.js';
 import type { TakesLarge } from '../../../contracts/large-body.js';
 import { type Outcome, OUTCOMES_TOKEN, type Outcomes } from '../../../contracts/outcome.js';
+import { sequenceHeaders } from '../../../contracts/sequence.js';
 import { isInbox, subjects } from '../../../contracts/subjects.js';
 import { errorReply } from '../../mesh/error-reply.js';
 import type { Clock } from '../../mesh/clock.js';
@@ -38,6 +39,8 @@ export interface Passage {
   readonly step: number;
   readonly body: Body;
   readonly leftMs: number;
+  /** How many steps of its sequence were taken here; undefined where none is kept. */
+  readonly sequenceCount?: number | undefined;
 }
 
 const NOTHING = new Uint8Array();
@@ -90,7 +93,11 @@ export class Answers {
    * On to the replica of another step. Its answers, and word that nobody is there, come to whoever routed, under the token of that
    * step; the caller's inbox stays what it was. First the sender hears that this step is done.
    */
-  passOn(to: ReturnAddress, came: RunHeaders, { itinerary, step, body, leftMs }: Passage): void {
+  passOn(
+    to: ReturnAddress,
+    came: RunHeaders,
+    { itinerary, step, body, leftMs, sequenceCount }: Passage,
+  ): void {
     const { plan, planText, hops, at } = itinerary;
     let lines =
       itineraryLines(planText, hops.join(' '), step) +
@@ -100,6 +107,10 @@ export class Answers {
     if (to.requestId !== '') lines += headerLine(headers.requestId, to.requestId);
     if (to.caller !== '') lines += headerLine(headers.reply, to.caller);
     if (came.priority !== 0) lines += headerLine(headers.priority, came.priority);
+    if (came.sequence)
+      for (const [key, value] of sequenceHeaders(came.sequence)) lines += headerLine(key, value);
+    const count = sequenceCount ?? came.sequenceCount;
+    if (count !== undefined) lines += headerLine(headers.sequenceCount, count);
     if (came.traceparent !== '') lines += headerLine(headers.traceparent, came.traceparent);
     if (to.takesLarge !== undefined) lines += headerLine(headers.acceptBody, to.takesLarge);
     const ends = stepToken('', at);

@@ -144,7 +144,7 @@ export class BatchRun {
 
   private passOn(one: Ready, stage: Stage, outputs: readonly Tensor[]): void {
     try {
-      this.parts.passedOn(one, stage.finish([outputs]));
+      this.parts.passedOn(one, stage.finish([this.parts.seen(one, [...outputs])]));
     } catch (error) {
       this.parts.refused(one, toFailure(error));
     }

@@ -1,5 +1,6 @@
 // Reads a body when its turn comes near: the tensors of the request, checked against what the model declares, with the state of its
 // sequence, or the row set of a pipeline's step; and by what it may share a run with others. replica.ts gives it to the scheduler.
+import { failure } from '../../../contracts/errors.js';
 import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import { readItinerary } from './itinerary.js';
@@ -39,10 +40,23 @@ export class Decoding {
     return { request, inputs, ...this.sharing(inputs) };
   }
 
-  private decodeStage({ headers, body: bytes }: Waiting): Decoded {
-    const { declared, labels } = this.parts;
+  private decodeStage(waiting: Waiting): Decoded {
+    const { headers, body: bytes } = waiting;
+    const { declared, labels, sequences } = this.parts;
     const body = { bytes, jsonLength: headers.jsonLength };
-    const stage = new Stage(readItinerary(headers), body, declared.inputs, { labels });
+    const itinerary = readItinerary(headers);
+    if (sequences && itinerary.plan.stateful === true && headers.sequence === undefined)
+      throw failure(
+        'BAD_REQUEST',
+        `${itinerary.plan.name} keeps a state from step to step: call it in a sequence (sequence_id, sequence_start).`,
+      );
+    const stage = new Stage(
+      itinerary,
+      body,
+      declared.inputs,
+      { labels },
+      sequences && ((inputs) => sequences.complete(waiting, inputs)),
+    );
     const { request, runs } = stage;
     const [inputs = []] = runs;
     const sharing = this.sharing(inputs);

@@ -115,7 +115,7 @@ export class Replica implements Turn, StepRunner {
         const heldMs = this.heldMs(one);
         this.counts.answered(heldMs);
         answers.result(one.to, body, heldMs * 1_000);
-        sequences?.answered(one, body, heldMs * 1_000);
+        sequences?.answered(one, { body }, heldMs * 1_000);
       },
       observed: ({ to: { requestId }, headers: { caller }, decoded: { rows, inputs } }, outputs, taps) =>
         observer?.see({ requestId, caller, rows, inputs, outputs, taps }),
@@ -302,16 +302,20 @@ export class Replica implements Turn, StepRunner {
 
   /** To the replica of the next step, or home. */
   private passOn(one: Ready, onward: Onward): void {
-    const { answers } = this.parts;
+    const { answers, sequences } = this.parts;
     const heldMs = this.heldMs(one);
     const { stage } = one.decoded;
-    if (onward.kind === 'home' || !stage) answers.result(one.to, onward.body, heldMs * 1_000);
+    const { body } = onward;
+    const goesTo = onward.kind === 'on' ? onward.step : undefined;
+    if (onward.kind === 'home' || !stage) answers.result(one.to, body, heldMs * 1_000);
     else {
       const leftMs = one.timeoutMs - heldMs;
       if (leftMs < 1) throw failure('DEADLINE', 'The request has no time left for the next step.');
-      answers.passOn(one.to, one.headers, { itinerary: stage.itinerary, ...onward, leftMs });
+      const sequenceCount = sequences?.countWith(one);
+      answers.passOn(one.to, one.headers, { itinerary: stage.itinerary, ...onward, leftMs, sequenceCount });
     }
     this.counts.answered(heldMs);
+    sequences?.answered(one, { body, goesTo }, heldMs * 1_000);
   }
 
   private refuse(one: Waiting, cause: Failure): void {

@@ -30,6 +30,8 @@ export interface RunHeaders {
   sequence?: Sequence | undefined;
   /** Another engine sent it on already. */
   hopped?: boolean;
+  /** Steps of the sequence that the stages before have taken, this one counted. */
+  sequenceCount?: number | undefined;
   /** As it came; '' when there is none. */
   traceparent: string;
   /** Key and tenant, where a gateway sent it; '' otherwise. */
@@ -122,6 +124,9 @@ export function parseRunHeaders(text: string): RunHeaders {
         return;
       case headers.caller:
         parsed.caller = value.slice(0, CALLER_CHARS_MAX);
+        return;
+      case headers.sequenceCount:
+        parsed.sequenceCount = wholeNumber(key, value);
         return;
       case headers.traceparent:
         parsed.traceparent = value;

@@ -15,6 +15,7 @@ import { sequenceHeaders } from '../../../contracts/sequence.js';
 import { subjects } from '../../../contracts/subjects.js';
 import { errorReply, failureIn } from '../../mesh/error-reply.js';
 import { headerBlock, headerLine, headerText } from '../../mesh/header-block.js';
+import { itineraryLines } from '../../mesh/itinerary.js';
 import type { Waiting } from './request-queue.js';
 import { digestOf } from './sequence.js';
 
@@ -129,6 +130,10 @@ export class SequenceBus {
     if (given.jsonLength !== undefined) lines += headerLine(headers.jsonLength, given.jsonLength);
     if (given.sequence)
       for (const [key, value] of sequenceHeaders(given.sequence)) lines += headerLine(key, value);
+    if (given.plan !== '') lines += itineraryLines(given.plan, given.hops, given.step);
+    if (given.sequenceCount !== undefined) lines += headerLine(headers.sequenceCount, given.sequenceCount);
+    if (given.priority !== 0) lines += headerLine(headers.priority, given.priority);
+    if (address.takesLarge !== undefined) lines += headerLine(headers.acceptBody, address.takesLarge);
     const options = { reply: address.sender, headers: headerBlock(lines) };
     this.publish(subjects.sequenceHolder(to), body, options);
   }

@@ -116,8 +116,7 @@ export class SequenceHeirs {
       moved(sequence);
       const left = sequence.takeAll();
       for (const { waiting, twins } of left)
-        for (const to of [waiting.to, ...twins])
-          bus.forward(holder, { ...waiting, to }, this.parts.clock.monotonicMs());
+        for (const one of [waiting, ...twins]) bus.forward(holder, one, this.parts.clock.monotonicMs());
       this.parts.forwarded(left.length);
       return;
     }

@@ -5,7 +5,7 @@ import { MovedSequence } from '../../../contracts/holders.js';
 import { type Body, decodeInferRequest, encodeInferRequest } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { TensorSpec } from '../../../contracts/tensor-spec.js';
-import { LiveSequence } from './sequence.js';
+import { LiveSequence, type StepAnswer } from './sequence.js';
 
 const ANSWER = '#answer';
 
@@ -17,7 +17,8 @@ export function packSequence(sequence: LiveSequence, bytesMax: number): Body | u
   return bare.bytes.length <= bytesMax ? bare : undefined;
 }
 
-function pack(sequence: LiveSequence, answer: Body | undefined): Body {
+function pack(sequence: LiveSequence, kept: StepAnswer | undefined): Body {
+  const answer = kept?.body;
   const { endpoint, id, steps, ended, requests } = sequence;
   const moved: MovedSequence = {
     endpoint,
@@ -26,6 +27,7 @@ function pack(sequence: LiveSequence, answer: Body | undefined): Body {
     ended,
     requests,
     ...(answer?.jsonLength === undefined ? {} : { answerJsonLength: answer.jsonLength }),
+    ...(kept?.goesTo === undefined ? {} : { answerStep: kept.goesTo }),
   };
   const inputs: Tensor[] = ended ? [] : [...sequence.state];
   if (answer)
@@ -52,7 +54,10 @@ export function unpackSequence(
   sequence.requests = moved.requests;
   const answer = inputs.find(({ name }) => name === ANSWER);
   if (answer)
-    sequence.answer = { bytes: (answer.data as Uint8Array).slice(), jsonLength: moved.answerJsonLength };
+    sequence.answer = {
+      body: { bytes: (answer.data as Uint8Array).slice(), jsonLength: moved.answerJsonLength },
+      goesTo: moved.answerStep,
+    };
   return sequence;
 }
 

@@ -6,7 +6,6 @@ import type { Body } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import { toBlob } from '../../../contracts/tensor.js';
 import { Mailbox } from '../../mesh/mailbox.js';
-import type { ReturnAddress } from './answers.js';
 import type { Waiting } from './request-queue.js';
 
 export interface Step {
@@ -15,9 +14,15 @@ export interface Step {
   readonly start: boolean;
   readonly end: boolean;
   /** The same request came again while it waits or runs: they get the same answer. */
-  readonly twins: ReturnAddress[];
+  readonly twins: Waiting[];
   /** What the run gave; it counts when the step was answered. */
   next?: readonly Tensor[];
+}
+
+/** What a step gave: for the caller, or for step `goesTo` of the pipeline. */
+export interface StepAnswer {
+  readonly body: Body;
+  readonly goesTo?: number | undefined;
 }
 
 /** A caller sends the next step when it has the answer of the last; some send a few ahead. */
@@ -28,6 +33,7 @@ const REQUESTS_KEPT = 32;
 export class LiveSequence {
   touchedMs: number;
   state: readonly Tensor[];
+  /** Since it was begun. */
   steps = 0;
   ended = false;
   /** It is on its way to another engine: no further step begins here. */
@@ -38,7 +44,7 @@ export class LiveSequence {
   /** Newest last. */
   requests: string[] = [];
   /** To the newest of them. */
-  answer: Body | undefined;
+  answer: StepAnswer | undefined;
   /** What it counts in the budget of the engine. */
   bytes = 0;
   /** Digest of the state with which another engine gave it to us. */
@@ -93,7 +99,7 @@ export class LiveSequence {
   }
 
   /** Without an answer the step has failed and the state is what it was before. */
-  done(step: Step, answer: Body | undefined, nowMs: number): void {
+  done(step: Step, answer: StepAnswer | undefined, nowMs: number): void {
     this.running = undefined;
     this.touchedMs = nowMs;
     const { requestId } = step.waiting.to;

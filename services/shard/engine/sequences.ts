@@ -1,7 +1,7 @@
 // The sequences of one replica: takes their steps, lets one of each sequence at a time into the replica's queue, where steps of
 // different sequences share runs like any requests, and keeps what comes out for the next step. What is idle for long, or the
 // longest when memory is short, goes. The replica asks; sequence-heirs.ts moves them to other engines.
-import { type Failure, failure } from '../../../contracts/errors.js';
+import { type Failure, failure, toFailure } from '../../../contracts/errors.js';
 import type { HolderReply, SequenceTalk } from '../../../contracts/holders.js';
 import type { SequenceCounts } from '../../../contracts/heartbeat.js';
 import type { Body } from '../../../contracts/infer-body.js';
@@ -11,7 +11,16 @@ import type { TensorSpec } from '../../../contracts/tensor-spec.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { Answers } from './answers.js';
 import type { Waiting } from './request-queue.js';
-import { bytesOf, LiveSequence, lostSequence, ownCopy, shown, type Step } from './sequence.js';
+import { readItinerary } from './itinerary.js';
+import {
+  bytesOf,
+  LiveSequence,
+  lostSequence,
+  ownCopy,
+  shown,
+  type Step,
+  type StepAnswer,
+} from './sequence.js';
 import type { SequenceBudget } from './sequence-budget.js';
 import type { Listener, SequenceBus } from './sequence-bus.js';
 import { SequenceHeirs } from './sequence-heirs.js';
@@ -131,11 +140,16 @@ export class Sequences implements Listener {
   complete(request: Waiting, given: Tensor[]): Tensor[] {
     const step = this.steps.get(request);
     if (!step) return given;
-    if (step.start) step.sequence.state = this.parts.initial;
-    return [
-      ...given,
-      ...step.sequence.state.filter(({ name }) => !given.some((input) => input.name === name)),
-    ];
+    const { sequence } = step;
+    if (step.start) {
+      sequence.state = this.parts.initial;
+      sequence.steps = 0;
+    }
+    // A stage before ours has taken a step that we have not, or we one that it has not: their states are of different moments.
+    const { sequenceCount = sequence.steps + 1 } = request.headers;
+    if (sequenceCount !== sequence.steps + 1)
+      throw lostSequence(sequence.id, 'is at another step here than in the stage before');
+    return [...given, ...sequence.state.filter(({ name }) => !given.some((input) => input.name === name))];
   }
 
   /** Keeps what the next step needs; the caller sees the rest, and of the state only what was asked for by name. */
@@ -150,17 +164,39 @@ export class Sequences implements Listener {
     return chosen ? outputs : outputs.filter(({ name }) => !this.isState(name, 'output'));
   }
 
-  answered(request: Waiting, answer: Body, engineUs: number): void {
+  /** How many steps of its sequence were taken when this one counts; undefined for what is none. */
+  countWith(request: Waiting): number | undefined {
+    const step = this.steps.get(request);
+    return step && step.sequence.steps + 1;
+  }
+
+  /** `request` has its answer, or what it gave is on its way to another stage. */
+  answered(request: Waiting, answer: StepAnswer, engineUs: number): void {
     const step = this.steps.get(request);
     if (!step) return;
-    for (const twin of step.twins) this.parts.answers.result(twin, answer, engineUs);
+    const count = step.sequence.steps + 1;
+    for (const twin of step.twins) this.say(twin, answer, count, engineUs);
     this.over(step, answer);
+  }
+
+  /** The same once more, to whoever asked again: a pipeline may go on to other replicas this time. */
+  private say(again: Waiting, { body, goesTo }: StepAnswer, count: number, engineUs: number): void {
+    const { answers, clock } = this.parts;
+    const { to, headers } = again;
+    if (goesTo === undefined) return answers.result(to, body, engineUs);
+    const leftMs = again.timeoutMs - (clock.monotonicMs() - again.readAtMs);
+    try {
+      const itinerary = readItinerary(headers);
+      answers.passOn(to, headers, { itinerary, step: goesTo, body, leftMs, sequenceCount: count });
+    } catch (error) {
+      answers.error(to, toFailure(error), engineUs);
+    }
   }
 
   refused(request: Waiting, error: Failure, engineUs: number): void {
     const step = this.steps.get(request);
     if (!step) return;
-    for (const twin of step.twins) this.parts.answers.error(twin, error, engineUs);
+    for (const twin of step.twins) this.parts.answers.error(twin.to, error, engineUs);
     this.over(step, undefined);
   }
 
@@ -224,10 +260,11 @@ export class Sequences implements Listener {
   // ---- steps ------------------------------------------------------------------------------------------------------------
 
   /** True when it has been dealt with: this very request was here before. */
-  private repeated(known: LiveSequence, { to }: Waiting): boolean {
+  private repeated(known: LiveSequence, again: Waiting): boolean {
+    const { to } = again;
     const pending = known.pending(to.requestId);
     if (pending) {
-      pending.twins.push(to);
+      pending.twins.push(again);
       return true;
     }
     const before = known.before(to.requestId);
@@ -237,7 +274,7 @@ export class Sequences implements Listener {
         'BAD_REQUEST',
         `The request ${to.requestId} was answered before; a new step needs a new id.`,
       );
-    this.parts.answers.result(to, known.answer, 0);
+    this.say(again, known.answer, known.steps, 0);
     return true;
   }
 
@@ -285,7 +322,7 @@ export class Sequences implements Listener {
     this.runner?.enqueue(step.waiting);
   }
 
-  private over(step: Step, answer: Body | undefined): void {
+  private over(step: Step, answer: StepAnswer | undefined): void {
     const { sequence } = step;
     this.steps.delete(step.waiting);
     sequence.done(step, answer, this.parts.clock.monotonicMs());
@@ -345,7 +382,7 @@ export class Sequences implements Listener {
     const left = sequence.takeAll();
     this.waitingSteps -= left.length;
     for (const { waiting, twins } of left)
-      for (const to of [waiting.to, ...twins]) this.parts.answers.error(to, why, 0);
+      for (const { to } of [waiting, ...twins]) this.parts.answers.error(to, why, 0);
   }
 
   private drop(sequence: LiveSequence): void {
@@ -359,4 +396,4 @@ export class Sequences implements Listener {
 const keyOf = (endpoint: string, id: string): string => `${endpoint}\n${id}`;
 
 const sizeOf = (sequence: LiveSequence): number =>
-  OVERHEAD_BYTES + (sequence.ended ? 0 : bytesOf(sequence.state)) + (sequence.answer?.bytes.length ?? 0);
+  OVERHEAD_BYTES + (sequence.ended ? 0 : bytesOf(sequence.state)) + (sequence.answer?.body.bytes.length ?? 0);

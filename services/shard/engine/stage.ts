@@ -48,6 +48,8 @@ export class Stage {
     { bytes, jsonLength }: Body,
     specs: readonly TensorSpec[],
     private readonly surroundings: StepSurroundings,
+    /** The model's inputs with what is kept here of the request's sequence. */
+    private readonly complete: (inputs: Tensor[]) => Tensor[] = (inputs) => inputs,
   ) {
     const { plan, at } = itinerary;
     this.step = plan.steps[at] as PipelineStep;
@@ -116,11 +118,12 @@ export class Stage {
 
   private inputsIn(scope: Environment, specs: readonly TensorSpec[]): Tensor[] {
     for (const one of this.step.before) applyProcessing(one, scope, this.surroundings);
-    const inputs = Object.entries(this.step.in).map(([port, name]): Tensor => {
+    const wired = Object.entries(this.step.in).map(([port, name]): Tensor => {
       const tensor = scope.get(name);
       if (tensor) return { ...tensor, name: port };
       throw failure('TENSOR_MISMATCH', `The tensor "${name}" is not there.`);
     });
+    const inputs = this.complete(wired);
     checkInputs({ inputs }, specs);
     return inOrder(inputs, specs);
   }
