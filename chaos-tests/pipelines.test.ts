@@ -16,6 +16,7 @@ import { subjects, wildcards } from '../contracts/subjects.js';
 import { GraphBuilder } from '../services/onnx/builder.js';
 import { externalise } from '../services/onnx/externalise.js';
 import { Graph } from '../services/onnx/graph.js';
+import { decoder } from '../services/onnx/models/decoder.js';
 import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
 import { openSession } from '../services/onnx/session.js';
 import { float32 } from '../services/onnx/tensor.js';
@@ -369,6 +370,70 @@ test('a model that keeps its weights outside its graph is split as they stream p
   });
   expect(difference(answer?.data as Float32Array, whole['y']?.data as Float32Array)).toBeLessThan(1e-6);
 }, 60_000);
+
+test('a decoder in two stages keeps the cache of its layers on each: the tokens of the whole, through a move; a killed stage says to restart', async () => {
+  const [layers, heads, size] = [4, 2, 8];
+  const onnx = decoder({ vocabulary: 24, context: 64, width: 16, heads, layers, seed: 5, cache: true });
+  const state = Array.from({ length: layers }, (_, i) =>
+    ['keys', 'values'].map((what) => ({
+      input: `past_${what}.${i}`,
+      output: `present_${what}.${i}`,
+      shape: [1, heads, 0, size],
+    })),
+  ).flat();
+  const own = { name: 'card.json', bytes: Buffer.from(JSON.stringify({ ownEngine: true, state })) };
+  await mesh.publish('writer', [{ name: 'model.onnx', bytes: onnx }, own], 1);
+  const { stages } = await runSplit('writer', '--stages', '2', '--counted', '--link', '0,100000');
+  expect(stages.length).toBe(2);
+  const ids = (...tokens: number[]) => ({
+    ids: { data: BigInt64Array.from(tokens, BigInt), shape: [1, tokens.length] },
+  });
+  const prompt = [1, 7, 4];
+  const next = ({ outputs }: { outputs: Record<string, { data: unknown }> }): number => {
+    const last = Array.from(outputs['scores']?.data as Float32Array).slice(-24);
+    return last.indexOf(Math.max(...last));
+  };
+  const write = async (endpoint: string, count: number, at: (i: number) => Promise<void>) => {
+    await using client = await mesh.client({ mode: endpoint === 'writer' ? 'direct' : 'routed' });
+    const sequence = client.sequence(endpoint, { timeoutMs: 20_000 });
+    const tokens = [next(await eventually('it is served', () => sequence.start(ids(...prompt))))];
+    for (let i = 1; i < count; i++) {
+      await at(i);
+      tokens.push(next(await sequence.step(ids(tokens.at(-1) ?? 0))));
+    }
+    return tokens;
+  };
+  const whole = await write('writer', 10, () => Promise.resolve());
+  expect(new Set(whole).size).toBeGreaterThan(1);
+  const second = stages[1]?.endpoint ?? '';
+  const moved = async (i: number) => {
+    if (i !== 4) return;
+    const before = enginesOf(second);
+    for (const shard of beats.keys()) await mesh.ask(subjects.shardControl(shard, 'recycle'), 30_000);
+    await eventually('the stages are in other engines', () => {
+      const now = enginesOf(second);
+      return now.length === 2 && !now.some((pid) => before.includes(pid))
+        ? Promise.resolve()
+        : Promise.reject(new Error(`${before} ${now}`));
+    });
+  };
+  expect(await write('writer-split', 10, moved)).toEqual(whole);
+  await mesh.heardAgain();
+  for (const { endpoint } of stages)
+    expect(mesh.sequencesOf(endpoint)).toMatchObject({ handedOver: 1, lost: 0 });
+
+  await using client = await mesh.client();
+  const sequence = client.sequence('writer-split', { timeoutMs: 20_000 });
+  expect(next(await sequence.start(ids(...prompt)))).toBe(whole[0]);
+  for (const pid of enginesOf(second)) process.kill(pid, 'SIGKILL');
+  await expect(sequence.step(ids(whole[0] ?? 0))).rejects.toMatchObject({ code: 'SEQUENCE_LOST' });
+  const again = await eventually('it can be begun again', () => sequence.start(ids(...prompt)));
+  expect([next(again), next(await sequence.step(ids(whole[0] ?? 0)))]).toEqual(whole.slice(0, 2));
+  // Outside a sequence there is no cache to go on with.
+  await expect(client.infer('writer-split', ids(1), { timeoutMs: DEADLINE_MS })).rejects.toMatchObject({
+    code: 'BAD_REQUEST',
+  });
+}, 120_000);
 
 /** Four layers and a reshape. */
 function deep(): Uint8Array {
