@@ -16,6 +16,8 @@ const FALSE_SHARD = 'shard-false-1';
 /** Beats until every router has heard it, were it let through. */
 const BEATS = 4;
 const REQUESTS = 24;
+/** Beyond what Linux gives to a process: the harness waits for the end of every process that a heartbeat names. */
+const NOBODY = 4_194_305;
 /** It looks like the best there is: nothing to do, and quick. */
 const TEMPTING = {
   inFlight: 0,
@@ -105,7 +107,7 @@ async function announces(nc: NatsConnection, { mesh, endpoint }: FalseShardParts
     const beat: Heartbeat = {
       shard: FALSE_SHARD,
       region,
-      pid: process.pid,
+      pid: NOBODY,
       seq: Date.now(),
       state: 'ready',
       device: { kind: 'cpu', cores: 1, memoryBytes: 1 },
