@@ -2,6 +2,7 @@
 // those concerned as the routes say. `massif alerts` lists, acknowledges and silences.
 import { z } from 'zod';
 import { ModelName } from './names.js';
+import { Objectives } from './objectives.js';
 
 export const AlertSeverity = z.enum(['warning', 'critical']);
 
@@ -84,6 +85,8 @@ export const AlertRoutes = z.strictObject({
   groupS: z.number().min(1).max(3_600).default(30),
   /** What goes on is told again. */
   repeatS: z.number().min(60).default(14_400),
+  /** What the operational watch raises alerts for. */
+  objectives: Objectives.prefault({}),
 });
 export type AlertRoutes = z.infer<typeof AlertRoutes>;
 

@@ -10,6 +10,10 @@ export const ProcessStatus = z.object({
   version: z.string(),
   startedAt: z.iso.datetime(),
   rssBytes: z.int(),
+  /** That the process writes its data to; processes of one machine that share it name the same. */
+  disk: z
+    .object({ id: z.string().max(300), freeBytes: z.number().min(0), totalBytes: z.number().min(0) })
+    .optional(),
   /** The process's own clock, for `massif doctor` to compare. */
   now: z.iso.datetime(),
 });

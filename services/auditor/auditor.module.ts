@@ -30,6 +30,7 @@ export class AuditorModule implements OnApplicationBootstrap, OnModuleDestroy {
     await this.parts.intake.begin();
     this.parts.watches.begin();
     this.parts.probes.begin();
+    this.parts.operations.begin();
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -20,6 +20,7 @@ import type { AlertDesk } from './alerts/alert-desk.js';
 import { openAlerts, readRoutes } from './alerts/open-alerts.js';
 import { verdictTrouble } from './alerts/troubles.js';
 import { type TellAudit, tellAudit } from '../mesh/tell-audit.js';
+import { OperationsWatch } from './operations/operations-watch.js';
 import { Baselines } from './baseline/baselines.js';
 import { actOnCopies } from './fraud/act-on-copies.js';
 import { actOnProbes } from './fraud/act-on-probes.js';
@@ -41,6 +42,7 @@ export class AuditorParts {
     readonly probes: ProbeDesk,
     readonly alerts: AlertDesk,
     readonly tell: TellAudit,
+    readonly operations: OperationsWatch,
     private readonly closing: readonly { close(): void }[],
   ) {}
 
@@ -77,7 +79,16 @@ export class AuditorParts {
     const places = regions.map((place) => ({ bus, region: place }));
     const overrides = new OverrideWatch({ places, book: orders, trust, clock, log });
     const baselines = new Baselines({ bus, region, key, random });
-    const alerts = await openAlerts({ config, bus, clock, log }, await readRoutes(own.alertsPath));
+    const routes = await readRoutes(own.alertsPath);
+    const alerts = await openAlerts({ config, bus, clock, log }, routes);
+    const operations = new OperationsWatch({
+      bus,
+      regions,
+      objectives: routes.objectives,
+      desk: alerts,
+      clock,
+      log,
+    });
     const tell = tellAudit(bus, config.instance, clock);
     const stop = new StopOrders({ bus, regions, key, clock, random, log });
     const probes = new ProbeDesk({
@@ -105,13 +116,19 @@ export class AuditorParts {
       clock,
       log,
     });
-    return new AuditorParts(audit, checkpoints, intake, key, watches, baselines, probes, alerts, tell, [
+    return new AuditorParts(
+      audit,
+      checkpoints,
+      intake,
+      key,
+      watches,
+      baselines,
       probes,
-      followCopies(bus, (trouble) => alerts.raise(trouble)),
-      overrides,
-      trust,
       alerts,
-    ]);
+      tell,
+      operations,
+      [probes, followCopies(bus, (trouble) => alerts.raise(trouble)), overrides, trust, operations, alerts],
+    );
   }
 }
 

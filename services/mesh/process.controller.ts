@@ -1,5 +1,7 @@
 // What every process answers, whatever its services are: who it is, and its metrics. Nobody shares these answers, so there is no
 // queue group.
+import { stat, statfs } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
 import type { ProcessStatus } from '../../contracts/status.js';
@@ -25,7 +27,8 @@ export class ProcessController {
   }
 
   @MessagePattern(subjects.status(), { queue: false })
-  status(): ProcessStatus {
+  async status(): Promise<ProcessStatus> {
+    const disk = await diskOf(this.config.dataDir);
     return {
       instance: this.config.instance,
       services: [...this.endpoints.services],
@@ -34,6 +37,7 @@ export class ProcessController {
       version: VERSION,
       startedAt: this.startedAt,
       rssBytes: process.memoryUsage.rss(),
+      ...(disk && { disk }),
       now: new Date(this.clock.now()).toISOString(),
     };
   }
@@ -41,5 +45,15 @@ export class ProcessController {
   @MessagePattern(subjects.metrics('{region}'), { queue: false })
   async metrics(): Promise<Uint8Array> {
     return new TextEncoder().encode(await this.telemetry.text());
+  }
+}
+
+/** Undefined where the process has written nothing yet. */
+async function diskOf(dir: string): Promise<ProcessStatus['disk']> {
+  try {
+    const [{ dev }, { bsize, bavail, blocks }] = await Promise.all([stat(dir), statfs(dir)]);
+    return { id: `${hostname()} ${dev}`, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return undefined;
   }
 }
