@@ -34,6 +34,8 @@ export const buckets = {
   compression: (region: string) => `massif_compression_${region.replaceAll('-', '_')}`,
   /** KV, home region: alerts that are not over. */
   alerts: (region: string) => `massif_alerts_${region.replaceAll('-', '_')}`,
+  /** KV, home region: rules of payload sampling by model. */
+  sampling: (region: string) => `massif_sampling_${region.replaceAll('-', '_')}`,
   /** Object store, home region: signed baselines by version. */
   baselines: (region: string) => `massif_baselines_${region.replaceAll('-', '_')}`,
   /** KV, home region: what the weights of each version look like, whatever their names and order. */
@@ -51,6 +53,8 @@ export const streams = {
   jobs: (region: string) => `massif_jobs_${region.replaceAll('-', '_')}`,
   /** Home region: what was told on `massif.events.>`, kept until the auditor has written it down. */
   auditIntake: (region: string) => `massif_audit_intake_${region.replaceAll('-', '_')}`,
+  /** Home region: sampled requests, a ring for each model; forgotten by count, bytes and age. */
+  samples: (region: string) => `massif_samples_${region.replaceAll('-', '_')}`,
   /** Home region: the audit log. Nothing is ever deleted from it. */
   auditLog: (region: string) => `massif_audit_${region.replaceAll('-', '_')}`,
 };
@@ -83,6 +87,7 @@ export const keys = {
   release: (id: string) => keyPart(id),
   journal: (release: string, seq: number) => `${keyPart(release)}.${seq}`,
   job: (id: string) => keyPart(id),
+  samplingRule: (model: string) => keyPart(model),
   /** A few hundred of the newest, each in the place of an older one. */
   auditCheckpoint: (slot: number) => `slot.${slot}`,
   /** Names in the object store of training. */

@@ -75,6 +75,8 @@ export const conversations: readonly Talk[] = [
   { subject: 'massif.evidence.*', from: CHOOSERS, to: ['registry', 'operator'] },
   { subject: 'massif.observed.*', from: ['engine'], to: ['auditor', 'operator'] },
   { subject: 'massif.links.*', from: ['router', 'gateway', 'registry', 'operator'], to: ['router'] },
+  { subject: 'massif.sampling', from: ['auditor'], to: ['engine'] },
+  { subject: 'massif.sampled.*', from: ['engine'], to: [] },
   { subject: 'massif.events.alert', from: ['auditor'], to: ['operator'] },
   { subject: 'massif.events.verdict', from: ['auditor'], to: ['operator'] },
   ...family('registry', ['successor'], ['auditor'], ['registry']),
@@ -115,7 +117,7 @@ export const conversations: readonly Talk[] = [
   { subject: 'massif.audit.log', from: ['auditor'], to: [] },
   ...family(
     'auditor',
-    ['read', 'checkpoints', 'prove', 'verdicts', 'watch', 'alerts', 'acknowledge'],
+    ['read', 'checkpoints', 'prove', 'verdicts', 'watch', 'alerts', 'acknowledge', 'sampling', 'samples'],
     DOORS,
     ['auditor'],
   ),

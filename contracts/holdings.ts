@@ -67,6 +67,7 @@ export const holdings: readonly Holding[] = [
     readers: ['gateway', 'operator'],
   },
   { nameIn: buckets.alerts, kind: 'kv', owners: ['auditor'], readers: ['operator'] },
+  { nameIn: buckets.sampling, kind: 'kv', owners: ['auditor'] },
   {
     nameIn: buckets.baselines,
     kind: 'object',
@@ -85,5 +86,6 @@ export const holdings: readonly Holding[] = [
   },
   { nameIn: streams.jobs, kind: 'stream', owners: ['trainer', 'compressor'] },
   { nameIn: streams.auditIntake, kind: 'stream', owners: ['auditor'] },
+  { nameIn: streams.samples, kind: 'stream', owners: ['auditor'] },
   { nameIn: streams.auditLog, kind: 'stream', owners: ['auditor'], readers: ['operator'] },
 ];

@@ -23,6 +23,10 @@ export const subjects = {
   evidence: (region: string) => `massif.evidence.${region}` as const,
   /** Engine -> auditors: what answers and their requests looked like. */
   observed: (region: string) => `massif.observed.${region}` as const,
+  /** Auditor -> engines: of which models requests are kept. */
+  sampling: () => 'massif.sampling' as const,
+  /** Engine -> the ring of samples: a request that was kept. */
+  sampled: (model: string) => `massif.sampled.${subjectToken(model)}` as const,
   /** Caller -> router: what became of an answer. Queue group `router`. */
   feedback: () => 'massif.feedback' as const,
   /** Operator -> a router of the region: a signed order into the region's bucket of overrides. */
@@ -102,7 +106,8 @@ export type TrainerVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report' | 'da
 
 export type CompressorVerb = 'submit' | 'jobs' | 'show' | 'cancel' | 'report';
 
-export type AuditorVerb = 'read' | 'checkpoints' | 'prove' | 'verdicts' | 'watch' | 'alerts' | 'acknowledge';
+export type AuditorVerb =
+  'read' | 'checkpoints' | 'prove' | 'verdicts' | 'watch' | 'alerts' | 'acknowledge' | 'sampling' | 'samples';
 
 export type IdentityVerb = 'issue' | 'rotate' | 'revoke' | 'tenant' | 'list';
 
@@ -116,6 +121,7 @@ export const wildcards = {
   metadata: () => 'massif.metadata.*' as const,
   evidence: () => 'massif.evidence.*' as const,
   observed: () => 'massif.observed.*' as const,
+  sampled: () => 'massif.sampled.*' as const,
   /** All that is told: of releases, versions and the rest. */
   events: () => 'massif.events.>' as const,
   heartbeats: () => 'massif.heartbeat.*.*' as const,

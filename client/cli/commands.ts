@@ -25,6 +25,8 @@ import { override } from '../commands/override.js';
 import { policy } from '../commands/policy.js';
 import { push } from '../commands/push.js';
 import { release } from '../commands/release.js';
+import { replay } from '../commands/replay.js';
+import { samples } from '../commands/samples.js';
 import { scale } from '../commands/scale.js';
 import { sign } from '../commands/sign.js';
 import { split } from '../commands/split.js';
@@ -64,6 +66,8 @@ export const COMMANDS: readonly Command[] = [
   policy,
   audit,
   watch,
+  samples,
+  replay,
   verdicts,
   alerts,
   train,

@@ -12,6 +12,12 @@ import { failure } from '../../contracts/errors.js';
 import { type Alert, AlertAnswer, type AlertsReply } from '../../contracts/alert.js';
 import { type WatchReply, WatchRequest } from '../../contracts/baseline-job.js';
 import type { VerdictsReply } from '../../contracts/verdict.js';
+import {
+  type SamplesReply,
+  SamplesRequest,
+  type SamplingReply,
+  SamplingRequest,
+} from '../../contracts/sampling.js';
 import { queues, subjects } from '../../contracts/subjects.js';
 import { verifierOf, openCheckpoint } from '../mesh/audit/note.js';
 import { writeProof } from '../mesh/audit/proof.js';
@@ -80,6 +86,16 @@ export class AuditorController {
       why: reason,
     });
     return alert;
+  }
+
+  @MessagePattern(subjects.auditor('sampling'), shared)
+  sampling(@Payload({ schema: SamplingRequest }) request: SamplingRequest): Promise<SamplingReply> {
+    return this.parts.samples.change(request);
+  }
+
+  @MessagePattern(subjects.auditor('samples'), shared)
+  samples(@Payload({ schema: SamplesRequest }) request: SamplesRequest): Promise<SamplesReply> {
+    return this.parts.samples.read(request);
   }
 
   @MessagePattern(subjects.auditor('prove'), shared)

@@ -21,6 +21,7 @@ import { openAlerts, readRoutes } from './alerts/open-alerts.js';
 import { verdictTrouble } from './alerts/troubles.js';
 import { type TellAudit, tellAudit } from '../mesh/tell-audit.js';
 import { OperationsWatch } from './operations/operations-watch.js';
+import { Samples } from './sampling/samples.js';
 import { Baselines } from './baseline/baselines.js';
 import { actOnCopies } from './fraud/act-on-copies.js';
 import { actOnProbes } from './fraud/act-on-probes.js';
@@ -43,6 +44,7 @@ export class AuditorParts {
     readonly alerts: AlertDesk,
     readonly tell: TellAudit,
     readonly operations: OperationsWatch,
+    readonly samples: Samples,
     private readonly closing: readonly { close(): void }[],
   ) {}
 
@@ -102,6 +104,7 @@ export class AuditorParts {
       random,
       log,
     });
+    const samples = await Samples.open({ bus, region, clock, tell });
     const watches: Watches = new Watches({
       bus,
       orders,
@@ -112,6 +115,7 @@ export class AuditorParts {
       told: (notice) => {
         bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice));
         alerts.raise(verdictTrouble(notice));
+        samples.suspect(notice.model);
       },
       clock,
       log,
@@ -127,7 +131,16 @@ export class AuditorParts {
       alerts,
       tell,
       operations,
-      [probes, followCopies(bus, (trouble) => alerts.raise(trouble)), overrides, trust, operations, alerts],
+      samples,
+      [
+        probes,
+        followCopies(bus, (trouble) => alerts.raise(trouble)),
+        overrides,
+        trust,
+        operations,
+        samples,
+        alerts,
+      ],
     );
   }
 }

@@ -20,6 +20,8 @@ export interface ObserverParts {
   readonly outputs: readonly TensorSpec[];
   readonly publish: (report: ObservationReport) => void;
   readonly clock: Pick<Clock, 'after'>;
+  /** Sees every answer too, and keeps some of them whole. */
+  readonly sampler?: { see(answer: Answered): void; tell(): void };
 }
 
 export interface Answered {
@@ -59,6 +61,7 @@ export class Observer {
   see(answer: Answered): void {
     this.answered++;
     this.total++;
+    this.parts.sampler?.see(answer);
     this.stop ??= this.parts.clock.after(EVERY_MS, () => this.report());
     if (this.kept.length >= OBSERVED_MAX) return;
     const size = [...answer.inputs, ...answer.outputs].reduce((sum, { data }) => sum + data.length, 0);
@@ -69,6 +72,7 @@ export class Observer {
 
   /** What was kept goes out now; nothing where nothing was answered. */
   report(): void {
+    this.parts.sampler?.tell();
     this.stop?.();
     this.stop = undefined;
     const { kept, answered, total, parts } = this;

@@ -21,6 +21,7 @@ import { LatencyCurve } from './latency-curve.js';
 import { type LoadedModel, loadModel } from './load.js';
 import { Observer } from './observer.js';
 import { Replica } from './replica.js';
+import { HeardRules, Sampler } from './sampler.js';
 import { SequenceBudget } from './sequence-budget.js';
 import { SequenceBus } from './sequence-bus.js';
 import { Sequences } from './sequences.js';
@@ -64,12 +65,20 @@ export class ServedReplicas {
   private readonly bodies: EngineBodies;
   private readonly budget: SequenceBudget;
   private readonly kept: KeptAnswers;
+  private readonly rules: HeardRules;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: ServedParts) {
     this.bodies = new EngineBodies(parts);
     this.budget = new SequenceBudget(parts.sequenceBytesMax);
     this.kept = new KeptAnswers(parts.keptMaxBytes);
+    this.rules = new HeardRules(parts.clock);
+    if (parts.observe)
+      parts.nc.subscribe(subjects.sampling(), {
+        callback: (error, message) => {
+          if (error === null) this.rules.hear(message.string());
+        },
+      });
     this.loop = new RunLoop(parts.clock, () => this.connected());
   }
 
@@ -192,11 +201,20 @@ export class ServedReplicas {
   }
 
   private observerOf({ version, replica }: LoadOrder): Observer {
-    const { nc, region, clock } = this.parts;
+    const { nc, region, clock, random } = this.parts;
     const { model, label, digest, outputs } = version;
     const subject = subjects.observed(region);
+    const about = { region, replica, model, label, version: digest, life: nuid.next() };
+    const sampler = new Sampler({
+      about,
+      rules: this.rules,
+      publish: (sample) => nc.isClosed() || nc.publish(subjects.sampled(model), JSON.stringify(sample)),
+      clock,
+      random,
+    });
     return new Observer({
-      about: { region, replica, model, label, version: digest, life: nuid.next() },
+      sampler,
+      about,
       outputs,
       // A connection that was closed is an engine that leaves.
       publish: (report) => nc.isClosed() || nc.publish(subject, JSON.stringify(report)),
