@@ -16,7 +16,7 @@ import { Trainings } from './trainings.js';
 const ENDPOINT = 'crowded';
 const LIMIT_MS = 280_000;
 /** Some seconds: longer than a burst takes to be noticed. */
-const EPOCHS = 120;
+const EPOCHS = 500;
 // The tight objective makes joint runs no substitute for replicas, so that callers at once need more than the one shard there is.
 // When they have gone it sleeps, and gives the node back.
 const SCALING = { minReplicas: 0, maxReplicas: 2, slowdownMax: 1.5, idleMs: 3_000 };
