@@ -4,7 +4,7 @@ import { seededRandom } from '../random.js';
 import { loadsOf } from './allocation.js';
 import type { Load, Placed, PlacedAll } from './by-rule.js';
 import { type Effort, effortFor, marketOf, packed, placeGreedily } from './greedy.js';
-import { type Lying, lying } from './neighbourhood.js';
+import { type Lying, lying } from './lying.js';
 import { rearrange } from './rearrange.js';
 import type { Refused, Setting } from './setting.js';
 import { type SolverLimits, SolverThread } from './solver.js';

@@ -1,34 +1,11 @@
 // Some endpoints of a plan taken up and laid down again at the least cost, shard by shard, while all others stay where they are: an exact
 // integer programme. p: a replica lies on a shard; x: share of a group in a centre; b: a domain is used; u: share of a group that leaves a
 // region; o: left out. With all endpoints in it, it is the whole problem, packing included.
-import { type Allocation, loadsOf } from './allocation.js';
+import { type Lying, lying } from './lying.js';
 import { LpWriter, type Programme, type Sum } from './lp-writer.js';
-import { leftOutCost, MOVE_PRICE, movedRate, objectiveOf, rateCostOf } from './objective.js';
+import { leftOutCost, MOVE_PRICE, rateCostOf } from './objective.js';
 import type { Remaining } from './remaining.js';
 import { domainOf, type EndpointSetting, type Option } from './setting.js';
-
-/** An endpoint as it lies; without replicas where it is left out. */
-export interface Lying extends Allocation {
-  readonly setting: EndpointSetting;
-  /** By the centre's index, the shards with a replica. */
-  readonly shards: ReadonlyMap<number, readonly string[]>;
-  readonly cost: number;
-  readonly movedRate: number;
-}
-
-export function lying(
-  setting: EndpointSetting,
-  shares: Allocation['shares'],
-  shards: ReadonlyMap<number, readonly string[]>,
-): Lying {
-  const replicas = new Map([...shards].map(([centre, ids]) => [centre, ids.length]));
-  const out = replicas.size === 0;
-  return {
-    ...{ setting, replicas, shards, shares },
-    cost: out ? leftOutCost(setting) : objectiveOf(setting, { replicas, shares }),
-    movedRate: out ? 0 : movedRate(setting, { shares }),
-  };
-}
 
 const MIB = 2 ** 20;
 // What the solver takes for equal must not be more than there is.
@@ -203,12 +180,6 @@ export function readLying(
     for (const [c, share] of kept) shares[g]?.set(c, share / total);
   });
   return lying(setting, shares, shards);
-}
-
-/** What a shard of the centre is kept busy with, when all replicas there get the same. */
-export function busyPerShard({ setting, shares, shards }: Lying, centre: number): number {
-  const load = loadsOf(setting, shares).get(centre) ?? 0;
-  return load / (shards.get(centre)?.length ?? 1) / (setting.options.get(centre)?.rateAlonePerS ?? 1);
 }
 
 const times = (factor: number, sum: Sum): Sum => sum.map(([one, name]) => [factor * one, name] as const);

@@ -2,7 +2,8 @@
 // and laid down anew by the solver, exactly and shard by shard. Small plans are taken up as a whole: that proves them.
 import type { Random } from '../random.js';
 import type { Market } from './greedy.js';
-import { asVariables, type Lying, neighbourhoodProgramme, readLying } from './neighbourhood.js';
+import type { Lying } from './lying.js';
+import { asVariables, neighbourhoodProgramme, readLying } from './neighbourhood.js';
 import { Remaining } from './remaining.js';
 import type { EndpointSetting, Setting } from './setting.js';
 import type { SolverLimits, SolverThread } from './solver.js';

@@ -1,6 +1,6 @@
 // What the shards have left beside the endpoints of a plan that stay where they are: memory of each, busy time of each and of each
 // centre, and what may still move.
-import { busyPerShard, type Lying } from './neighbourhood.js';
+import { busyPerShard, type Lying } from './lying.js';
 import {
   BUSY_SHARE,
   BUSY_SHARE_MAX,

@@ -93,7 +93,7 @@ test('callers who share runs each get their own rows', async () => {
   // One connection writes them in one go, so that they wait for each other.
   const together = await Promise.all(
     Array.from({ length: 200 }, (_, i) =>
-      engine.call(replica, [image(value(i) / 100, 1 + (i % 3))], { id: `${i}` }),
+      engine.callPatiently(replica, [image(value(i) / 100, 1 + (i % 3))], { id: `${i}` }),
     ),
   );
   const expected = new Map<number, number[]>();

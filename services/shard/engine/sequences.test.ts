@@ -6,7 +6,7 @@ import type { Tensor } from '../../../contracts/tensor.js';
 import { systemClock } from '../../mesh/clock.js';
 import { seededRandom } from '../../mesh/random.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
-import { DrivenEngine, type Reply } from '../testing/driven-engine.js';
+import { type CallOptions, DrivenEngine, type Reply } from '../testing/driven-engine.js';
 import { Reference, sileroVersion, sound, stepInputs } from '../testing/silero.js';
 
 let engine: DrivenEngine;
@@ -27,14 +27,15 @@ interface Said {
   requestId?: string;
   outputs?: string[];
 }
+const as = (id: string, said: Said): CallOptions => ({
+  headers: {
+    [headers.requestId]: said.requestId ?? `r-${++requests}`,
+    ...Object.fromEntries(sequenceHeaders({ id, start: said.start ?? false, end: said.end ?? false })),
+  },
+  ...(said.outputs && { outputs: said.outputs }),
+});
 const step = (replica: string, id: string, chunk: Float32Array, said: Said = {}): Promise<Reply> =>
-  engine.call(replica, stepInputs(chunk), {
-    headers: {
-      [headers.requestId]: said.requestId ?? `r-${++requests}`,
-      ...Object.fromEntries(sequenceHeaders({ id, start: said.start ?? false, end: said.end ?? false })),
-    },
-    ...(said.outputs && { outputs: said.outputs }),
-  });
+  engine.call(replica, stepInputs(chunk), as(id, said));
 const probability = ({ code, message, response }: Reply): number => {
   expect(code, message.string()).toBe('OK');
   return Number(response?.outputs.find(({ name }: Tensor) => name === 'output')?.data[0]);
@@ -56,7 +57,11 @@ test('a caller that sends only its chunks gets the answers of one that carries t
       for (const [at, chunk] of one.entries())
         got.push(
           probability(
-            await step(replica, `call ${i}`, chunk, { start: at === 0, end: at === one.length - 1 }),
+            await engine.callPatiently(
+              replica,
+              stepInputs(chunk),
+              as(`call ${i}`, { start: at === 0, end: at === one.length - 1 }),
+            ),
           ),
         );
       return got;

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, headers as natsHeaders, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { ERRORS, isErrorCode } from '../../../contracts/errors.js';
 import { headers } from '../../../contracts/headers.js';
@@ -37,6 +38,7 @@ export interface CallOptions {
 
 /** Beyond the deadline: the engine's own word on it should arrive. */
 const WAIT_MS = 2_000;
+const PATIENCE_MS = 20;
 
 export class DrivenEngine implements AsyncDisposable {
   private number = 0;
@@ -126,6 +128,15 @@ export class DrivenEngine implements AsyncDisposable {
     };
     if (body.jsonLength !== undefined) sent[headers.jsonLength] = String(body.jsonLength);
     return this.send(replica, body.bytes, sent);
+  }
+
+  /** Asks again while there is no room, as callers do: on a busy machine a replica shuts its door for a moment. */
+  async callPatiently(replica: string, inputs: Tensor[], options: CallOptions = {}): Promise<Reply> {
+    for (;;) {
+      const reply = await this.call(replica, inputs, options);
+      if (reply.code !== 'MAILBOX_FULL') return reply;
+      await sleep(PATIENCE_MS);
+    }
   }
 
   async send(replica: string, bytes: Uint8Array, fields: Readonly<Record<string, string>>): Promise<Reply> {
