@@ -113,7 +113,7 @@ async function falseShards(log: (line: string) => void): Promise<BusResult[]> {
   await mesh.publish(endpoint, [{ name: 'model.onnx', bytes: mlp(1) }], 1);
   log('a mesh of one region serves');
   const x = { data: new Float32Array(WIDTH), shape: [1, WIDTH] };
-  return attackAsShard({
+  return await attackAsShard({
     mesh,
     endpoint,
     ask: (client) => client.infer(endpoint, { x }, { timeoutMs: 2_000 }),
