@@ -1,4 +1,4 @@
-// Two projects: `unit` beside the code, `system` with real servers. The globs keep dist out, where tests are compiled too.
+// `unit` beside the code, `system` with real servers, `slow` as well but a minute and more each, by name: `npm run -s slow`. The globs keep dist out, where tests are compiled too.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -17,13 +17,23 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['chaos-tests/**/*.test.ts'],
+          include: ['chaos-tests/*.test.ts'],
           retry: 0,
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
           // After the unit tests, not beside them: a mesh wants the machine to itself.
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: ['chaos-tests/slow/*.test.ts'],
+          retry: 0,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
         },
       },
     ],

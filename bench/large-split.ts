@@ -14,7 +14,7 @@ import {
   TensorProto_DataType as T,
   TensorProtoSchema,
 } from '../services/onnx/proto/onnx_pb.js';
-import { treeMemory, type TreeMemory } from './tree-memory.js';
+import { treeMemory, type TreeMemory } from './large-split/tree-memory.js';
 import { type Benchmark, round } from './report.js';
 
 const MIB = 1_048_576;

@@ -3,15 +3,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { MassifClient } from '../client/mod.js';
-import { ScalingReply } from '../contracts/scaling.js';
-import { subjects } from '../contracts/subjects.js';
-import { waitUntil } from '../services/mesh/testing/wait-until.js';
-import { mlp } from '../services/onnx/testing/mlp.js';
-import { clientCall } from './callers.js';
-import { type DrillMesh, eventually, startMesh } from './harness.js';
-import { type Question, questions } from './questions.js';
-import { Trainings } from './trainings.js';
+import type { MassifClient } from '../../client/mod.js';
+import { ScalingReply } from '../../contracts/scaling.js';
+import { subjects } from '../../contracts/subjects.js';
+import { waitUntil } from '../../services/mesh/testing/wait-until.js';
+import { mlp } from '../../services/onnx/testing/mlp.js';
+import { clientCall } from '../callers.js';
+import { type DrillMesh, eventually, startMesh } from '../harness.js';
+import { type Question, questions } from '../questions.js';
+import { Trainings } from '../trainings.js';
 
 const ENDPOINT = 'crowded';
 const LIMIT_MS = 280_000;
