@@ -22,6 +22,8 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          // Of the commands that a file runs side by side: one starts its mesh while another's works.
+          maxConcurrency: 2,
           // After the unit tests, not beside them: a mesh wants the machine to itself.
           sequence: { groupOrder: 1 },
         },

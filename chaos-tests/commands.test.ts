@@ -25,7 +25,7 @@ const benches = readdirSync(join(root, 'bench'))
   .map((file) => file.slice(0, -3))
   .filter((name) => !NEEDS_A_MESH_OF_ITS_OWN.has(name));
 
-test.each(benches)('bench %s runs and ends with its line of JSON', async (name) => {
+test.concurrent.each(benches)('bench %s runs and ends with its line of JSON', async (name) => {
   const bench = join(root, 'dist', 'bench', 'bench.js');
   const { stdout } = await run(process.execPath, [bench, name, '--ci', '--json'], {
     cwd: root,

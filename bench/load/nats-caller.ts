@@ -1,15 +1,11 @@
 // A plain NATS caller for benchmarks under load: requests on a schedule of their own (Poisson) or in a closed loop, one subscription for all
 // answers, and what became of each. No retries, no library of ours between: what is measured is the router's door.
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  createInbox,
-  headers as natsHeaders,
-  type MsgHdrs,
-  type NatsConnection,
-} from '@nats-io/transport-node';
+import { headers as natsHeaders, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { headers } from '../../contracts/headers.js';
 import type { Body } from '../../contracts/infer-body.js';
 import { subjects } from '../../contracts/subjects.js';
+import { inboxOf } from '../../services/mesh/bus-key.js';
 import type { Random } from '../../services/mesh/random.js';
 
 export interface Ended {
@@ -31,7 +27,7 @@ const TICK_MS = 1;
 const GRACE_MS = 250;
 
 export class NatsCaller {
-  private readonly prefix = createInbox();
+  private readonly prefix: string;
   private readonly waiting = new Map<string, Waiting>();
   private tokens = 0;
 
@@ -42,6 +38,7 @@ export class NatsCaller {
     private readonly timeoutMs: number,
     private readonly random: Random,
   ) {
+    this.prefix = inboxOf(nc);
     nc.subscribe(`${this.prefix}.*`, {
       callback: (error, message) => {
         if (error === null) this.heard(message.subject.slice(this.prefix.length + 1), message.headers);
@@ -49,7 +46,7 @@ export class NatsCaller {
     });
   }
 
-  /** So many callers that wait for each answer. */
+  /** So many callers that wait for each answer. Rejects when nobody gets one: figures of nothing are no figures. */
   async closed(callers: number, forMs: number): Promise<Ended[]> {
     const ended: Ended[] = [];
     const untilMs = performance.now() + forMs;
@@ -58,10 +55,10 @@ export class NatsCaller {
         while (performance.now() < untilMs) ended.push(await this.ask());
       }),
     );
-    return ended;
+    return someAnswered(ended);
   }
 
-  /** Arrivals that wait for nobody. */
+  /** Arrivals that wait for nobody. Rejects when none is answered. */
   async open(perSecond: number, forMs: number): Promise<Ended[]> {
     const ended: Ended[] = [];
     const startMs = performance.now();
@@ -75,7 +72,7 @@ export class NatsCaller {
       await sleep(TICK_MS);
     }
     while (ended.length < sent) await sleep(TICK_MS);
-    return ended;
+    return someAnswered(ended);
   }
 
   private gapMs(perSecond: number): number {
@@ -118,6 +115,12 @@ export class NatsCaller {
     const { sentMs, done } = waiting;
     done({ sentMs, ms: performance.now() - sentMs, code, replica, retryAfterMs });
   }
+}
+
+function someAnswered(ended: Ended[]): Ended[] {
+  if (ended.length > 0 && latencies(ended).length === 0)
+    throw new Error(`none of ${ended.length} requests was answered: ${JSON.stringify(tally(ended))}`);
+  return ended;
 }
 
 /** How many ended with each code. */
