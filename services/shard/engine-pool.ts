@@ -142,38 +142,13 @@ export class EnginePool {
   }
 
   private fork(): PooledEngine {
-    const {
-      entry,
-      shard,
-      region,
-      natsUrl,
-      natsKey,
-      threads,
-      device,
-      bodyMaxBytes,
-      keptMaxBytes,
-      observe,
-      dir,
-    } = this.options;
+    const { shard, dir, ...shared } = this.options;
     const id = ++this.lastId;
     const name = `${shard}.engine-${id}`;
     const notePath = join(dir, `${process.pid}-${id}.note`);
     const engine = new PooledEngine(
       id,
-      {
-        entry,
-        name,
-        region,
-        natsUrl,
-        natsKey,
-        threads,
-        device,
-        bodyMaxBytes,
-        keptMaxBytes,
-        observe,
-        workDir: this.workDir,
-        notePath,
-      },
+      { ...shared, name, workDir: this.workDir, notePath },
       {
         warming: (replica) => this.events.warming(replica),
         ended: (why) => this.ended(engine, why),
