@@ -1,6 +1,7 @@
 // Our tensors as onnxruntime's and back. The memory is shared, not copied.
 import assert from 'node:assert';
 import * as ort from 'onnxruntime-node';
+import './half-float-tensors.js';
 import { dataTypeOfRuntime, elementType } from './data-type.js';
 import type { TensorProto_DataType as T } from './proto/onnx_pb.js';
 import { refusal } from './refusal.js';

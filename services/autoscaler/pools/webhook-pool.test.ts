@@ -52,7 +52,7 @@ test('a node is lent, prolonged while we are there, and given back; twice is no 
   await pool.grow('pool-east-webhook-1-1');
   await pool.grow('pool-east-webhook-1-1');
   expect(await pool.nodes()).toEqual([{ name: 'pool-east-webhook-1-1', state: 'there' }]);
-  await clock.advance(41_000);
+  await clock.advance(40_000);
   await waitUntil('the lease is renewed', () => nodes.get('pool-east-webhook-1-1') === 3);
   await pool.release('pool-east-webhook-1-1');
   await pool.release('pool-east-webhook-1-1');

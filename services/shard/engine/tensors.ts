@@ -1,5 +1,6 @@
 // Tensors between the protocol's form and onnxruntime's. Numbers are handed over as they lie, only texts are converted.
 import { Tensor as RuntimeTensor } from 'onnxruntime-node';
+import '../../onnx/half-float-tensors.js';
 import { failure } from '../../../contracts/errors.js';
 import type { Tensor, TensorData } from '../../../contracts/tensor.js';
 import type { Datatype } from '../../../contracts/tensor-spec.js';
