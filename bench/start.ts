@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readDoorKey } from '../deploy/local/door-key.js';
 import { root } from '../deploy/local/root.mjs';
 import { type MeshState, readRunningState } from '../deploy/local/state.mjs';
 import { type Benchmark, type BenchOptions, percentile } from './report.js';
@@ -64,13 +65,13 @@ async function firstAnswer(dir: string, started: number): Promise<MeshState> {
   for (;;) {
     const state = readRunningState(dir);
     const rest = state?.regions[0]?.rest;
-    if (state && rest && (await answers(rest))) return state;
+    if (state && rest && (await answers(rest, state.keys))) return state;
     if (performance.now() - started > GIVE_UP_MS) throw new Error(`no answer within ${GIVE_UP_MS / 1000} s`);
     await sleep(50);
   }
 }
 
-async function answers(rest: string): Promise<boolean> {
+async function answers(rest: string, keys: string): Promise<boolean> {
   const zeros = (n: number): number[] => Array.from({ length: n }, () => 0);
   const inputs = [
     { name: 'input', datatype: 'FP32', shape: [1, 576], data: zeros(576) },
@@ -80,7 +81,7 @@ async function answers(rest: string): Promise<boolean> {
   try {
     const reply = await fetch(`${rest}/v2/models/vad/infer`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', authorization: (await readDoorKey(keys)) ?? '' },
       body: JSON.stringify({ inputs }),
     });
     return reply.ok;

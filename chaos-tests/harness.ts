@@ -29,6 +29,8 @@ export interface MeshOptions {
   readonly env?: NonNullable<TopologyOptions['env']>;
   /** The regions' NATS servers meet over a line that can be cut. */
   readonly cuttable?: boolean;
+  /** False: the REST and gRPC doors ask for a key, as under `npm start`. */
+  readonly openDoors?: boolean;
   /** Nobody shows who he is: for peers in benchmarks that know no keys. */
   readonly development?: boolean;
   /** Makes the key of a user that hears everything, for a test that watches the bus: `mesh.nats('observer')`. */
@@ -58,6 +60,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
     dir,
     base,
     shardsPerRegion: 1,
+    openDoors: true,
     ...shape,
     ...(cuttable && { linkPort }),
   });

@@ -4,6 +4,7 @@ import { inboxPrefix } from '../../contracts/bus-users.js';
 import type { RegionDoors } from '../../contracts/state-file.js';
 import { busKeyPath } from './bus-keys.js';
 import { consulTokenPath } from './consul-tokens.js';
+import { doorKeyPath } from './door-key.js';
 import type { MeshState } from './state.mjs';
 
 export function describeMesh(state: MeshState): string {
@@ -20,13 +21,15 @@ const OPEN = 'Development mode: whoever reaches this machine may do everything.'
 
 function describeRegion(region: RegionDoors, { development, keys }: MeshState): string {
   const examples = 'deploy/examples';
-  const grpcurl = 'grpcurl -plaintext';
+  const header = relative(process.cwd(), doorKeyPath(keys));
+  const curl = `curl -s${development ? '' : ` -H @${header}`}`;
+  const grpcurl = `grpcurl -plaintext${development ? '' : ` -H "$(cat ${header})"`}`;
   const from = region.home ? '' : ` --region ${region.name}`;
   return [
     '',
     `${region.name}${region.home ? ' (home)' : ''}`,
     `  command line  npx massif infer ocr --image ${examples}/line.png${from}`,
-    `  REST          curl -s ${region.rest}/v2/models/vad/infer -d @${examples}/vad.request.json`,
+    `  REST          ${curl} ${region.rest}/v2/models/vad/infer -d @${examples}/vad.request.json`,
     ...(region.grpc === undefined
       ? []
       : [`  gRPC          ${grpcurl} ${region.grpc} inference.GRPCInferenceService/ServerReady`]),

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartFailed } from './child.js';
+import { prepareDoorKey } from './door-key.js';
 import { publishExamples } from './examples.js';
 import { ownIdentity } from './identity.mjs';
 import { LocalMesh } from './local-mesh.js';
@@ -32,7 +33,10 @@ export class Keeper {
       this.#write();
       try {
         await mesh.boot();
-        await publishExamples(mesh);
+        await Promise.all([
+          publishExamples(mesh),
+          ...(this.development ? [] : [prepareDoorKey(mesh.topology)]),
+        ]);
         this.#phase = 'ready';
         return this.#write();
       } catch (error) {

@@ -1,6 +1,6 @@
 // The gRPC door as the smoke run uses it: an inference with raw contents, sent as any gRPC client would.
 import { create } from '@bufbuild/protobuf';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { Call } from '../../client/call.js';
 import { inputTensors } from '../../client/input-tensors.js';
 import { elementCount, fromBlob, toBlob } from '../../contracts/tensor.js';
@@ -12,8 +12,11 @@ import {
 } from '../../services/gateway/grpc/proto/open_inference_grpc_pb.js';
 import { definitionOf } from '../../services/gateway/grpc/rpc.js';
 
-export function grpcDoor(target: string, timeoutMs: number) {
+/** `authorization` as the header has it; undefined where the door asks for none. */
+export function grpcDoor(target: string, timeoutMs: number, authorization: string | undefined) {
   const client = new Client(target, credentials.createInsecure());
+  const metadata = new Metadata();
+  if (authorization !== undefined) metadata.set('authorization', authorization);
   const { path, requestSerialize, responseDeserialize } = definitionOf(
     GRPCInferenceService.method.modelInfer,
   );
@@ -33,6 +36,7 @@ export function grpcDoor(target: string, timeoutMs: number) {
           requestSerialize,
           responseDeserialize,
           request,
+          metadata,
           { deadline },
           (error, answer) => (error ? reject(error) : resolve(answer as ModelInferResponse)),
         );

@@ -23,6 +23,7 @@ import { RESOURCES } from '../../contracts/manifest.js';
 import { subjects } from '../../contracts/subjects.js';
 import { connectAs } from '../../services/mesh/bus-key.js';
 import { busKeyPath } from './bus-keys.js';
+import { readDoorKey } from './door-key.js';
 import { grpcDoor } from './smoke-grpc.js';
 import { root } from './root.mjs';
 import type { RegionDoors } from '../../contracts/state-file.js';
@@ -67,6 +68,7 @@ async function smokeRegion(
   expected: Expected,
 ): Promise<SmokeLine[]> {
   const key = (user: BusUser): string | undefined => (development ? undefined : busKeyPath(keys, user));
+  const authorization = development ? undefined : await readDoorKey(keys);
   const [image, wav] = await Promise.all([
     readFile(samplePath(expected.ocr.image)),
     readFile(samplePath(expected.vad.wav)),
@@ -77,10 +79,10 @@ async function smokeRegion(
     return readLabels(new TextDecoder().decode(await client.file(version, RESOURCES.labels)));
   };
   const nc = await connectNats({ ...connectAs(key('application')), servers: region.nats });
-  const grpc = region.grpc === undefined ? undefined : grpcDoor(region.grpc, TIMEOUT_MS);
+  const grpc = region.grpc === undefined ? undefined : grpcDoor(region.grpc, TIMEOUT_MS, authorization);
   const doors: Record<string, Door> = {
     NATS: (endpoint) => viaBody((body) => askNats(nc, endpoint, body)),
-    REST: (endpoint) => viaBody((body) => askRest(region.rest, endpoint, body)),
+    REST: (endpoint) => viaBody((body) => askRest(region.rest, endpoint, body, authorization)),
     ...(grpc && { gRPC: grpc.door }),
     client: (endpoint) => async (inputs) => (await client.infer(endpoint, inputs)).outputs,
   };
@@ -92,6 +94,7 @@ async function smokeRegion(
     const found = said(async () => compare(await detectSpeech(readWav(wav), door('vad')), expected.vad));
     add(`${name}, vad`, intervalsText(expected.vad.speech), await found);
   }
+  if (!development) add('REST, without a key', '401', String((await fetch(`${region.rest}/v2`)).status));
   await nc.close();
   grpc?.close();
   const command = (...args: string[]) =>
@@ -144,12 +147,18 @@ async function askNats(
   };
 }
 
-async function askRest(url: string, endpoint: string, body: Body): Promise<Body> {
+async function askRest(
+  url: string,
+  endpoint: string,
+  body: Body,
+  authorization: string | undefined,
+): Promise<Body> {
   const reply = await fetch(`${url}/v2/models/${endpoint}/infer`, {
     method: 'POST',
     body: body.bytes as Uint8Array<ArrayBuffer>,
     headers: {
       'content-type': 'application/octet-stream',
+      ...(authorization !== undefined && { authorization }),
       ...(body.jsonLength !== undefined && { [headers.jsonLength]: String(body.jsonLength) }),
     },
     signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -45,6 +45,7 @@ test('a process is told its own region, its servers and a folder of its own', ()
     MASSIF_REGIONS: 'east,west',
     MASSIF_NATS_URL: 'nats://127.0.0.1:7411',
     MASSIF_CONSUL_URL: 'http://127.0.0.1:7414',
+    MASSIF_AUTH: 'keys',
     MASSIF_NAME: 'shard-west-1',
     MASSIF_DATA: '/mesh/data/shard-west-1',
     MASSIF_KEYS: '/mesh/keys',

@@ -21,6 +21,8 @@ export interface TopologyOptions {
   readonly linkPort?: number;
   /** On loopback alone: nobody shows who he is, and everybody may do everything. Else every process shows a key and a token of its own. */
   readonly development?: boolean;
+  /** The REST and gRPC doors ask nobody for a key: for drills and benchmarks of what is behind them. */
+  readonly openDoors?: boolean;
   /** A test may watch what is said on the bus: the key of a user that hears everything is made too. */
   readonly observer?: boolean;
   /** More variables of a process, by its name. */
@@ -77,16 +79,16 @@ export function planMesh(options: TopologyOptions): Topology {
       MASSIF_NATS_KEY: busKeyPath(join(dir, 'keys'), kind),
       MASSIF_CONSUL_TOKEN: consulTokenPath(join(dir, 'keys'), kind),
     }),
+    MASSIF_AUTH: options.development || (options.openDoors && kindHasDoors(kind)) ? 'development' : 'keys',
     MASSIF_NAME: name,
     MASSIF_DATA: join(dir, 'data', name),
     MASSIF_KEYS: join(dir, 'keys'),
   });
   const service = (kind: BusUser, entry: string, region: RegionPlan, name: string): ServicePlan => {
     const { rest, grpc } = region.ports;
-    const doors =
-      kind === 'edge' || kind === 'gateway'
-        ? { MASSIF_REST_PORT: String(rest), MASSIF_GRPC_PORT: String(grpc) }
-        : {};
+    const doors = kindHasDoors(kind)
+      ? { MASSIF_REST_PORT: String(rest), MASSIF_GRPC_PORT: String(grpc) }
+      : {};
     const scales = kind === 'control' || kind === 'autoscaler';
     const pool: Record<string, string> =
       options.pool && scales
@@ -139,6 +141,8 @@ export function planMesh(options: TopologyOptions): Topology {
     ],
   };
 }
+
+const kindHasDoors = (kind: BusUser): boolean => kind === 'edge' || kind === 'gateway';
 
 function planRegion(name: string, index: number, base: number, dir: string): RegionPlan {
   const ports = regionPorts(base, index);

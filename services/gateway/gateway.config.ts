@@ -1,7 +1,7 @@
 // What an operator may set for the gateway's doors. Read once, while the module is made, before the port opens.
 import { z } from 'zod';
 import { BODY_BYTES_MAX } from '../../contracts/large-body.js';
-import { ConfigError, type Environment, readEnv } from '../mesh/service-config.js';
+import { Auth, type Environment, readEnv } from '../mesh/service-config.js';
 
 export interface GatewayConfig {
   /** Of one request, on the wire and inflated; what one message does not carry goes in parts. */
@@ -19,7 +19,6 @@ export interface GatewayConfig {
 }
 
 const MIB = 1_048_576;
-const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
 const wholeFrom = (least: number) =>
   z.coerce
@@ -31,8 +30,7 @@ const GatewayEnvironment = z.object({
   MASSIF_BODY_MAX_BYTES: wholeFrom(1_024).default(BODY_BYTES_MAX),
   MASSIF_REST_IN_FLIGHT_MAX: wholeFrom(1).default(1_024),
   MASSIF_REST_HELD_MAX_BYTES: wholeFrom(1_024).default(256 * MIB),
-  MASSIF_AUTH: z.enum(['keys', 'development'], 'must be keys or development').default('development'),
-  MASSIF_REST_HOST: z.string().default('127.0.0.1'),
+  MASSIF_AUTH: Auth,
   MASSIF_MODEL_CONTROL: z.enum(['open', 'closed'], 'must be open or closed').default('open'),
   MASSIF_GRPC_PORT: z.coerce
     .number('must be a port between 0 and 65535')
@@ -44,10 +42,6 @@ const GatewayEnvironment = z.object({
 
 export function readGatewayConfig(env: Environment = process.env): GatewayConfig {
   const read = readEnv(GatewayEnvironment, env);
-  if (read.MASSIF_AUTH === 'development' && !LOOPBACK.test(read.MASSIF_REST_HOST))
-    throw new ConfigError(
-      `MASSIF_AUTH must be keys where MASSIF_REST_HOST is no loopback address, got "${read.MASSIF_REST_HOST}".`,
-    );
   return Object.freeze({
     bodyMaxBytes: read.MASSIF_BODY_MAX_BYTES,
     inFlightMax: read.MASSIF_REST_IN_FLIGHT_MAX,

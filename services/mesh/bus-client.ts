@@ -13,6 +13,8 @@ import { lost, requestFailure } from './request-failure.js';
 export interface BusClientOptions {
   /** `nats://host:port` of a region. */
   readonly url: string;
+  /** The file of this application's key on the bus, `client.nk`. */
+  readonly key?: string;
   /** How the server's connection list calls us. */
   readonly name?: string;
   /** For requests that bring no time of their own; a call's own deadline is the header Massif-Timeout. */
@@ -43,8 +45,8 @@ export class BusClient extends ClientProxy {
   }
 
   async connect(): Promise<NatsConnection> {
-    const { url, name = 'nest-application' } = this.options;
-    this.bus ??= connectBus({ url, name, waitOnFirstConnect: false });
+    const { url, key, name = 'nest-application' } = this.options;
+    this.bus ??= connectBus({ url, key, name, waitOnFirstConnect: false });
     const connecting = this.bus;
     try {
       return (await connecting).nc;

@@ -5,12 +5,13 @@ import { keyBeside } from './bus-key.js';
 import { tokenBeside } from './consul-token.js';
 import type { MeshConfig } from './service-config.js';
 
-/** As environment; nothing in development mode. */
+/** As environment; in development mode it says that it is. */
 export function credentialsFor(
   { natsKey, consulToken }: Pick<MeshConfig, 'natsKey' | 'consulToken'>,
   user: BusUser,
 ): Record<string, string> {
   const given = {
+    MASSIF_AUTH: natsKey === undefined ? 'development' : 'keys',
     MASSIF_NATS_KEY: keyBeside(natsKey, user),
     MASSIF_CONSUL_TOKEN: tokenBeside(consulToken, user),
   };

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { ConfigError, readEnv, readMeshConfig } from './service-config.js';
 
-const least = { MASSIF_NAME: 'shard-east-1' };
+const least = { MASSIF_NAME: 'shard-east-1', MASSIF_AUTH: 'development' };
 
 test('a name is enough, everything else has a default', () => {
   expect(readMeshConfig(least)).toEqual({
@@ -25,6 +25,9 @@ test('every variable is read', () => {
     MASSIF_REGIONS: 'east, west',
     MASSIF_NATS_URL: 'nats://127.0.0.1:1',
     MASSIF_CONSUL_URL: 'http://127.0.0.1:2',
+    MASSIF_AUTH: 'keys',
+    MASSIF_NATS_KEY: '/keys/nats/edge.nk',
+    MASSIF_CONSUL_TOKEN: '/keys/consul/edge.token',
     MASSIF_DATA: '/data',
     MASSIF_KEYS: '/keys',
     MASSIF_REST_PORT: '0',
@@ -42,6 +45,22 @@ test('every variable is read', () => {
 test('without a home region the first of the list is home', () => {
   expect(readMeshConfig({ ...least, MASSIF_REGION: 'west', MASSIF_REGIONS: 'east,west' }).homeRegion).toBe(
     'east',
+  );
+});
+
+test('who shows no key says so by the name of the mode, and speaks to his own machine alone', () => {
+  const { MASSIF_NAME } = least;
+  const key = { MASSIF_NATS_KEY: '/keys/nats/shard.nk' };
+  expect(() => readMeshConfig({ MASSIF_NAME })).toThrow(/^MASSIF_NATS_KEY must name the file/);
+  expect(() => readMeshConfig({ MASSIF_NAME, ...key })).toThrow(/^MASSIF_CONSUL_TOKEN must name the file/);
+  expect(() => readMeshConfig({ ...least, MASSIF_NATS_URL: 'nats://10.0.0.7:4222' })).toThrow(
+    /^MASSIF_NATS_KEY .* where MASSIF_NATS_URL is no loopback address/,
+  );
+  expect(() => readMeshConfig({ ...least, ...key, MASSIF_CONSUL_URL: 'http://consul:8500' })).toThrow(
+    /^MASSIF_CONSUL_TOKEN .* where MASSIF_CONSUL_URL is no loopback address/,
+  );
+  expect(() => readMeshConfig({ ...least, MASSIF_REST_HOST: '0.0.0.0' })).toThrow(
+    /^MASSIF_AUTH must be keys where MASSIF_REST_HOST is no loopback address, got "0.0.0.0"/,
   );
 });
 

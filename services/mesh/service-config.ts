@@ -56,7 +56,14 @@ const like = (schema: z.ZodType<string>, sentence: string) =>
 
 const region = () => like(RegionName, 'must be a region name such as east');
 
+/** `development`: nobody shows who he is, on loopback alone. */
+export const Auth = z.enum(['keys', 'development'], 'must be keys or development').default('keys');
+
+const LOOPBACK = /^(127(\.\d{1,3}){3}|\[?::1\]?|localhost)$/;
+const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
 const MeshEnvironment = z.object({
+  MASSIF_AUTH: Auth,
   MASSIF_NAME: like(InstanceName, 'must be a process name such as shard-east-1'),
   MASSIF_REGION: region().default('east'),
   MASSIF_HOME_REGION: region().optional(),
@@ -86,6 +93,28 @@ const MeshEnvironment = z.object({
   MASSIF_REST_HOST: z.string().optional(),
 });
 
+/** Who shows nobody who he is does so in a mode with a name, among processes of one machine. */
+function checkIdentity(read: z.infer<typeof MeshEnvironment>): void {
+  const { MASSIF_AUTH: auth, MASSIF_REST_HOST: host = '127.0.0.1' } = read;
+  if (auth === 'development' && !isLoopback(host))
+    throw new ConfigError(
+      `MASSIF_AUTH must be keys where MASSIF_REST_HOST is no loopback address, got "${host}".`,
+    );
+  const shown = { MASSIF_NATS_URL: read.MASSIF_NATS_KEY, MASSIF_CONSUL_URL: read.MASSIF_CONSUL_TOKEN };
+  const needed = { MASSIF_NATS_URL: 'MASSIF_NATS_KEY', MASSIF_CONSUL_URL: 'MASSIF_CONSUL_TOKEN' } as const;
+  for (const name of ['MASSIF_NATS_URL', 'MASSIF_CONSUL_URL'] as const) {
+    if (shown[name] !== undefined) continue;
+    if (auth === 'keys')
+      throw new ConfigError(
+        `${needed[name]} must name the file of this process's own, or MASSIF_AUTH must be development, got nothing.`,
+      );
+    if (!isLoopback(new URL(read[name]).hostname))
+      throw new ConfigError(
+        `${needed[name]} must name the file of this process's own where ${name} is no loopback address, got "${read[name]}".`,
+      );
+  }
+}
+
 export function readMeshConfig(env: Environment): MeshConfig {
   const read = readEnv(MeshEnvironment, env);
   const homeRegion = read.MASSIF_HOME_REGION ?? read.MASSIF_REGIONS?.[0] ?? read.MASSIF_REGION;
@@ -93,6 +122,7 @@ export function readMeshConfig(env: Environment): MeshConfig {
   for (const name of [read.MASSIF_REGION, homeRegion])
     if (!regions.includes(name))
       throw new ConfigError(`MASSIF_REGIONS must contain "${name}", got "${regions.join(',')}".`);
+  checkIdentity(read);
   return Object.freeze({
     instance: read.MASSIF_NAME,
     region: read.MASSIF_REGION,

@@ -58,6 +58,7 @@ afterAll(async () => {
 });
 
 const envOf = (more: Record<string, string> = {}) => ({
+  MASSIF_AUTH: 'development',
   MASSIF_NAME: 'shard-east-1',
   MASSIF_REGION: 'east',
   MASSIF_NATS_URL: nats.url,

@@ -87,7 +87,8 @@ test('each path needs the permission of what it does, and what nobody named an o
     endpoint: 'a b',
   });
   expect(asked('GET', '/v2/health/live')).toBe('open');
-  expect(asked('GET', '/metrics')).toBe('read');
+  expect(asked('GET', '/metrics')).toBe('open');
+  expect(asked('GET', '/v2')).toBe('read');
   expect(asked('GET', '/v2/models/stats')).toBe('read');
   expect(asked('POST', '/v2/repository/models/ocr/load')).toBe('operate');
   expect(asked('POST', '/v2/releases')).toBe('operate');

@@ -1,7 +1,7 @@
 // What a request at a door needs: the permission, and the endpoint that is called. Pure; what no line names needs an operator.
 import type { Permission } from '../../../contracts/identity.js';
 
-/** `open`: signs of life, which load balancers ask for without a key. */
+/** `open`: signs of life and the metrics, which load balancers and scrapers ask for without a key. */
 export interface Needed {
   readonly permission: Permission | 'open';
   readonly endpoint?: string;
@@ -10,8 +10,8 @@ export interface Needed {
 const MODEL = /^\/v2\/models\/([^/]+)(?:\/versions\/[^/]+)?(?:\/(infer|ready|config|stats))?$/;
 
 const REST: readonly (readonly [method: RegExp, path: RegExp, permission: Needed['permission']])[] = [
-  [/^/, /^\/(healthz|v2\/health\/(live|ready))$/, 'open'],
-  [/^(GET|HEAD)$/, /^\/(metrics|v2|v2\/.*)$/, 'read'],
+  [/^/, /^\/(healthz|metrics|v2\/health\/(live|ready))$/, 'open'],
+  [/^(GET|HEAD)$/, /^\/(v2|v2\/.*)$/, 'read'],
   [/^POST$/, /^\/v2\/(repository\/index|placement\/plans)$/, 'read'],
   [/^POST$/, /^\/v2\/feedback$/, 'infer'],
   [/^POST$/, /^\/v2\/(train|compress)(\/|$)/, 'submit'],

@@ -64,6 +64,7 @@ export async function startTrainedRegion(registryService: ServiceDefinition): Pr
       env: {
         // oxlint-disable-next-line node/no-process-env -- a child of a test sees what the test sees
         ...process.env,
+        MASSIF_AUTH: 'development',
         MASSIF_NAME: name,
         MASSIF_REGION: 'east',
         MASSIF_NATS_URL: nats.url,
