@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { CompressionRecipe, type EndpointTeacher } from './compression-recipe.js';
 import { Label, ModelName } from './names.js';
+import { SAMPLES_OF_MODEL } from './sampling.js';
 import { DataFile, DataSpec, filesOf, SplitSpec } from './train-job.js';
 
 /** Says how far to go and leaves the way to the search. */
@@ -38,6 +39,16 @@ export const CompressionData = z.discriminatedUnion('kind', [
 ]);
 export type CompressionData = z.infer<typeof CompressionData>;
 
+/** What callers sent lately, of what the auditor was asked to keep (sampling.ts). They become samples when the job is submitted. */
+export const LiveData = z.object({
+  kind: z.literal('live'),
+  /** The newest. */
+  last: z.int().min(4).max(SAMPLES_OF_MODEL).default(SAMPLES_OF_MODEL),
+  /** None that is older. */
+  since: z.iso.datetime().optional(),
+});
+export type LiveData = z.infer<typeof LiveData>;
+
 export const CompressJob = z.object({
   model: ModelName,
   /** Label, digest or alias; the default version when not given. */
@@ -66,6 +77,11 @@ export const CompressJob = z.object({
   publish: z.boolean().default(true),
 });
 export type CompressJob = z.infer<typeof CompressJob>;
+
+export const AskedCompressJob = CompressJob.extend({
+  data: z.discriminatedUnion('kind', [...CompressionData.options, LiveData]).prefault({ kind: 'trained' }),
+});
+export type AskedCompressJob = z.infer<typeof AskedCompressJob>;
 
 /** What has to be uploaded before the job. */
 export function dataFilesOf({ data }: CompressJob): DataFile[] {

@@ -1,10 +1,9 @@
 // The conversation with the compressor, and the record it keeps of each job in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
-import { CompressJob } from './compress-job.js';
+import { AskedCompressJob, CompressJob } from './compress-job.js';
 import { CompressReport } from './compress-report.js';
-import { JobBase } from './job.js';
+import { JobBase, MadeVersion } from './job.js';
 import { JobTerms } from './job-terms.js';
-import { Digest, Label, ModelName } from './names.js';
 
 export const CompressProgress = z.object({
   /** What is done now: a recipe and its step. */
@@ -24,13 +23,13 @@ export const CompressRecord = JobBase.extend({
       size: z.number(),
       latency: z.number(),
       drop: z.number(),
-      version: z.object({ model: ModelName, label: Label, digest: Digest }).optional(),
+      version: MadeVersion.optional(),
     })
     .optional(),
 });
 export type CompressRecord = z.infer<typeof CompressRecord>;
 
-export const CompressRequest = z.object({ job: CompressJob, terms: JobTerms.optional() });
+export const CompressRequest = z.object({ job: AskedCompressJob, terms: JobTerms.optional() });
 export type CompressRequest = z.infer<typeof CompressRequest>;
 
 export const CompressReply = z.object({ record: CompressRecord });

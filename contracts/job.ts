@@ -2,6 +2,7 @@
 // compression add what is asked, how far it is and what came of it.
 import { z } from 'zod';
 import { JobTerms } from './job-terms.js';
+import { Digest, Label, ModelName } from './names.js';
 
 export const JobId = z.string().regex(/^[a-z0-9-]{8,40}$/);
 
@@ -37,6 +38,10 @@ export const JobBase = z.object({
   updatedAt: z.iso.datetime(),
 });
 export type JobBase = z.infer<typeof JobBase>;
+
+/** What a job published. */
+export const MadeVersion = z.object({ model: ModelName, label: Label, digest: Digest });
+export type MadeVersion = z.infer<typeof MadeVersion>;
 
 /** A record of any kind of job. */
 export type AnyJob = JobBase & {

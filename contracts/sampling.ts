@@ -1,6 +1,7 @@
 // Payload sampling, which somebody must ask for, model by model: which requests engines keep, what of them, and how samples travel into their ring.
 // `massif samples` asks for it and reads it, `massif replay` sends what was kept to another version.
 import { z } from 'zod';
+import { CompressionRecipe } from './compression-recipe.js';
 import { Digest, Label, ModelName, RegionName } from './names.js';
 import { Datatype } from './tensor-spec.js';
 
@@ -26,6 +27,8 @@ export const SamplingRule = z.object({
   plain: z.boolean().default(false),
   /** While a version is suspected, every request is kept. */
   onSuspicion: z.boolean().default(false),
+  /** When a version is suspected, a compressor makes one by this recipe of what was kept since; with `onSuspicion` there is soon enough. */
+  follow: CompressionRecipe.optional(),
   until: z.iso.datetime(),
   by: z.string().max(300),
 });

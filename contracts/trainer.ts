@@ -1,8 +1,8 @@
 // The conversation with the trainer, and the record it keeps of each job in KV. Buckets and keys are in contracts/buckets.ts.
 import { z } from 'zod';
-import { JobBase } from './job.js';
+import { JobBase, MadeVersion } from './job.js';
 import { JobTerms } from './job-terms.js';
-import { Digest, Label, ModelName } from './names.js';
+import { Label, ModelName } from './names.js';
 import { DataFile, TrainJob } from './train-job.js';
 import { Quality, TrainReport } from './train-report.js';
 
@@ -26,7 +26,7 @@ export const JobRecord = JobBase.extend({
     .object({
       ...Quality.shape,
       measuredOn: z.enum(['test', 'validation']),
-      version: z.object({ model: ModelName, label: Label, digest: Digest }).optional(),
+      version: MadeVersion.optional(),
     })
     .optional(),
 });

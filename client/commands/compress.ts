@@ -1,16 +1,14 @@
 // `massif compress MODEL [VERSION]`: makes a smaller version of a version, by a recipe or towards a target, follows the job, and brings what
 // came of it to the model's users.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { CompressJob } from '../../contracts/compress-job.js';
+import type { AskedCompressJob } from '../../contracts/compress-job.js';
 import { CompressionRecipe } from '../../contracts/compression-recipe.js';
 import { COMPRESSION_RECIPES, namedRecipe } from '../../contracts/compression-recipes.js';
 import type { CompressReport } from '../../contracts/compress-report.js';
 import type { CompressRecord } from '../../contracts/compressor.js';
-import { failure } from '../../contracts/errors.js';
-import { isOpen } from '../../contracts/job.js';
-import { shortDigest } from '../../contracts/names.js';
+import type { MadeVersion } from '../../contracts/job.js';
 import type { ReleaseRecord } from '../../contracts/release.js';
 import {
   argument,
@@ -19,6 +17,7 @@ import {
   text,
   texts,
   UsageError,
+  type Values,
   wholeNumber,
 } from '../cli/command.js';
 import { table } from '../cli/table.js';
@@ -28,18 +27,19 @@ import { dataSpec } from '../data-spec.js';
 import { readTerms, TERM_OPTIONS, TERMS_HELP } from './job-terms.js';
 import { stateText } from '../release-text.js';
 import { TrainerClient } from '../trainer.js';
+import { deployVersion, followJob, publishedLine, readWritten } from './follow-job.js';
 import { followRelease, succeeded } from './follow-release.js';
 import { readTarget } from './compress-target.js';
 
-const FOLLOW_MS = 500;
+const CANCEL = 'massif compress --cancel';
 /** Ten parts of a hundred, then half; each until its verdict, an hour at most. */
 const CANARY_STEPS = [1_000, 5_000].map((weight) => ({ weight, minMs: 10_000, maxMs: 3_600_000 }));
-type JobInput = z.input<typeof CompressJob>;
+type JobInput = z.input<typeof AskedCompressJob>;
 
 export const compress: Command = {
   name: 'compress',
   usage:
-    'compress MODEL [VERSION] --recipe NAME|FILE | --target size=0.25,latency=0.5,drop=0.5pt|edge [--samples FILE] [--deploy|--canary]',
+    'compress MODEL [VERSION] --recipe NAME|FILE | --target size=0.25,latency=0.5,drop=0.5pt|edge [--samples FILE|--live] [--deploy|--canary]',
   summary: 'makes a smaller, faster version that proves itself against its parent',
   help: `  MODEL [VERSION]     a label, digest or alias; the default version when not given
   --recipe NAME|FILE  a recipe by name (massif compress --recipes) or JSON: {"steps": [...], "budget": {...}}
@@ -47,6 +47,7 @@ export const compress: Command = {
   --target edge       for a small device; edge,bytes=1000000,memory=64000000,latency=10 says how small
   --seconds N         no further recipe is begun after so long (300)
   --samples FILE      requests to calibrate and compare with, one body of the Open Inference Protocol a line, for any version
+  --live              the requests that callers sent lately and massif samples kept, in the place of a file
   --data FILE         labelled data as massif train takes them: --column COLUMN (--regression), --text COLUMN, --group COLUMN,
                       --labels FILE, --size WxH (--gray); with neither, those that the version was trained on, in the same parts
   --seed N, --label LABEL, --alias ALIAS
@@ -60,6 +61,7 @@ ${TERMS_HELP}
     target: { type: 'string' },
     seconds: { type: 'string' },
     samples: { type: 'string' },
+    live: { type: 'boolean' },
     data: { type: 'string' },
     column: { type: 'string' },
     regression: { type: 'boolean' },
@@ -107,7 +109,8 @@ ${TERMS_HELP}
         submitted,
         () => `${submitted.id} is ${submitted.state}: massif compress --job ${submitted.id}`,
       );
-    const record = await follow(compressor, submitted, invocation);
+    const show = (id: string) => compressor.show(id);
+    const record = await followJob(submitted, { show, line: compressLine, cancel: CANCEL }, invocation);
     return tell(compressor, record, invocation);
   },
 };
@@ -119,7 +122,9 @@ async function jobOf({ args, values, connections }: Invocation): Promise<JobInpu
   );
   if ((recipe === undefined) === (target === undefined))
     throw new UsageError('one of --recipe NAME|FILE and --target WANTS says how or how far');
-  if (samples !== undefined && data !== undefined) throw new UsageError('--samples or --data, not both');
+  const live = values['live'] === true;
+  if ([samples, data, live || undefined].filter((one) => one !== undefined).length > 1)
+    throw new UsageError('one of --samples, --live and --data, not two');
   const [seed, seconds, label] = [
     wholeNumber(values, 'seed'),
     wholeNumber(values, 'seconds'),
@@ -129,57 +134,33 @@ async function jobOf({ args, values, connections }: Invocation): Promise<JobInpu
     recipe === undefined
       ? readTarget(target ?? '', seconds)
       : { kind: 'recipe', ...(await readRecipe(recipe)) };
-  const trainer = new TrainerClient(await connections());
   return {
     model,
     ...(args[1] === undefined ? {} : { version: args[1] }),
     how,
-    data:
-      samples !== undefined
-        ? { kind: 'samples', file: await trainer.upload(samples) }
-        : data !== undefined
-          ? { kind: 'labelled', data: await dataSpec(trainer, data, values, 'column') }
-          : { kind: 'trained' },
+    data: live
+      ? { kind: 'live' }
+      : await dataOf(new TrainerClient(await connections()), samples, data, values),
     aliases: texts(values, 'alias'),
     ...(seed === undefined ? {} : { seed }),
     ...(label === undefined ? {} : { label }),
   };
 }
 
-async function readRecipe(given: string): Promise<{ name: string; recipe: CompressionRecipe }> {
-  if (!/[./]/.test(given)) return namedRecipe(given);
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(given, 'utf8'));
-  } catch (error) {
-    throw failure('BAD_REQUEST', `The file ${given} is not readable JSON.`, {}, error);
-  }
-  const read = CompressionRecipe.safeParse(json);
-  if (read.success) return { name: 'own', recipe: read.data };
-  const [issue] = read.error.issues;
-  throw failure(
-    'BAD_REQUEST',
-    `${given} is no recipe: ${issue?.path.join('.')}: ${issue?.message}.`,
-    {},
-    read.error,
-  );
+async function dataOf(
+  trainer: TrainerClient,
+  samples: string | undefined,
+  data: string | undefined,
+  values: Values,
+): Promise<NonNullable<JobInput['data']>> {
+  if (samples !== undefined) return { kind: 'samples', file: await trainer.upload(samples) };
+  if (data !== undefined) return { kind: 'labelled', data: await dataSpec(trainer, data, values, 'column') };
+  return { kind: 'trained' };
 }
 
-async function follow(
-  compressor: CompressorClient,
-  first: CompressRecord,
-  { out, clock, signal }: Invocation,
-): Promise<CompressRecord> {
-  let record = first;
-  out.note(`${record.id}: Ctrl-C leaves it running, massif compress --cancel ${record.id} ends it`);
-  for (let said = ''; isOpen(record);) {
-    const now = compressLine(record);
-    if (now !== said) out.note(now);
-    said = now;
-    await clock.sleep(FOLLOW_MS, signal);
-    record = await compressor.show(record.id);
-  }
-  return record;
+async function readRecipe(given: string): Promise<{ name: string; recipe: CompressionRecipe }> {
+  if (!/[./]/.test(given)) return namedRecipe(given);
+  return { name: 'own', recipe: await readWritten(given, CompressionRecipe, 'recipe') };
 }
 
 /** A job that was refused has a report too: its figures say why. */
@@ -199,35 +180,26 @@ async function tell(
     [
       ...(report === undefined ? [] : [compressText(report)]),
       ...(record.error === undefined ? [] : [`${record.error.code}: ${record.error.message}`]),
-      ...(version === undefined
-        ? []
-        : [`published as ${version.model} ${version.label}, ${shortDigest(version.digest)}`]),
+      ...(version === undefined ? [] : [publishedLine(version)]),
       ...(released === undefined ? [] : [stateText(released)]),
     ].join('\n'),
   );
   return fine ? 0 : 1;
 }
 
-async function bring(
-  { model, digest, label }: { readonly model: string; readonly digest: string; readonly label: string },
-  invocation: Invocation,
-): Promise<ReleaseRecord | undefined> {
+async function bring(version: MadeVersion, invocation: Invocation): Promise<ReleaseRecord | undefined> {
   const { values, client } = invocation;
-  if (values['deploy'] !== true && values['canary'] !== true) return undefined;
-  const { registry, releases } = await client('routed');
-  if (values['canary'] === true) {
-    const spec = {
-      endpoint: model,
-      to: digest,
-      strategy: { type: 'canary' as const, steps: CANARY_STEPS },
-      owner: 'massif compress',
-      reason: `smaller: ${label}`,
-    };
-    return followRelease(invocation, releases, (await releases.apply(spec, 'massif compress')).id);
-  }
-  const variants = [{ version: digest, weight: 10_000 }];
-  const { release } = await registry.deploy({ endpoint: model, model, variants });
-  return release === undefined ? undefined : followRelease(invocation, releases, release);
+  if (values['deploy'] === true) return deployVersion(version, invocation);
+  if (values['canary'] !== true) return undefined;
+  const { releases } = await client('routed');
+  const spec = {
+    endpoint: version.model,
+    to: version.digest,
+    strategy: { type: 'canary' as const, steps: CANARY_STEPS },
+    owner: 'massif compress',
+    reason: `smaller: ${version.label}`,
+  };
+  return followRelease(invocation, releases, (await releases.apply(spec, 'massif compress')).id);
 }
 
 async function showJob(compressor: CompressorClient, id: string, { values, out }: Invocation): Promise<void> {

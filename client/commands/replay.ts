@@ -2,7 +2,7 @@
 import { argument, type Command, type Invocation, text, UsageError } from '../cli/command.js';
 import { toFailure, failure } from '../../contracts/errors.js';
 import type { Tensor } from '../../contracts/tensor.js';
-import { differenceOf, inputsOf, tensorOf } from '../sampled-tensors.js';
+import { differenceOf, inputsOf, tensorOf } from '../../contracts/sampled-tensors.js';
 import { lastOf, readSamples } from './samples.js';
 
 const TOLERANCE = 1e-4;

@@ -2,6 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { userInfo } from 'node:os';
+import { CompressionRecipe } from '../../contracts/compression-recipe.js';
 import {
   type Sample,
   SamplesReply,
@@ -11,8 +12,9 @@ import {
 } from '../../contracts/sampling.js';
 import { subjects } from '../../contracts/subjects.js';
 import { argument, type Command, type Invocation, text, UsageError, wholeNumber } from '../cli/command.js';
+import { readWritten } from './follow-job.js';
 import { table } from '../cli/table.js';
-import { bodyLine, inputsOf } from '../sampled-tensors.js';
+import { bodyLine, inputsOf, newestSamples } from '../../contracts/sampled-tensors.js';
 
 const TIMEOUT_MS = 10_000;
 const MINUTES = 60;
@@ -20,13 +22,15 @@ const MINUTES = 60;
 export const samples: Command = {
   name: 'samples',
   usage:
-    'samples [list]  |  samples on MODEL [--rate R] [--keep NAMES] [--minutes N] [--on-suspicion] [--plain]  |  samples off MODEL  |  samples export MODEL --out FILE',
+    'samples [list]  |  samples on MODEL [--rate R] [--keep NAMES] [--minutes N] [--on-suspicion] [--follow FILE] [--plain]  |  samples off MODEL  |  samples export MODEL --out FILE',
   summary:
     'keeps some requests of a model for detection, distillation and replay; only where somebody asks for it',
   help: `  --rate R        share of the requests that is kept (0.01)
   --keep NAMES    inputs and outputs whose values are kept, with commas between them, or "*"; of others only shape and statistics are
   --minutes N     when it ends (${MINUTES})
   --on-suspicion  while the auditor suspects the version, every request is kept
+  --follow FILE   once the version is suspected and enough was kept since, a compressor makes a version by this recipe that follows
+                  what is asked now (docs/distillation.md); it serves nobody before somebody releases it
   --plain         texts as they are; else mail addresses, cards, phones and tokens in them are masked
   --out FILE      one request body a line, for massif watch --reference and massif compress --samples
   --last N        so many of the newest (${SAMPLES_OF_MODEL})`,
@@ -35,6 +39,7 @@ export const samples: Command = {
     keep: { type: 'string' },
     minutes: { type: 'string' },
     'on-suspicion': { type: 'boolean' },
+    follow: { type: 'string' },
     plain: { type: 'boolean' },
     out: { type: 'string' },
     last: { type: 'string' },
@@ -51,7 +56,7 @@ export const samples: Command = {
         ? {}
         : verb === 'off'
           ? { off: argument(args, 1, 'MODEL') }
-          : { rule: ruleOf(invocation, by) };
+          : { rule: await ruleOf(invocation, by) };
     const reply = await (
       await connections()
     ).request(subjects.auditor('sampling'), SamplingReply, { by, ...change }, TIMEOUT_MS);
@@ -63,9 +68,10 @@ export const samples: Command = {
   },
 };
 
-function ruleOf({ args, values, clock }: Invocation, by: string): SamplingRule {
+async function ruleOf({ args, values, clock }: Invocation, by: string): Promise<SamplingRule> {
   const rate = Number(text(values, 'rate') ?? '0.01');
   if (!(rate >= 0 && rate <= 1)) throw new UsageError('--rate must be a share from 0 to 1');
+  const follow = text(values, 'follow');
   const minutes = wholeNumber(values, 'minutes') ?? MINUTES;
   if (minutes < 1) throw new UsageError('--minutes must be 1 or more');
   return {
@@ -77,6 +83,7 @@ function ruleOf({ args, values, clock }: Invocation, by: string): SamplingRule {
       .filter((name) => name !== ''),
     plain: values['plain'] === true,
     onSuspicion: values['on-suspicion'] === true,
+    ...(follow !== undefined && { follow: await readWritten(follow, CompressionRecipe, 'recipe') }),
     until: new Date(clock.now() + minutes * 60_000).toISOString(),
     by,
   };
@@ -89,15 +96,10 @@ export async function readSamples(
   last: number,
 ): Promise<Sample[]> {
   const all = await connections();
-  const found: Sample[] = [];
-  let before = 0;
-  do {
-    const asked = { model, count: last - found.length, before, by: userInfo().username };
-    const reply = await all.request(subjects.auditor('samples'), SamplesReply, asked, TIMEOUT_MS);
-    found.push(...reply.samples);
-    before = reply.before;
-  } while (before > 0 && found.length < last);
-  return found;
+  return newestSamples(
+    (request) => all.request(subjects.auditor('samples'), SamplesReply, request, TIMEOUT_MS),
+    { model, last, by: userInfo().username },
+  );
 }
 
 export function lastOf({ values }: Pick<Invocation, 'values'>): number {
@@ -137,7 +139,7 @@ function stateText({ rules, models, bytes }: SamplingReply): string {
       String(counts.get(model) ?? 0),
       rule ? `${rule.rate * 100} %` : 'off',
       rule?.keep.join(', ') ?? '',
-      rule ? `${rule.onSuspicion ? 'all on suspicion' : ''}` : '',
+      [rule?.onSuspicion && 'all on suspicion', rule?.follow && 'follows'].filter(Boolean).join(', '),
       rule?.until.slice(0, 16).replace('T', ' ') ?? '',
     ];
   });

@@ -1,8 +1,4 @@
 // `massif train FILE|--recipe NAME`: uploads data, submits a job, follows it, and with --deploy serves what came of it.
-import { readFile } from 'node:fs/promises';
-import { failure } from '../../contracts/errors.js';
-import { isOpen } from '../../contracts/job.js';
-import { shortDigest } from '../../contracts/names.js';
 import { Network, TrainJob } from '../../contracts/train-job.js';
 import type { JobRecord } from '../../contracts/trainer.js';
 import {
@@ -14,15 +10,15 @@ import {
   type Values,
   wholeNumber,
 } from '../cli/command.js';
-import type { ReleaseRecord } from '../../contracts/release.js';
 import { stateText } from '../release-text.js';
-import { followRelease, succeeded } from './follow-release.js';
+import { deployVersion, followJob, publishedLine, readWritten, written } from './follow-job.js';
+import { succeeded } from './follow-release.js';
 import { dataSpec } from '../data-spec.js';
 import { readTerms, TERM_OPTIONS, TERMS_HELP } from './job-terms.js';
 import { TrainerClient } from '../trainer.js';
 import { progressLine, resultText } from '../training-text.js';
 
-const FOLLOW_MS = 500;
+const [JOB, CANCEL] = ['training job', 'massif jobs cancel'];
 
 export const train: Command = {
   name: 'train',
@@ -77,7 +73,8 @@ ${TERMS_HELP}
     const submitted = await submit(trainer, invocation);
     if (values['detach'] === true)
       return out.show(submitted, () => `${submitted.id} is ${submitted.state}: massif jobs ${submitted.id}`);
-    const record = await follow(trainer, submitted, invocation);
+    const show = (id: string) => trainer.show(id);
+    const record = await followJob(submitted, { show, line: progressLine, cancel: CANCEL }, invocation);
     if (record.state !== 'done') {
       out.show(
         record,
@@ -86,21 +83,16 @@ ${TERMS_HELP}
       return 1;
     }
     const version = record.result?.version;
-    let released: ReleaseRecord | undefined;
-    if (values['deploy'] === true && version !== undefined) {
-      const { registry, releases } = await invocation.client('routed');
-      const variants = [{ version: version.digest, weight: 10_000 }];
-      const { release } = await registry.deploy({ endpoint: version.model, model: version.model, variants });
-      if (release !== undefined) released = await followRelease(invocation, releases, release);
-    }
+    const released =
+      values['deploy'] === true && version !== undefined
+        ? await deployVersion(version, invocation)
+        : undefined;
     const report = await trainer.report(record.id);
     const serves = released === undefined || succeeded(released);
     out.show({ record, report, ...(released && { release: released.id }) }, () =>
       [
         resultText(record, report),
-        ...(version === undefined
-          ? []
-          : [`published as ${version.model} ${version.label}, ${shortDigest(version.digest)}`]),
+        ...(version === undefined ? [] : [publishedLine(version)]),
         ...(values['deploy'] === true && version !== undefined && serves
           ? [`served as ${version.model}`]
           : []),
@@ -128,7 +120,7 @@ async function submit(trainer: TrainerClient, { args, values }: Invocation): Pro
       ...(seed === undefined ? {} : { seed }),
     });
   if (job !== undefined)
-    return trainer.submit({ job: parsed(job, await readJson(job)), ...readTerms(values) });
+    return trainer.submit({ job: await readWritten(job, TrainJob, JOB), ...readTerms(values) });
   if (model === undefined) throw new UsageError('--name says which model it becomes a version of');
   return trainer.submit({ job: await jobOf(trainer, path ?? '', model, values), ...readTerms(values) });
 }
@@ -146,7 +138,7 @@ async function jobOf(trainer: TrainerClient, path: string, model: string, values
     wholeNumber(values, 'seed'),
     text(values, 'label'),
   ];
-  return parsed('the job', {
+  const job = {
     model,
     data,
     network: network === undefined ? usualNetwork(data.format, column) : Network.parse(JSON.parse(network)),
@@ -164,7 +156,8 @@ async function jobOf(trainer: TrainerClient, path: string, model: string, values
             batches: [16],
           },
         }),
-  });
+  };
+  return written('the job', job, TrainJob, JOB);
 }
 
 function usualNetwork(format: string, column: string | undefined): Network {
@@ -175,41 +168,4 @@ function usualNetwork(format: string, column: string | undefined): Network {
       ? { kind: 'cnn', channels: [16, 32] }
       : { kind: 'mlp', hidden: [32] },
   );
-}
-
-function parsed(what: string, value: unknown): TrainJob {
-  const job = TrainJob.safeParse(value);
-  if (job.success) return job.data;
-  const [issue] = job.error.issues;
-  throw failure(
-    'BAD_REQUEST',
-    `${what} is no training job: ${issue?.path.join('.')}: ${issue?.message}.`,
-    {},
-    job.error,
-  );
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw failure('BAD_REQUEST', `The file ${path} is not readable JSON.`, {}, error);
-  }
-}
-
-async function follow(
-  trainer: TrainerClient,
-  first: JobRecord,
-  { out, clock, signal }: Invocation,
-): Promise<JobRecord> {
-  let record = first;
-  out.note(`${record.id}: Ctrl-C leaves it running, massif jobs cancel ${record.id} ends it`);
-  for (let said = ''; isOpen(record);) {
-    const line = progressLine(record);
-    if (line !== said) out.note(line);
-    said = line;
-    await clock.sleep(FOLLOW_MS, signal);
-    record = await trainer.show(record.id);
-  }
-  return record;
 }

@@ -16,11 +16,12 @@ import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
 import { subjects } from '../../contracts/subjects.js';
 import { StopOrders } from './watch/stop-orders.js';
 import { Watches } from './watch/watches.js';
-import type { AlertDesk } from './alerts/alert-desk.js';
+import type { AlertDesk, Trouble } from './alerts/alert-desk.js';
 import { openAlerts, readRoutes } from './alerts/open-alerts.js';
 import { verdictTrouble } from './alerts/troubles.js';
 import { type TellAudit, tellAudit } from '../mesh/tell-audit.js';
 import { OperationsWatch } from './operations/operations-watch.js';
+import { DriftFollower } from './sampling/drift-follower.js';
 import { Samples } from './sampling/samples.js';
 import { Baselines } from './baseline/baselines.js';
 import { actOnCopies } from './fraud/act-on-copies.js';
@@ -105,6 +106,8 @@ export class AuditorParts {
       log,
     });
     const samples = await Samples.open({ bus, region, clock, tell });
+    const raise = (trouble: Trouble): void => void alerts.raise(trouble);
+    const follower = new DriftFollower({ bus, samples, tell, raise, clock, log });
     const watches: Watches = new Watches({
       bus,
       orders,
@@ -116,6 +119,7 @@ export class AuditorParts {
         bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice));
         alerts.raise(verdictTrouble(notice));
         samples.suspect(notice.model);
+        void follower.see(notice);
       },
       clock,
       log,
@@ -138,6 +142,7 @@ export class AuditorParts {
         overrides,
         trust,
         operations,
+        follower,
         samples,
         alerts,
       ],

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { buckets } from '../../contracts/buckets.js';
-import type { CompressJob } from '../../contracts/compress-job.js';
+import type { AskedCompressJob } from '../../contracts/compress-job.js';
 import {
   CompressJobsReply,
   type CompressRecord,
@@ -22,7 +22,7 @@ import { float32 } from '../onnx/tensor.js';
 import { registryService } from '../registry/registry.module.js';
 import { startTrainedRegion, type TrainedRegion } from '../trainer/testing/trained-region.js';
 
-type Job = z.input<typeof CompressJob>;
+type Job = z.input<typeof AskedCompressJob>;
 let region: TrainedRegion;
 const DIGEST = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 /** Latency is not what these tests are about: the machine is shared. */
@@ -80,6 +80,22 @@ const until = (id: string, state: JobState): Promise<CompressRecord> =>
     },
     60_000,
   );
+
+/** As an auditor whose engines kept these inputs. */
+function answerSamples(kept: readonly Float32Array[]) {
+  const counts = { life: 'l', seen: kept.length, kept: kept.length, dropped: 0 };
+  const samples = kept.map((data, i) => {
+    const bytes = Buffer.from(data.buffer).toString('base64');
+    return {
+      ...{ model: 'moons', label: 'student', version: 'a'.repeat(64), region: 'east', replica: 'shard_a' },
+      ...{ at: '2026-01-01T00:00:00.000Z', requestId: `r${i}`, outputs: [], counts },
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [data.length / 2, 2], data: bytes }],
+    };
+  });
+  return region.bus.nc.subscribe(subjects.auditor('samples'), {
+    callback: (_, message) => void message.respond(JSON.stringify({ samples, before: 0 })),
+  });
+}
 
 /** The version v1 behind the subject of an endpoint, as a router would hand its requests on. */
 async function serveTeacher() {
@@ -181,18 +197,19 @@ test(
     expect((await until(small.id, 'done')).result?.size).toBeLessThan(0.2);
     expect((await reportOf(small.id)).candidate.quality).toBeGreaterThan(0.7);
 
-    const lines = Array.from({ length: 12 }, (_, line) => {
-      const data = Array.from({ length: 32 }, (__, i) => Math.sin(7 * line + 3 * i) * 1.5);
-      return JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [16, 2], data }] });
-    });
-    const bytes = Buffer.from(lines.join('\n'));
-    await region.upload(DIGEST(bytes), bytes);
-    const data = {
-      kind: 'samples' as const,
-      file: { name: 'traffic.jsonl', digest: DIGEST(bytes), bytes: bytes.length },
-    };
+    const lines = Array.from({ length: 12 }, (_, line) =>
+      Float32Array.from({ length: 32 }, (__, i) => Math.sin(7 * line + 3 * i) * 1.5),
+    );
     const how = own([{ ...distil, steps: 30 }], { ...WIDE, drop: 0 });
-    const followed = await submit({ model: 'moons', version: 'student', how, data, publish: false });
+    const live = { model: 'moons', version: 'student', how, data: { kind: 'live' as const }, publish: false };
+    // What engines keep of callers' requests comes from an auditor.
+    const auditor = answerSamples(lines);
+    const followed = await submit(live);
+    expect(followed.job.data).toMatchObject({ kind: 'samples', file: { name: 'moons.live.jsonl' } });
+    await expect(submit({ ...live, data: { kind: 'live', since: '2100-01-01T00:00:00Z' } })).rejects.toThrow(
+      /0 requests were kept since 2100/,
+    );
+    auditor.unsubscribe();
     await until(followed.id, 'done');
     const { figure, parent, candidate } = await reportOf(followed.id);
     expect(figure).toBe('agreement');

@@ -7,6 +7,7 @@ import type { Bus } from '../mesh/bus.js';
 import type { JobRunner } from '../mesh/jobs/job-runner.js';
 import { showVersion } from '../mesh/jobs/parent-version.js';
 import type { CompressionObjects } from './compression.js';
+import { liveSamples } from './live-samples.js';
 
 export class Compressor {
   constructor(
@@ -15,15 +16,21 @@ export class Compressor {
     private readonly objects: CompressionObjects,
   ) {}
 
-  /** The version is fixed here: an alias that moves meanwhile changes nothing. */
-  async submit({ job, terms }: CompressRequest): Promise<CompressRecord> {
+  /** Version and samples are fixed here: an alias that moves meanwhile, or what callers send, changes nothing. */
+  async submit({ job: asked, terms }: CompressRequest): Promise<CompressRecord> {
+    const { digest } = await showVersion(this.bus, asked.model, asked.version);
+    const { data } = asked;
+    const job = {
+      ...asked,
+      version: digest,
+      data: data.kind === 'live' ? await liveSamples(this.bus, this.objects, asked.model, data) : data,
+    };
     for (const file of dataFilesOf(job))
       if (!(await this.objects.hasDataset(file.digest)))
         throw failure('DATA_REFUSED', `The data set ${file.name} was not uploaded before the job.`, {
           digest: file.digest,
         });
-    const { digest } = await showVersion(this.bus, job.model, job.version);
-    return this.runner.submit((base) => ({ ...base, job: { ...job, version: digest } }), terms);
+    return this.runner.submit((base) => ({ ...base, job }), terms);
   }
 
   async jobs(): Promise<CompressJobsReply> {

@@ -6,10 +6,16 @@ import { expect, test } from 'vitest';
 import { type Sample, SAMPLES_OF_MODEL, SamplingRules } from '../../../contracts/sampling.js';
 import { subjects } from '../../../contracts/subjects.js';
 import { startNats } from '../../../deploy/local/nats.js';
-import { connectBus } from '../../mesh/bus.js';
+import { type Bus, connectBus } from '../../mesh/bus.js';
 import { systemClock } from '../../mesh/clock.js';
 import type { Tale } from '../../mesh/tell-audit.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
+import { CompressionRecipe } from '../../../contracts/compression-recipe.js';
+import { CompressRequest } from '../../../contracts/compressor.js';
+import type { VerdictNotice } from '../../../contracts/verdict.js';
+import { silentLog } from '../../mesh/log.js';
+import type { Trouble } from '../alerts/alert-desk.js';
+import { DriftFollower, SAMPLES_WANTED } from './drift-follower.js';
 import { Samples } from './samples.js';
 
 const sample = (n: number, model = 'ocr'): Sample => ({
@@ -18,7 +24,62 @@ const sample = (n: number, model = 'ocr'): Sample => ({
   counts: { life: 'l', seen: n, kept: n, dropped: 0 },
 });
 
-test('rules are told to engines and outlive the auditor, the ring keeps the newest of each model, and reading is written down', async () => {
+const FOLLOW = CompressionRecipe.parse({ steps: [{ kind: 'distil', teacher: { endpoint: 'large' } }] });
+const notice = (more: Partial<VerdictNotice['judgement']> = {}): VerdictNotice => ({
+  ...{ model: 'ocr', label: '1', version: 'a'.repeat(64), at: new Date().toISOString() },
+  ...{ requestIds: [], act: 'told', note: '' },
+  judgement: {
+    ...{ verdict: 'suspicious', why: 'inputs', faults: [], evidence: 9, strongest: [], requestsSince: 9 },
+    ...more,
+  },
+});
+
+/** A drift of a model whose rule asks for it: one job, once there is enough; broken answers are none. */
+async function followsADrift(bus: Bus, samples: Samples, tales: readonly Tale[]): Promise<void> {
+  const [asked, raised]: [CompressRequest[], Trouble[]] = [[], []];
+  bus.nc.subscribe(subjects.compressor('submit'), {
+    callback: (_, message) => {
+      asked.push(CompressRequest.parse(message.json()));
+      const [at, job] = [new Date().toISOString(), asked.at(-1)?.job];
+      const times = { createdAt: at, updatedAt: at };
+      const data = { kind: 'trained' };
+      const record = { id: 'job-1234', state: 'queued', attempts: 0, cancelAsked: false, ...times };
+      message.respond(JSON.stringify({ record: { ...record, job: { ...job, data } } }));
+    },
+  });
+  const raise = (trouble: Trouble): void => void raised.push(trouble);
+  const tell = (tale: Tale): void => void (tales as Tale[]).push(tale);
+  const follower = new DriftFollower({ bus, samples, tell, raise, clock: systemClock, log: silentLog });
+  try {
+    await follower.see(notice({ verdict: 'abnormal', faults: ['not-a-number'] }));
+    await follower.look();
+    await follower.see(notice());
+    for (let n = 0; n < SAMPLES_WANTED - 1; n++)
+      bus.nc.publish(subjects.sampled('ocr'), JSON.stringify(sample(n)));
+    await bus.nc.flush();
+    await follower.look();
+    expect(asked).toEqual([]);
+    bus.nc.publish(subjects.sampled('ocr'), JSON.stringify(sample(0)));
+    await waitUntil(
+      'the job is ordered',
+      () => follower.look().then(() => asked.length > 0 && raised.length > 0),
+      20_000,
+    );
+    expect(asked[0]?.job).toMatchObject({
+      model: 'ocr',
+      how: { name: 'follow', recipe: FOLLOW },
+      data: { kind: 'live', last: SAMPLES_WANTED },
+    });
+    expect(raised[0]).toMatchObject({ kind: 'drift.followed', evidence: { job: 'job-1234' } });
+    await follower.see(notice());
+    await follower.look();
+    expect(asked.length).toBe(1);
+  } finally {
+    follower.close();
+  }
+}
+
+test('rules are told to engines and outlive the auditor, the ring keeps the newest of each model, reading is written down, and a drift is followed where a rule asks for it', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'massif-samples-'));
   const nats = await startNats({ dir: join(dir, 'nats'), region: 'east' });
   const bus = await connectBus({ url: nats.url, name: 'auditor', region: 'east' });
@@ -33,7 +94,7 @@ test('rules are told to engines and outlive the auditor, the ring keeps the newe
     });
     const rule = {
       ...{ model: 'ocr', rate: 0.1, keep: ['x'], plain: false, onSuspicion: true },
-      ...{ until: '2100-01-01T00:00:00Z', by: 'ada' },
+      ...{ until: '2100-01-01T00:00:00Z', by: 'ada', follow: FOLLOW },
     };
     await samples.change({ rule, by: 'ada' });
     await waitUntil('the rule is told', () => told.at(-1)?.rules[0]?.rate === 0.1, 10_000);
@@ -54,9 +115,11 @@ test('rules are told to engines and outlive the auditor, the ring keeps the newe
     const second = await next.read({ model: 'ocr', count: 2, before: first.before, by: 'ada' });
     expect(second.samples.map(({ requestId }) => requestId)).toEqual(['r518', 'r517']);
     expect((await next.read({ model: 'none', count: 3, before: 0, by: 'ada' })).samples).toEqual([]);
+    await followsADrift(bus, next, tales);
     expect((await next.change({ off: 'ocr', by: 'ada' })).rules).toEqual([]);
     expect(tales.map(({ action }) => action)).toEqual([
-      ...['samples.asked', 'samples.read', 'samples.read', 'samples.read', 'samples.ended'],
+      ...['samples.asked', 'samples.read', 'samples.read', 'samples.read'],
+      ...['drift.followed', 'samples.ended'],
     ]);
     next.close();
   } finally {

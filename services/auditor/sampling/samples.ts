@@ -32,6 +32,8 @@ export interface SamplesParts {
 
 /** Of one reply. */
 const REPLY_BYTES_MAX = 768 * 1_024;
+/** What kept a moment in the ring: samples behind it are younger. */
+export type RingPlace = number;
 /** All requests of a suspected version are kept for so long. */
 const SUSPECTED_MS = 60_000;
 
@@ -81,6 +83,34 @@ export class Samples {
     this.tellRules();
   }
 
+  /** Undefined where there is none, or its time is over. */
+  rule(model: string): SamplingRule | undefined {
+    const rule = this.rules.get(model);
+    return rule !== undefined && Date.parse(rule.until) > this.parts.clock.now() ? rule : undefined;
+  }
+
+  async place(): Promise<RingPlace> {
+    const { bus, region } = this.parts;
+    const manager = await jetstreamManager(bus.nc);
+    return (await manager.streams.info(streams.samples(region))).state.last_seq;
+  }
+
+  /** Samples of the model behind the place; it is not counted beyond `most`. */
+  async countBehind(place: RingPlace, model: string, most: number): Promise<number> {
+    const { bus, region } = this.parts;
+    const { direct } = await jetstreamManager(bus.nc);
+    const subject = subjects.sampled(model);
+    let count = 0;
+    for (let seq = place + 1; count < most; count++) {
+      const message = await direct
+        .getMessage(streams.samples(region), { seq, next_by_subj: subject })
+        .catch(() => null);
+      if (message === null) break;
+      seq = message.seq + 1;
+    }
+    return count;
+  }
+
   async change({ rule, off, by }: SamplingRequest): Promise<SamplingReply> {
     const { tell } = this.parts;
     if (rule) {
@@ -88,7 +118,13 @@ export class Samples {
         throw failure('BAD_REQUEST', `There are ${RULES_MAX} rules of sampling already: end one first.`);
       await this.bucket.put(keys.samplingRule(rule.model), JSON.stringify(rule));
       this.rules.set(rule.model, rule);
-      const about = { model: rule.model, rate: rule.rate, keep: rule.keep.join(' '), until: rule.until };
+      const about = {
+        model: rule.model,
+        rate: rule.rate,
+        keep: rule.keep.join(' '),
+        until: rule.until,
+        ...(rule.follow && { follow: 'yes' }),
+      };
       tell({
         who: by,
         action: 'samples.asked',
@@ -160,7 +196,12 @@ export class Samples {
     const now = clock.now();
     const rules = [...this.rules.values()]
       .filter(({ until }) => Date.parse(until) > now)
-      .map((rule) => ({ ...rule, ...((this.suspected.get(rule.model) ?? 0) > now && { rate: 1 }) }));
+      .map((rule) => ({
+        ...rule,
+        // Engines have no use for it.
+        follow: undefined,
+        ...((this.suspected.get(rule.model) ?? 0) > now && { rate: 1 }),
+      }));
     bus.nc.publish(subjects.sampling(), JSON.stringify({ rules }));
   }
 }

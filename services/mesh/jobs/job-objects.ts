@@ -71,6 +71,12 @@ export class JobObjects<Report> {
     return (await this.data.info(keys.dataset(digest))) !== null;
   }
 
+  /** One that nobody uploaded: it came from the mesh itself. */
+  async saveDataset(digest: string, title: string, bytes: Uint8Array): Promise<void> {
+    if (!(await this.hasDataset(digest)))
+      await this.data.putBlob({ name: keys.dataset(digest), description: title }, bytes);
+  }
+
   /** To the path, unless it is there. Throws DATA_REFUSED when it is nowhere, or not what its name says. */
   async fetchDataset(digest: string, path: string): Promise<void> {
     if (!existsSync(path) && !(await fetchTo(this.data, keys.dataset(digest), path, digest)))

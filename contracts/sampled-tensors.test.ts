@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Tensor } from '../contracts/tensor.js';
-import { toBlob } from '../contracts/tensor.js';
+import type { Tensor } from './tensor.js';
+import { toBlob } from './tensor.js';
 import { bodyLine, differenceOf, inputsOf, tensorOf } from './sampled-tensors.js';
 
 const y = (...values: number[]): Tensor => ({

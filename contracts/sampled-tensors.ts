@@ -1,14 +1,34 @@
-// Samples as what they were taken from: tensors again, bodies to send once more, and how far an answer lies from the one that was kept. `massif samples`
-// and `massif replay` use it.
-import { Buffer } from 'node:buffer';
-import type { Sample, SampledTensor } from '../contracts/sampling.js';
-import { elementCount, fromBlob, type Tensor } from '../contracts/tensor.js';
-import { toJsonText } from '../contracts/tensor-json.js';
+// Samples as what they were taken from: tensors again, bodies to send once more, and how far an answer lies from the one that was kept. `massif samples`,
+// `massif replay` and the compressor use it.
+import {
+  type Sample,
+  type SampledTensor,
+  SAMPLES_OF_MODEL,
+  type SamplesReply,
+  type SamplesRequest,
+} from './sampling.js';
+import { elementCount, fromBlob, type Tensor } from './tensor.js';
+import { toJsonText } from './tensor-json.js';
+
+/** Newest first, `last` at most; `ask` reaches an auditor, which answers in parts that one message carries. */
+export async function newestSamples(
+  ask: (request: SamplesRequest) => Promise<SamplesReply>,
+  { model, by, last = SAMPLES_OF_MODEL }: Pick<SamplesRequest, 'model' | 'by'> & { readonly last?: number },
+): Promise<Sample[]> {
+  const found: Sample[] = [];
+  let before = 0;
+  do {
+    const reply = await ask({ model, count: last - found.length, before, by });
+    found.push(...reply.samples);
+    before = reply.before;
+  } while (before > 0 && found.length < last);
+  return found;
+}
 
 /** Undefined where its values were not kept, or not as they were. */
 export function tensorOf({ name, datatype, shape, data, masked }: SampledTensor): Tensor | undefined {
   if (data === undefined || masked !== undefined) return undefined;
-  const blob = Uint8Array.from(Buffer.from(data, 'base64'));
+  const blob = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   return { name, datatype, shape, data: fromBlob(name, datatype, elementCount(shape, name), blob) };
 }
 
@@ -64,7 +84,7 @@ function apart(a: Tensor['data'][number] | undefined, b: Tensor['data'][number] 
 }
 
 const textOf = (one: unknown): string =>
-  one instanceof Uint8Array ? Buffer.from(one).toString('utf8') : String(one);
+  one instanceof Uint8Array ? new TextDecoder().decode(one) : String(one);
 
 function argMax(data: Tensor['data'], count: number): number {
   let best = 0;
