@@ -62,7 +62,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     for (const model of served) {
       const sides = [await serve(batched, model, 256), await serve(alone, model, 1)] as const;
       const bodies = bodiesOf(model.inputs);
-      const runs = { model, sides, bodies, load, seed };
+      const runs = { answers: await answersOf(batched, sides[0], model), sides, bodies, load, seed };
       const taken = await ask<number[][]>(load, {
         kind: 'lone',
         targets: targetsOf(sides),
@@ -80,7 +80,17 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   }
 };
 
+type Shape = Pick<Tensor, 'name' | 'shape'>;
+
+/** What one request brings home. */
+async function answersOf(engine: DrivenEngine, { target }: Side, { inputs, name }: Served): Promise<Shape[]> {
+  const { response, code } = await engine.callPatiently(target.replica, inputs);
+  if (response === undefined) throw new Error(`${name} does not answer: ${code}`);
+  return response.outputs.map(({ name, shape }) => ({ name, shape }));
+}
+
 interface Runs {
+  readonly answers: readonly Shape[];
   readonly sides: readonly [Side, Side];
   readonly bodies: Bodies;
   readonly load: ChildProcess;
@@ -134,9 +144,9 @@ async function interleave(
   return cells;
 }
 
-/** Processor time of a bare responder without a model for one such request, at the rate the batched side came to, ms. */
+/** Processor time of a bare responder without a model for one such request and answer, at the rate the batched side came to, ms. */
 async function messagePrice(
-  { sides, bodies, load, seed }: Runs,
+  { answers, sides, bodies, load, seed }: Runs,
   cells: readonly Cell[],
   seconds: number,
 ): Promise<number> {
@@ -145,7 +155,11 @@ async function messagePrice(
     ...cells.filter(({ side }) => side === 0).map(({ goodPerSecond }) => goodPerSecond),
     1,
   );
-  const peer = fork(join(import.meta.dirname, 'peers', 'empty-model.js'), [url, subjects.run(EMPTY)]);
+  const peer = fork(join(import.meta.dirname, 'peers', 'empty-model.js'), [
+    url,
+    subjects.run(EMPTY),
+    JSON.stringify(answers),
+  ]);
   try {
     await once(peer, 'message');
     const order = {

@@ -5,13 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type DrillMesh, startMesh, stateFileOf } from '../chaos-tests/harness.js';
 import { readRunbook, runBlock } from '../chaos-tests/runbook.js';
+import { Heartbeat } from '../contracts/heartbeat.js';
 import { type Body, encodeInferRequest } from '../contracts/infer-body.js';
 import { RESOURCES } from '../contracts/manifest.js';
+import { wildcards } from '../contracts/subjects.js';
 import { root } from '../deploy/local/root.mjs';
 import { seededRandom } from '../services/mesh/random.js';
 import { ocrRecogniser } from '../services/onnx/testing/real-models.js';
 import { metric, residentBytes, shardsOf, statistics } from './load/mesh-figures.js';
-import { latencies, NatsCaller, tally } from './load/nats-caller.js';
+import { type Ended, latencies, NatsCaller, tally } from './load/nats-caller.js';
 import { type Aim, type Benchmark, type BenchOptions, percentile, round } from './report.js';
 
 const ENDPOINT = 'ocr';
@@ -47,7 +49,9 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
     const before = await figures(mesh, nc);
     // Buffers, compiled code and the collector's habits are there by then: what grows from there on is a leak.
     const settled = sleep(seconds.over * SETTLED_AT * 1_000).then(() => memory(mesh));
+    const limits = heardLimits(nc);
     const over = await caller.open(OVER * peakPerS, seconds.over * 1_000);
+    limits.stop();
     const rss = await settled;
     const after = await figures(mesh, nc);
     const recovered = await recovery(caller, peakPerS, seconds.after, percentile(alone, 0.99));
@@ -59,6 +63,8 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
       offeredPerS: round(over.length / seconds.over),
       servedPerS: round(served.length / seconds.over),
       served: summary(served),
+      servedP99BySecond: bySecond(over),
+      limits: limits.heard,
       codes: tally(over),
       refusedMs: summary(refused.map(({ ms }) => ms)),
       retryAfterMs: summary(refused.map(({ retryAfterMs }) => retryAfterMs)),
@@ -72,7 +78,7 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
       rssMiB: [before.rss, rss, after.rss].map((bytes) => Math.round(bytes / 1_048_576)),
       recoveredAfterS: recovered,
     };
-    console.dir(results, { depth: 3 });
+    console.dir(results, { depth: 3, maxArrayLength: null });
     return { results, aims: aimsOf(results, rss, after.rss, over.length) };
   } finally {
     await nc.close();
@@ -154,6 +160,27 @@ async function recovery(
     if (well && percentile(latencies(ended), 0.9) <= 2 * aloneMs) return second;
   }
   return seconds;
+}
+
+/** The p99 of what was served, by the second it was sent in. */
+function bySecond(ended: readonly Ended[]): number[] {
+  const startMs = Math.min(...ended.map(({ sentMs }) => sentMs));
+  const seconds: Ended[][] = [];
+  for (const one of ended) (seconds[Math.floor((one.sentMs - startMs) / 1_000)] ??= []).push(one);
+  return seconds.map((of) => round(percentile(latencies(of), 0.99)));
+}
+
+/** Of the one replica, every half second. */
+function heardLimits(nc: NatsConnection): { heard: number[]; stop: () => void } {
+  const heard: number[] = [];
+  const beats = nc.subscribe(wildcards.heartbeats(), {
+    callback: (error, message) => {
+      if (error !== null) return;
+      const limit = Heartbeat.parse(message.json()).replicas.find(({ state }) => state === 'ready')?.limit;
+      if (limit !== undefined) heard.push(limit);
+    },
+  });
+  return { heard, stop: () => beats.unsubscribe() };
 }
 
 const summary = (ms: readonly number[]) => ({

@@ -2,6 +2,7 @@
 // bytes travel over NATS and HTTP; callers, doors and engines read and write them here and nowhere else.
 import {
   type Body,
+  isKept,
   isObject,
   joinBody,
   type Parameters,
@@ -14,36 +15,17 @@ import {
 import { classify, readClassCount } from './classification.js';
 import { failure } from './errors.js';
 import type { Json } from './json-integers.js';
+import type { InferRequest, InferResponse, WantedOutput } from './infer-message.js';
+import { keepAnswer, knownAnswer } from './known-answers.js';
+import { keepRequest, knownRequest } from './known-requests.js';
 import { quote } from './quote.js';
 import { readRawRequest } from './raw-request.js';
 import type { Tensor } from './tensor.js';
 import type { TensorSpec } from './tensor-spec.js';
 
 export { type Body, type Parameter, readJsonLength } from './body-tensors.js';
+export type { InferRequest, InferResponse, WantedOutput } from './infer-message.js';
 export { checkInputs, checkOutputs } from './check-tensors.js';
-
-export interface WantedOutput {
-  name: string;
-  parameters?: Parameters;
-}
-
-export interface InferRequest {
-  id?: string;
-  /** Without `binary_data_output`, which is the field below. */
-  parameters: Parameters;
-  inputs: Tensor[];
-  /** Absent: all of them. */
-  outputs?: WantedOutput[];
-  binaryOutput: boolean;
-}
-
-export interface InferResponse {
-  modelName: string;
-  modelVersion?: string;
-  id?: string;
-  parameters?: Parameters;
-  outputs: Tensor[];
-}
 
 /** `inputs` are what the model declares: only a raw request (JSON length 0) cannot be read without them. */
 export function decodeInferRequest(
@@ -55,6 +37,8 @@ export function decodeInferRequest(
     return { parameters: {}, inputs: [readRawRequest(bytes, inputs)], binaryOutput: true };
   }
   const json = readJsonObject(bytes, jsonLength, 'BAD_REQUEST');
+  const known = jsonLength === undefined ? undefined : knownRequest(json, bytes, jsonLength);
+  if (known) return known;
   const { binary_data_output: binaryOutput, ...parameters } = readParameters(
     json['parameters'],
     'BAD_REQUEST',
@@ -71,6 +55,7 @@ export function decodeInferRequest(
   if (id !== undefined) request.id = id;
   const outputs = readWanted(json['outputs']);
   if (outputs) request.outputs = outputs;
+  if (jsonLength !== undefined && isKept(jsonLength, json)) keepRequest(json, request);
   return request;
 }
 
@@ -113,6 +98,13 @@ export function encodeInferResponse(
   { outputs: wanted, binaryOutput }: Pick<InferRequest, 'outputs' | 'binaryOutput'>,
   labels?: readonly string[],
 ): Body {
+  const plain =
+    binaryOutput &&
+    wanted === undefined &&
+    response.id === undefined &&
+    response.parameters === undefined &&
+    knownAnswer(response);
+  if (plain) return plain;
   const blobs: Uint8Array[] = [];
   let anyBinary = false;
   const texts = choose(response.outputs, wanted).map(({ tensor, parameters }) => {
@@ -131,7 +123,9 @@ export function encodeInferResponse(
   if (response.modelVersion !== undefined)
     fields.push(`"model_version":${JSON.stringify(response.modelVersion)}`);
   fields.push(...head(response.id, response.parameters ?? {}), `"outputs":[${texts.join(',')}]`);
-  return joinBody(`{${fields.join(',')}}`, blobs, anyBinary);
+  const body = joinBody(`{${fields.join(',')}}`, blobs, anyBinary);
+  if (plain === undefined) keepAnswer(response, body);
+  return body;
 }
 
 function choose(

@@ -3,6 +3,7 @@
 import { joinByteStrings, splitByteStrings } from './byte-strings.js';
 import { type ErrorCode, failure } from './errors.js';
 import { quote } from './quote.js';
+import { space } from './space.js';
 import type { Datatype } from './tensor-spec.js';
 
 export type TensorData =
@@ -102,6 +103,12 @@ export function fromBlob(
     throw failure(fault, `Tensor ${quote(name)} is BOOL: its bytes are 0 or 1.`);
   }
   // Bodies are slices of socket buffers, so their first byte may lie anywhere.
-  const aligned = blob.byteOffset % size === 0 ? blob : new Uint8Array(blob); // slice() of a Buffer copies nothing
+  const aligned = blob.byteOffset % size === 0 ? blob : copied(blob);
   return new ARRAYS[datatype](aligned.buffer as ArrayBuffer, aligned.byteOffset, count);
+}
+
+function copied(blob: Uint8Array): Uint8Array {
+  const copy = space(blob.length);
+  copy.set(blob);
+  return copy;
 }

@@ -132,6 +132,28 @@ test('after the overload everybody is served again within five seconds, bursts t
   expect(queue.limit.requests).toBeGreaterThan(8);
 });
 
+test('an engine that idles because word stops for a while opens by a run, not by twice: who waits would wait twice as long', () => {
+  const limit = new ConcurrencyLimit(CAPACITY);
+  let nowMs = 0;
+  const stands = { requests: 1, waitedMs: 400, waiting: 33 };
+  for (; limit.requests === CAPACITY; nowMs += RUN.ms) {
+    limit.arrived(nowMs);
+    limit.begun(stands, RUN, nowMs);
+  }
+  const least = limit.requests;
+  const untilMs = nowMs + 1_100;
+  // Two runs, the second waited for, and a pause as long: nobody comes who would not have to wait.
+  while (nowMs < untilMs) {
+    limit.arrived(nowMs);
+    limit.arrived(nowMs);
+    limit.begun({ requests: 1, waitedMs: RUN.ms, waiting: 1 }, RUN, nowMs);
+    limit.begun({ requests: 1, waitedMs: RUN.ms, waiting: 0 }, RUN, nowMs + RUN.ms);
+    limit.emptied(nowMs + 2 * RUN.ms);
+    nowMs += 4 * RUN.ms;
+  }
+  expect(limit.requests).toBe(least + 1);
+});
+
 test('half of what it can serve is never refused', () => {
   const queue = new Queue();
   queue.load(40, 60_000);

@@ -40,6 +40,9 @@ const MOVE_EVERY_RUNS = 10;
 const IDLE_SOME = 0.15;
 const IDLE_MUCH = 0.3;
 const IDLE_HARDLY = 0.05;
+/** Where so large a share of the runs had been waited for, half a run and more, an engine that idles is short of word from those who hold back,
+    not of requests: twice the limit would be twice the wait. */
+const WANTED = 0.5;
 
 export class ConcurrencyLimit {
   private value: number;
@@ -53,6 +56,9 @@ export class ConcurrencyLimit {
   private movedMs = 0;
   private idleMs = 0;
   private idleSinceMs: number | undefined = 0;
+  /** Runs since it moved, and those that somebody had waited for. */
+  private runs = 0;
+  private wantedRuns = 0;
 
   constructor(private readonly capacity: number) {
     this.value = capacity;
@@ -69,6 +75,8 @@ export class ConcurrencyLimit {
     if (this.value <= this.least && this.value < this.capacity) this.value = least;
     this.least = least;
     const before = this.value;
+    this.runs++;
+    if (run.waitedMs >= facts.ms / 2) this.wantedRuns++;
     if (run.waitedMs <= Math.max(facts.ms, WAIT_MS_MIN)) this.standsSinceMs = undefined;
     else if (this.value > least && this.stands(run, facts, nowMs)) this.turn(least, nowMs);
     if (this.value < this.capacity) this.move(facts, nowMs);
@@ -117,7 +125,8 @@ export class ConcurrencyLimit {
   private move(facts: RunFacts, nowMs: number): void {
     const forMs = nowMs - this.movedMs;
     if (forMs < Math.max(MOVE_EVERY_MS, MOVE_EVERY_RUNS * facts.ms)) return;
-    this.turn(Math.min(this.capacity, moved(this.value, this.idleMs / forMs, facts)), nowMs);
+    const wanted = this.wantedRuns >= WANTED * this.runs;
+    this.turn(Math.min(this.capacity, moved(this.value, this.idleMs / forMs, wanted, facts)), nowMs);
   }
 
   private turn(value: number, nowMs: number): void {
@@ -125,11 +134,13 @@ export class ConcurrencyLimit {
     this.standsSinceMs = undefined;
     this.movedMs = nowMs;
     this.idleMs = 0;
+    this.runs = 0;
+    this.wantedRuns = 0;
   }
 }
 
-function moved(value: number, idleShare: number, facts: RunFacts): number {
-  if (idleShare > IDLE_MUCH) return value * 2;
+function moved(value: number, idleShare: number, wanted: boolean, facts: RunFacts): number {
+  if (idleShare > IDLE_MUCH && !wanted) return value * 2;
   if (idleShare > IDLE_SOME) return value + facts.requests;
   return idleShare < IDLE_HARDLY ? Math.max(busyLimit(facts), Math.floor(value / 2)) : value;
 }

@@ -1,6 +1,7 @@
 // Puts several requests into one run and takes the rows apart again. Which requests may share a run is decided by rows.ts;
 // nothing here knows of queues or of onnxruntime. The one promise: each caller gets its own rows.
 import assert from 'node:assert';
+import { space } from '../../../contracts/space.js';
 import type { Tensor, TensorData } from '../../../contracts/tensor.js';
 import { SHARED } from './rows.js';
 
@@ -86,7 +87,8 @@ function cut(data: TensorData, outer: number, start: number, length: number): Te
       (data as string[]).slice(block * stride + start, block * stride + start + length),
     ).flat();
   const numbers = data as Float32Array;
-  const part = new (numbers.constructor as typeof Float32Array)(outer * length);
+  const { buffer, byteOffset } = space(outer * length * numbers.BYTES_PER_ELEMENT);
+  const part = new (numbers.constructor as typeof Float32Array)(buffer, byteOffset, outer * length);
   for (let block = 0; block < outer; block++) {
     const begin = block * stride + start;
     part.set(numbers.subarray(begin, begin + length), block * length);

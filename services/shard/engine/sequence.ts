@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { type Failure, failure } from '../../../contracts/errors.js';
 import type { Body } from '../../../contracts/infer-body.js';
+import { ownBytes } from '../../../contracts/space.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import { toBlob } from '../../../contracts/tensor.js';
 import { Mailbox } from '../../mesh/mailbox.js';
@@ -107,7 +108,7 @@ export class LiveSequence {
     if (answer !== undefined) {
       this.steps++;
       this.state = step.next ?? this.state;
-      this.answer = answer;
+      this.answer = ownAnswer(answer);
       this.ended = step.end;
       if (requestId === '') this.answer = undefined;
       else this.requests = [...this.requests.slice(1 - REQUESTS_KEPT), requestId];
@@ -148,6 +149,11 @@ export function ownCopy(tensor: Tensor, name: string): Tensor {
     data: Array.isArray(data) ? ([...data] as typeof data) : (data.slice() as typeof data),
   };
 }
+
+const ownAnswer = ({ body, ...answer }: StepAnswer): StepAnswer => ({
+  ...answer,
+  body: { ...body, bytes: ownBytes(body.bytes) },
+});
 
 export const lostSequence = (id: string, why: string): Failure =>
   failure('SEQUENCE_LOST', `The sequence ${shown(id)} ${why}.`);
