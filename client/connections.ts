@@ -5,6 +5,7 @@ import { Failure, failure } from '../contracts/errors.js';
 import { backoffMs, type Backoff } from '../services/mesh/backoff.js';
 import { type Bus, connectBus } from '../services/mesh/bus.js';
 import type { Clock } from '../services/mesh/clock.js';
+import { connectFailure } from '../services/mesh/request-failure.js';
 import type { Random } from '../services/mesh/random.js';
 
 export interface ConnectionOptions {
@@ -26,6 +27,8 @@ const GRACE_MS = 150;
 export class Connections {
   private readonly byUrl = new Map<string, Bus>();
   private readonly closing = new AbortController();
+  /** Why the last try failed. */
+  private refused: unknown;
   private readonly joined = new Set<(bus: Bus) => void>();
 
   /** Returns as soon as one region answers. */
@@ -66,7 +69,7 @@ export class Connections {
 
   /** Asks region after region until one is not unavailable. */
   async nearest<T>(ask: (bus: Bus) => Promise<T>): Promise<T> {
-    let last: unknown = failure('UNAVAILABLE', `No NATS server answers at ${this.options.urls.join(', ')}.`);
+    let last: unknown = connectFailure(this.options.urls, this.refused);
     for (const bus of this.connected()) {
       try {
         return await ask(bus);
@@ -92,7 +95,8 @@ export class Connections {
         this.byUrl.set(url, bus);
         for (const call of this.joined) call(bus);
         return;
-      } catch {
+      } catch (error) {
+        this.refused = error;
         // Not there yet. Closing ends the sleep, and with it the tries.
         await clock.sleep(backoffMs(again, AGAIN, random), this.closing.signal).catch(() => undefined);
       }
@@ -102,6 +106,6 @@ export class Connections {
   private async tooLate(): Promise<never> {
     const { clock, timeoutMs, urls } = this.options;
     await clock.sleep(timeoutMs, this.closing.signal);
-    throw failure('UNAVAILABLE', `No NATS server answers at ${urls.join(', ')}.`, { urls });
+    throw connectFailure(urls, this.refused);
   }
 }

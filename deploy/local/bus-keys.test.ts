@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { connect as connectMassif } from '../../client/connect.js';
+import { BusClient } from '../../client/nest.js';
 import { subjects } from '../../contracts/subjects.js';
 import { connectBus } from '../../services/mesh/bus.js';
 import { connectAs } from '../../services/mesh/bus-key.js';
@@ -38,6 +40,19 @@ test('whoever shows no key is refused', async () => {
   await expect(connect({ servers: nats.url, maxReconnectAttempts: 0 })).rejects.toThrow(/authorization/i);
   const known = await connect({ ...connectAs(busKeyPath(keys, 'router')), servers: nats.url });
   await known.close();
+});
+
+test('an application without a key hears that it lacks one, not that nobody is there; with one it is let in', async () => {
+  const access = await prepareBusKeys(keys, ['east']);
+  await using nats = await startNats({ dir: join(dir, 'east'), region: 'east', access });
+  const refused = { code: 'NOT_ALLOWED', message: expect.stringContaining('key') };
+  await expect(connectMassif({ nats: nats.url, timeoutMs: 500 })).rejects.toMatchObject(refused);
+  await expect(new BusClient({ url: nats.url }).connect()).rejects.toMatchObject(refused);
+  const key = busKeyPath(keys, 'client');
+  await (await connectMassif({ nats: nats.url, key, mode: 'routed' })).close();
+  const proxy = new BusClient({ url: nats.url, key });
+  await proxy.connect();
+  await proxy.close();
 });
 
 test('what the key does not allow is told as such, at once', async () => {

@@ -8,7 +8,7 @@ import { DEFAULT_TIMEOUT_MS, headers } from '../../contracts/headers.js';
 import type { Body } from '../../contracts/infer-body.js';
 import { type Bus, connectBus } from './bus.js';
 import { failureIn } from './error-reply.js';
-import { lost, requestFailure } from './request-failure.js';
+import { connectFailure, lost, requestFailure } from './request-failure.js';
 
 export interface BusClientOptions {
   /** `nats://host:port` of a region. */
@@ -53,7 +53,7 @@ export class BusClient extends ClientProxy {
     } catch (error) {
       // The next message tries again.
       if (this.bus === connecting) this.bus = undefined;
-      throw failure('UNAVAILABLE', `No NATS server answers at ${url}.`, { url }, error);
+      throw connectFailure([url], error);
     }
   }
 

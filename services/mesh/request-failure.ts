@@ -1,6 +1,7 @@
 // What it means to the one who asked when NATS or JetStream said no: one of our codes. bus.ts and the dispatcher ask.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import {
+  AuthorizationError,
   NoRespondersError,
   PermissionViolationError,
   RequestError,
@@ -30,6 +31,16 @@ export function requestFailure(subject: string, error: unknown): Failure {
   if (error instanceof RequestError || (error instanceof Error && /connection/i.test(error.name)))
     return failure('UNAVAILABLE', `The request to ${subject} failed: ${error.message}.`, { subject }, error);
   return toFailure(error);
+}
+
+/** Why nobody could connect: a server that is there and knows no such key is another trouble than one that is away. */
+export function connectFailure(urls: readonly string[], error?: unknown): Failure {
+  const servers = urls.join(', ');
+  const refused =
+    error instanceof AuthorizationError || (error as Error | undefined)?.cause instanceof AuthorizationError;
+  if (!refused) return failure('UNAVAILABLE', `No NATS server answers at ${servers}.`, { urls }, error);
+  const message = `The NATS server at ${servers} lets in nobody without a key that it knows: give the file of one as \`key\`.`;
+  return failure('NOT_ALLOWED', message, { urls }, error);
 }
 
 export function bucketFailure(name: string, error: unknown): Failure {
