@@ -13,10 +13,15 @@ export interface SeenProcess extends ProcessStatus {
   readonly roundTripMs: number;
 }
 
+/** A busy process answers long after the others: that it is quiet meanwhile says nothing about it. */
+const WHOEVER_COMES = { strategy: 'timer', maxWait: LONGEST_MS } as const;
+const UNTIL_QUIET = { strategy: 'stall', stall: QUIET_MS, maxWait: LONGEST_MS } as const;
+
 /** Where the first that answers with this service runs: nobody waits for the others. Undefined when none does. */
 export function regionOf(connections: Connections, service: string): Promise<string | undefined> {
   return connections.nearest(async (bus) => {
-    for await (const { services, region } of answers(bus)) if (services.includes(service)) return region;
+    for await (const { services, region } of answers(bus, WHOEVER_COMES))
+      if (services.includes(service)) return region;
     return undefined;
   });
 }
@@ -24,15 +29,17 @@ export function regionOf(connections: Connections, service: string): Promise<str
 export function processes(connections: Connections): Promise<SeenProcess[]> {
   return connections.nearest(async (bus) => {
     const found = new Map<string, SeenProcess>();
-    for await (const seen of answers(bus)) found.set(seen.instance, seen);
+    for await (const seen of answers(bus, UNTIL_QUIET)) found.set(seen.instance, seen);
     const place = (p: ProcessStatus): string => `${p.region} ${p.instance}`;
     return [...found.values()].toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
   });
 }
 
-async function* answers(bus: Bus): AsyncGenerator<SeenProcess> {
+async function* answers(
+  bus: Bus,
+  options: typeof WHOEVER_COMES | typeof UNTIL_QUIET,
+): AsyncGenerator<SeenProcess> {
   const asked = performance.now();
-  const options = { strategy: 'stall', stall: QUIET_MS, maxWait: LONGEST_MS } as const;
   try {
     for await (const answer of await bus.nc.requestMany(subjects.status(), undefined, options)) {
       const status = answer.data.length > 0 ? ProcessStatus.safeParse(answer.json()) : undefined;

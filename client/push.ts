@@ -88,10 +88,16 @@ export async function uploadMissing(
   });
 }
 
+/** A mesh has one home for as long as it lives. */
+const homes = new WeakMap<Connections, string>();
+
 /** Where the registry runs, because there the catalog is written. */
 async function homeRegion(connections: Connections): Promise<string> {
-  const region = await regionOf(connections, 'registry');
-  if (region !== undefined) return region;
+  const region = homes.get(connections) ?? (await regionOf(connections, 'registry'));
+  if (region !== undefined) {
+    homes.set(connections, region);
+    return region;
+  }
   throw failure('UNAVAILABLE', 'No registry answers, so nothing can be published now.');
 }
 

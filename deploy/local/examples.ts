@@ -1,5 +1,5 @@
 // Publishes the example models into a mesh that just came up: the three models of PP-OCRv4 with the pipeline
-// that reads a page, and Silero VAD v6, all from their npm packages. start.ts calls it before it prints the doors.
+// that reads a page, and Silero VAD v6, all from their npm packages. publish-examples.ts is the process that does it.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,8 +9,8 @@ import { RESOURCES } from '../../contracts/manifest.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { Card } from '../../contracts/registry.js';
 import { busKeyPath } from './bus-keys.js';
-import type { LocalMesh } from './local-mesh.js';
 import { root } from './root.mjs';
+import type { Topology } from './topology.js';
 
 interface Example {
   readonly name: string;
@@ -91,9 +91,12 @@ const EXAMPLES: readonly Example[] = [
   },
 ];
 
+export type PublishedTo = Pick<Topology, 'keys' | 'development'> & {
+  readonly regions: readonly Pick<Topology['regions'][number], 'natsUrl'>[];
+};
+
 /** Returns when every example is ready in every region; does nothing for what is published already. */
-export async function publishExamples(mesh: LocalMesh): Promise<void> {
-  const { regions, keys, development } = mesh.topology;
+export async function publishExamples({ regions, keys, development }: PublishedTo): Promise<void> {
   const privateKeyPem = await readFile(join(keys, 'publisher.pem'), 'utf8');
   const key = development ? undefined : busKeyPath(keys, 'operator');
   await using client = await connect({ nats: regions.map((region) => region.natsUrl), key, mode: 'routed' });

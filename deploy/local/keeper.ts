@@ -1,9 +1,9 @@
 // Owns the mesh of this checkout while it runs, and the file that tells others about it. start.ts boots and ends it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StartFailed } from './child.js';
+import { Child, StartFailed } from './child.js';
 import { prepareDoorKey } from './door-key.js';
-import { publishExamples } from './examples.js';
+import type { PublishedTo } from './examples.js';
 import { ownIdentity } from './identity.mjs';
 import { LocalMesh } from './local-mesh.js';
 import { freeBlock, nextBlock } from './ports.js';
@@ -12,8 +12,12 @@ import { type MeshState, removeState, stateFile, writeState } from './state.mjs'
 import { planMesh, REGIONS } from './topology.js';
 import { buryState, undertakerPid } from './undertaker.js';
 
+/** The examples say themselves which of them is late, and sooner. */
+const PUBLISHED_WITHIN_MS = 120_000;
+
 export class Keeper {
   #mesh: LocalMesh | undefined;
+  #publishing: Child | undefined;
   #phase: MeshState['phase'] = 'starting';
   readonly #startedAt = new Date().toISOString();
 
@@ -34,7 +38,7 @@ export class Keeper {
       try {
         await mesh.boot();
         await Promise.all([
-          publishExamples(mesh),
+          this.#publish(mesh),
           ...(this.development ? [] : [prepareDoorKey(mesh.topology)]),
         ]);
         this.#phase = 'ready';
@@ -48,8 +52,25 @@ export class Keeper {
   }
 
   async end(): Promise<void> {
+    await this.#publishing?.end(1_000);
     await this.#mesh?.stop();
     removeState(this.dir);
+  }
+
+  async #publish({ topology }: LocalMesh): Promise<void> {
+    const { keys, development, regions, logs } = topology;
+    const to: PublishedTo = { keys, development, regions: regions.map(({ natsUrl }) => ({ natsUrl })) };
+    const spec = {
+      name: 'examples',
+      kind: 'examples',
+      command: process.execPath,
+      args: [join(root, 'dist', 'deploy', 'local', 'publish-examples.js'), JSON.stringify(to)],
+      env: {},
+      ready: 'message',
+      readyWithinMs: PUBLISHED_WITHIN_MS,
+    } as const;
+    this.#publishing = new Child(spec, join(logs, 'examples.log'));
+    await this.#publishing.ready;
   }
 
   #write(): MeshState {

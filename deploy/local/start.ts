@@ -1,6 +1,8 @@
 // `npm start` once dependencies, build and servers are there (start.mjs sees to that): one mesh of this checkout, from its lock
 // to its last process.
 import { join } from 'node:path';
+import { systemClock } from '../../services/mesh/clock.js';
+import { giveBackWhenIdle } from '../../services/mesh/give-back.js';
 import { describeMesh } from './doors.js';
 import { Keeper } from './keeper.js';
 import { watchForLeaving } from './leaving.js';
@@ -8,7 +10,6 @@ import type { StartOptions } from './options.mjs';
 import { FIRST_PORT } from './ports.js';
 import { root } from './root.mjs';
 import { takeTurn } from './running.js';
-import { passed, smoke, smokeTable } from './smoke.js';
 import type { MeshState } from './state.mjs';
 
 // The whole mesh ends within ten seconds of Ctrl-C; what is left then is the undertaker's.
@@ -28,6 +29,7 @@ export async function start(options: StartOptions): Promise<number> {
     );
     const state = await Promise.race([keeper.boot(options.port ?? FIRST_PORT), left]);
     if (state === undefined) return 0;
+    giveBackWhenIdle(systemClock);
     const code = await serveFrom(state, options.smoke);
     if (!options.smoke) await left;
     return code;
@@ -43,6 +45,7 @@ async function serveFrom(state: MeshState, trying: boolean): Promise<number> {
     process.stdout.write(`${describeMesh(state)}\n`);
     return 0;
   }
+  const { passed, smoke, smokeTable } = await import('./smoke.js');
   const lines = await smoke(state);
   process.stdout.write(`${smokeTable(lines)}\n`);
   return passed(lines) ? 0 : 1;

@@ -6,7 +6,13 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { buckets, keys } from '../../contracts/buckets.js';
 import type { Heartbeat } from '../../contracts/heartbeat.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
-import { ScalingPolicy, ScalingReply, type WaitingNotice, WantedRecord } from '../../contracts/scaling.js';
+import {
+  ForecastRecord,
+  ScalingPolicy,
+  ScalingReply,
+  type WaitingNotice,
+  WantedRecord,
+} from '../../contracts/scaling.js';
 import { subjects } from '../../contracts/subjects.js';
 import { type ConsulServer, startConsul } from '../../deploy/local/consul.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
@@ -38,6 +44,7 @@ beforeAll(async () => {
   await openHomeBuckets(bus, 'east');
   beating = setInterval(beat, 200);
   await begin('autoscaler-1');
+  await keepDays();
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -60,6 +67,35 @@ async function begin(instance: string): Promise<void> {
     dataDir: dir,
   };
   running.set(instance, await boot({ services: [autoscalerService], config, log: silentLog }));
+}
+
+/** What a leader of some minutes ago knew of the endpoint's days. */
+async function keepDays(): Promise<void> {
+  const days: ForecastRecord = {
+    endpoint: ENDPOINT,
+    region: 'east',
+    epoch: 0,
+    minute: Math.floor(Date.now() / 60_000) - 5,
+    level: 0,
+    trend: 0,
+    error: 0,
+    season: Array<number>(1_440).fill(0.5),
+    firstDay: [],
+  };
+  const kept = await bus.kv(buckets.scheduling('east'));
+  await kept.put(keys.forecast(ENDPOINT, 'east'), JSON.stringify(days));
+}
+
+async function daysKept(): Promise<ForecastRecord | undefined> {
+  const kept = await bus.kv(buckets.scheduling('east'));
+  const entry = await kept.get(keys.forecast(ENDPOINT, 'east'));
+  return entry ? ForecastRecord.parse(entry.json()) : undefined;
+}
+
+/** As when the agent's checks fail: the process lives on, its lock is free. */
+async function loseLocks(): Promise<void> {
+  const sessions = (await (await fetch(`${consul.url}/v1/session/list`)).json()) as { ID: string }[];
+  for (const { ID } of sessions) await fetch(`${consul.url}/v1/session/destroy/${ID}`, { method: 'PUT' });
 }
 
 function beat(): void {
@@ -121,7 +157,7 @@ test('an endpoint goes to sleep, and whoever waits for it wakes it', async () =>
   ]);
 });
 
-test('when the leader goes, another one that looked all the time writes with a higher epoch', async () => {
+test('when the leader goes or loses its lock, the next one writes with a higher epoch, and the days that it knew are kept', async () => {
   await deploy({ minReplicas: 0, maxReplicas: 4, pin: 3 });
   const before = await untilWanted(3);
   await begin('autoscaler-2');
@@ -130,6 +166,13 @@ test('when the leader goes, another one that looked all the time writes with a h
   await deploy({ minReplicas: 0, maxReplicas: 4, pin: 2 });
   const after = await untilWanted(2);
   expect(after.epoch).toBeGreaterThan(before.epoch);
+  const days = await daysKept();
+  expect(days).toMatchObject({ epoch: before.epoch, firstDay: [] });
+  expect(days?.season.filter((rate) => rate === 0.5).length).toBeGreaterThan(1_430);
+
+  await loseLocks();
+  await deploy({ minReplicas: 0, maxReplicas: 4, pin: 4 });
+  expect((await untilWanted(4)).epoch).toBeGreaterThan(after.epoch);
 });
 
 test('a dry run takes its word back, and still explains', async () => {

@@ -2,6 +2,7 @@
 // first; then boot; on SIGTERM, SIGINT or a parent that is gone everything goes back the same road. Uncaught errors end it.
 import { type BootOptions, boot, type Running, type ServiceDefinition } from './boot.js';
 import { systemClock } from './clock.js';
+import { giveBackWhenIdle } from './give-back.js';
 import { errorFields, jsonLog } from './log.js';
 import { ConfigError, EXIT_CONFIG, type MeshConfig, readMeshConfig } from './service-config.js';
 
@@ -45,6 +46,7 @@ export async function start({ services, config }: StartOptions): Promise<Running
   process.on('disconnect', leave('parent gone'));
 
   running = await boot(options).catch(fail('process.start.failed'));
+  giveBackWhenIdle(systemClock);
   log.info('process.ready', { services: services.map((one) => one.name), restUrl: running.restUrl });
   process.send?.({ type: 'ready', ...(running.restUrl ? { restUrl: running.restUrl } : {}) });
   return running;

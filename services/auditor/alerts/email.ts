@@ -1,6 +1,5 @@
 // Alerts as mails over SMTP (nodemailer): one to each address, with what concerns it. send.ts makes a sender of it.
 import { createHash } from 'node:crypto';
-import { createTransport } from 'nodemailer';
 import { z } from 'zod';
 import type { AlertNotification, AlertReceiver } from '../../../contracts/alert.js';
 
@@ -18,7 +17,9 @@ export function mailer(
   const { url, from } = email;
   const { protocol, hostname, port, username } = new URL(url);
   const own = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
-  const transport = createTransport({
+  const open = async () =>
+    // Most meshes send no mail: what can is loaded for the first.
+    (await import('nodemailer')).createTransport({
     host: hostname.replace(/^\[|\]$/g, ''),
     ...(port !== '' && { port: Number(port) }),
     secure: protocol === 'smtps:',
@@ -31,7 +32,9 @@ export function mailer(
     disableFileAccess: true,
     disableUrlAccess: true,
   });
+  let opened: ReturnType<typeof open> | undefined;
   return async (notification) => {
+    const transport = await (opened ??= open());
     for (const [address, alerts] of mailsOf(notification, email))
       await transport.sendMail({
         from,

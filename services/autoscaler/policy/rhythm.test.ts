@@ -30,3 +30,9 @@ test('visits without rhythm expect nothing, and a new rhythm is learned in the p
   const changed = visits(0, 10_000, 20_000, 30_000, 60_000, 90_000, 120_000, 150_000, 180_000, 210_000);
   expect(nextVisit(changed)).toEqual({ fromMs: 239_000, toMs: 241_000, missedMs: 255_000 });
 });
+
+test('who was away is known again by its next four visits', () => {
+  const before = [0, 2_500, 5_100, 65_000];
+  expect(nextVisit(visits(...before, 70_000, 75_000))).toBeUndefined();
+  expect(nextVisit(visits(...before, 70_000, 75_000, 80_000))).toMatchObject({ fromMs: 84_000, toMs: 86_000 });
+});

@@ -33,14 +33,24 @@ export function called(before: Rhythm, atMs: number): Rhythm {
   return { lastMs: atMs, gaps: [...before.gaps, gap].slice(-GAPS_KEPT) };
 }
 
-/** When the next visit is expected to begin; undefined while there is no rhythm in the last ones. */
+/**
+ * When the next visit is expected to begin; undefined while there is no rhythm in the last ones. What was before an uneven gap is another
+ * rhythm: waiting until the last six were even, a sensor that had been away was expected again only at its eighth visit.
+ */
 export function nextVisit({ lastMs, gaps }: Rhythm): Visit | undefined {
-  if (gaps.length < GAPS_MIN) return undefined;
-  const sorted = gaps.toSorted((a, b) => a - b);
-  const median = sorted[sorted.length >> 1] ?? 0;
-  const spread = Math.max(...gaps.map((gap) => Math.abs(gap - median)));
-  if (spread > SPREAD_MAX * median) return undefined;
-  const slack = spread + SLACK_MS;
+  let even = gaps;
+  while (even.length >= GAPS_MIN && spreadOf(even) > SPREAD_MAX * medianOf(even)) even = even.slice(1);
+  if (even.length < GAPS_MIN) return undefined;
+  const median = medianOf(even);
+  const slack = spreadOf(even) + SLACK_MS;
   const toMs = lastMs + median + slack;
   return { fromMs: lastMs + median - slack, toMs, missedMs: Math.max(toMs, lastMs + 1.5 * median) };
+}
+
+const medianOf = (gaps: readonly number[]): number =>
+  gaps.toSorted((a, b) => a - b)[gaps.length >> 1] ?? 0;
+
+function spreadOf(gaps: readonly number[]): number {
+  const median = medianOf(gaps);
+  return Math.max(...gaps.map((gap) => Math.abs(gap - median)));
 }

@@ -5,6 +5,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { toFailure } from '../../../contracts/errors.js';
 import { connectAs } from '../../mesh/bus-key.js';
 import { systemClock } from '../../mesh/clock.js';
+import { giveBackWhenIdle } from '../../mesh/give-back.js';
 import { systemRandom } from '../../mesh/random.js';
 import type { CallDone, EngineMessage, HostCall, HostMessage, StartOrder } from '../engine-messages.js';
 import { RunNote } from './run-note.js';
@@ -72,6 +73,7 @@ async function start({
   });
   await warmLibrary(threads);
   serving = { nc, replicas };
+  giveBackWhenIdle(systemClock);
   tell({ kind: 'started' });
 }
 

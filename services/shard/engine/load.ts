@@ -11,13 +11,13 @@ import type { TapPlan } from '../../../contracts/taps.js';
 import type { Clock } from '../../mesh/clock.js';
 import { passGate } from '../../mesh/gate.js';
 import type { Random } from '../../mesh/random.js';
+import { reclaim } from '../../mesh/reclaim.js';
 import { verifyTapPlan } from '../../mesh/tap-plan.js';
 import type { LoadOrder } from '../engine-messages.js';
 import type { PreparedGraph, Preparation } from '../prepared-graphs.js';
 import { readVerified } from '../verified-read.js';
 import { mapWeights } from './mapped-weights.js';
 import { ModelSession } from './model-session.js';
-import { reclaim } from './reclaim.js';
 import { readSelfTest } from './self-test.js';
 import { warmUp, type WarmUpReport } from './warm-up.js';
 
