@@ -20,18 +20,18 @@ export function mailer(
   const open = async () =>
     // Most meshes send no mail: what can is loaded for the first.
     (await import('nodemailer')).createTransport({
-    host: hostname.replace(/^\[|\]$/g, ''),
-    ...(port !== '' && { port: Number(port) }),
-    secure: protocol === 'smtps:',
-    // Passwords and alerts cross no network in the clear.
-    requireTLS: protocol === 'smtp:' && !own,
-    ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: password ?? '' } }),
-    connectionTimeout: TIMEOUT_MS,
-    greetingTimeout: TIMEOUT_MS,
-    socketTimeout: TIMEOUT_MS,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+      host: hostname.replace(/^\[|\]$/g, ''),
+      ...(port !== '' && { port: Number(port) }),
+      secure: protocol === 'smtps:',
+      // Passwords and alerts cross no network in the clear.
+      requireTLS: protocol === 'smtp:' && !own,
+      ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: password ?? '' } }),
+      connectionTimeout: TIMEOUT_MS,
+      greetingTimeout: TIMEOUT_MS,
+      socketTimeout: TIMEOUT_MS,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
   let opened: ReturnType<typeof open> | undefined;
   return async (notification) => {
     const transport = await (opened ??= open());

@@ -34,5 +34,8 @@ test('visits without rhythm expect nothing, and a new rhythm is learned in the p
 test('who was away is known again by its next four visits', () => {
   const before = [0, 2_500, 5_100, 65_000];
   expect(nextVisit(visits(...before, 70_000, 75_000))).toBeUndefined();
-  expect(nextVisit(visits(...before, 70_000, 75_000, 80_000))).toMatchObject({ fromMs: 84_000, toMs: 86_000 });
+  expect(nextVisit(visits(...before, 70_000, 75_000, 80_000))).toMatchObject({
+    fromMs: 84_000,
+    toMs: 86_000,
+  });
 });

@@ -47,8 +47,7 @@ export function nextVisit({ lastMs, gaps }: Rhythm): Visit | undefined {
   return { fromMs: lastMs + median - slack, toMs, missedMs: Math.max(toMs, lastMs + 1.5 * median) };
 }
 
-const medianOf = (gaps: readonly number[]): number =>
-  gaps.toSorted((a, b) => a - b)[gaps.length >> 1] ?? 0;
+const medianOf = (gaps: readonly number[]): number => gaps.toSorted((a, b) => a - b)[gaps.length >> 1] ?? 0;
 
 function spreadOf(gaps: readonly number[]): number {
   const median = medianOf(gaps);
