@@ -90,6 +90,12 @@ export class Graph {
     return this.index.usersOf(name);
   }
 
+  /** Undefined where several read the value, nobody does, or callers see it. */
+  onlyConsumer(name: string): NodeProto | undefined {
+    const [user, ...others] = this.index.usersOf(name);
+    return others.length > 0 || this.isOutput(name) ? undefined : user;
+  }
+
   /** Throws MODEL_REFUSED on a circle. */
   ordered(): NodeProto[] {
     const { nodes, stuck } = topologicalOrder(this.proto.node, usedNames);

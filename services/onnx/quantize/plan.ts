@@ -84,9 +84,8 @@ function usefulOf(
 
 /** Relu, and Clip from 0, vanish into the rounding of what is before them. */
 function endOf(graph: Graph, value: string): string {
-  if (graph.isOutput(value)) return value;
-  const [user, ...others] = graph.consumers(value);
-  if (user === undefined || others.length > 0) return value;
+  const user = graph.onlyConsumer(value);
+  if (user === undefined) return value;
   return absorbed(graph, user) ? (user.output[0] ?? value) : value;
 }
 

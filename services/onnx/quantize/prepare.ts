@@ -1,5 +1,7 @@
 // A model in the form that quantization works on: opset 21, weights in initialisers, what onnxruntime folds folded (batch norms
 // above all), dense layers of any rank as Gemm with their bias, which is the one form that runs in integers as a whole.
+import { absorbConstants } from './absorb.js';
+import { joinHardSwish } from './hard-swish.js';
 import { constantsToInitialisers } from '../training/modes.js';
 import { removeDeadNodes } from '../dead-nodes.js';
 import type { ExternalData } from '../external-data.js';
@@ -36,6 +38,8 @@ export async function prepared(
   modernise(given);
   const graph = Graph.read(await optimised(given.write(), 'basic', external));
   constantsToInitialisers(graph);
+  joinHardSwish(graph);
+  absorbConstants(graph);
   if (dense === 'whole') joinBiases(graph);
   removeDeadNodes(graph);
   return graph;
