@@ -16,7 +16,8 @@ import { JobObjects } from '../mesh/jobs/job-objects.js';
 import { JobQueue } from '../mesh/jobs/job-queue.js';
 import { JobRunner } from '../mesh/jobs/job-runner.js';
 import { JobStore } from '../mesh/jobs/job-store.js';
-import { readCompressorConfig, type CompressorConfig } from './compressor.config.js';
+import type { JobsConfig } from '../mesh/jobs/jobs-config.js';
+import { readCompressorConfig } from './compressor.config.js';
 import { CompressorController } from './compressor.controller.js';
 import { Compressor } from './compressor.js';
 import { Compression, type CompressionObjects } from './compression.js';
@@ -54,7 +55,7 @@ const COMPRESSOR_CONFIG = Symbol('CompressorConfig');
       inject: [MESH_CONFIG, COMPRESSOR_CONFIG, BUS, COMPRESSOR_STORE, COMPRESSOR_OBJECTS, CLOCK, RANDOM, LOG],
       useFactory: async (
         { region, instance, keysDir, dataDir, natsUrl, natsKey }: MeshConfig,
-        config: CompressorConfig,
+        config: JobsConfig,
         bus: Bus,
         store: JobStore<CompressRecord>,
         objects: CompressionObjects,
