@@ -1,4 +1,4 @@
-// npm run -s bench -- NAME [--quick|--ci] [--seed N] [--json]: runs one benchmark of this folder.
+// npm run -s bench -- NAME [--quick|--ci] [--seed N] [--only PART] [--json]: runs one benchmark of this folder.
 import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Benchmark, jsonLine, printAims } from './report.js';
@@ -16,6 +16,7 @@ const { values, positionals } = parseArgs({
     ci: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
   },
 });
 
@@ -32,6 +33,7 @@ const started = performance.now();
 const result = await benchmark({
   form: values.ci ? 'ci' : values.quick ? 'quick' : 'full',
   seed: Number(values.seed),
+  ...(values.only !== undefined && { only: values.only }),
 });
 printAims(result.aims);
 if (values.json) console.log(jsonLine(name, (performance.now() - started) / 1000, result));

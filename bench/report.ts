@@ -13,6 +13,8 @@ export interface BenchOptions {
   /** `ci` proves that it runs (< 8 s), `quick` stays under a minute, `full` is what the figures in the docs come from. */
   readonly form: 'ci' | 'quick' | 'full';
   readonly seed: number;
+  /** The part of it whose name begins so; all where absent. Benchmarks that take long have parts. */
+  readonly only?: string;
 }
 
 export interface BenchResult {

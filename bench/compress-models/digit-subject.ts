@@ -8,7 +8,12 @@ import { thin } from '../../services/onnx/prune/thin.js';
 import { quantizeWithFeedback } from '../../services/onnx/quantize/feedback.js';
 import { toFloat16 } from '../../services/onnx/quantize/float16.js';
 import { quantizeMasked } from '../../services/onnx/quantize/masked.js';
-import { calibrated, quantizeStatic, writeStatic } from '../../services/onnx/quantize/static.js';
+import {
+  type Calibrated,
+  calibrated,
+  quantizeStatic,
+  writeStatic,
+} from '../../services/onnx/quantize/static.js';
 import type { Tensors } from '../../services/onnx/session.js';
 import { tuned, type Batches } from '../../services/onnx/training/tune.js';
 import type { Aim } from '../report.js';
@@ -22,22 +27,14 @@ export async function digitsSubject(seed: number, size: Size) {
   const float = await accuracy(parent);
   const found = await calibrated(parent, samples(32));
   const few = { ...batches, count: 20 };
-  const weights = Graph.read(parent).proto.initializer.filter(({ dims }) => dims.length > 1);
-  const fourBits = new Set(weights.map(({ name }) => name));
-  const feedback = await quantizeWithFeedback(parent, {
-    measure: accuracy,
-    drop: 0.001,
-    batches,
-    samples: () => samples(32),
-    fourBits,
-    perChannel: false,
-    steps: size.feedbackSteps,
-    threads: 2,
-  });
+  const loop = { measure: accuracy, batches, samples: () => samples(32), steps: size.feedbackSteps };
+  const coarse = await inFourBits(parent, found, loop);
   const masked = await quantizeMasked(found, few, { share: 0.75 });
   const uniform = writeStatic(found).model;
   const small = await prunedDigits(parent, batches, size.steps);
   const students = await studentsOf(parent, seed, batches, accuracy, 3 * size.steps);
+  const learned = students.distilled;
+  const small4 = await inFourBits(learned, await calibrated(learned, samples(32)), loop);
   const subject: Subject = {
     model: 'digits CNN',
     parent,
@@ -46,16 +43,19 @@ export async function digitsSubject(seed: number, size: Size) {
       'static int8': uniform,
       'static int8, entropy': writeStatic(found, { calibrator: 'entropy' }).model,
       'fixed-point int8': writeStatic(found, { scales: 'powerOfTwo' }).model,
-      'all int4, one scale a layer': writeStatic(found, { fourBits, perChannel: false }).model,
-      'all int4': writeStatic(found, { fourBits }).model,
+      'all int4, one scale a layer': coarse.plain,
+      'all int4': writeStatic(found, { fourBits: coarse.fourBits }).model,
       masked: masked.model,
-      feedback: feedback.model,
+      feedback: coarse.feedback.model,
       float16: toFloat16(parent).model,
       'thinned to half': small.thinned,
       'thinned, static int8': (await quantizeStatic(small.thinned, samples(32))).model,
       pooled: await pooledDigits(parent, batches, samples, size.steps),
       'student, labels alone': students.alone,
-      'student, distilled': students.distilled,
+      'student, labels alone, from what is left': students.tunedAlone,
+      'student, distilled': learned,
+      'student, int4, one scale a layer': small4.plain,
+      'student, int4, feedback': small4.feedback.model,
       '90 % zeros, static int8': (await quantizeStatic(small.sparse, samples(32))).model,
     },
     drop: async (model) => 100 * (float - (await accuracy(model))),
@@ -78,8 +78,21 @@ export async function digitsSubject(seed: number, size: Size) {
       aim: 100,
       op: '<=',
     });
-  const { float: whole, figure, trials } = feedback;
+  const { float: whole, figure, trials } = coarse.feedback;
   return { subject, testName, aims, feedback: { float: whole, figure, trials } };
+}
+
+/** Every weight in 4 bits with one scale a layer: as it is, and until feedback loses no more than a digit in a thousand. */
+async function inFourBits(
+  model: Uint8Array,
+  found: Calibrated,
+  loop: Pick<Parameters<typeof quantizeWithFeedback>[1], 'measure' | 'batches' | 'samples' | 'steps'>,
+) {
+  const weights = Graph.read(model).proto.initializer.filter(({ dims }) => dims.length > 1);
+  const fourBits = new Set(weights.map(({ name }) => name));
+  const settings = { fourBits, perChannel: false };
+  const feedback = await quantizeWithFeedback(model, { ...loop, ...settings, drop: 0.001, threads: 2 });
+  return { fourBits, plain: writeStatic(found, settings).model, feedback };
 }
 
 /** Thinning is tuned as long as the parent was trained, zeros twice as long in all. */

@@ -84,26 +84,29 @@ export async function readerSubject(lines: number): Promise<Subject> {
   };
 }
 
-export async function textSubjects(seed: number, steps: number): Promise<Subject[]> {
-  const subjects: Subject[] = [];
-  for (const [model, network] of [
-    ['LSTM', lstmNetwork],
-    ['transformer', encoderNetwork],
-  ] as const) {
-    const parent = await tuned(network(seed), texts(seed), { steps, rate: 2e-3, threads: 2 });
-    const float = await textAccuracy(parent, 100);
-    const samples = [1, 2, 3, 4].map((i) => textSample(i, 16));
-    const dynamic = (await quantizeDynamic(parent)).model;
-    subjects.push({
-      model,
-      parent,
-      feeds: textSample(7, 1),
-      methods:
-        model === 'LSTM'
-          ? { 'dynamic int8': dynamic }
-          : { 'static int8': (await quantizeStatic(parent, samples)).model, 'dynamic int8': dynamic },
-      drop: async (one) => 100 * (float - (await textAccuracy(one, 100))),
-    });
-  }
-  return subjects;
+export const textSubjects = (seed: number, steps: number): [string, () => Promise<Subject>][] => [
+  ['LSTM', () => textSubject('LSTM', lstmNetwork(seed), seed, steps)],
+  ['transformer', () => textSubject('transformer', encoderNetwork(seed), seed, steps)],
+];
+
+async function textSubject(
+  model: 'LSTM' | 'transformer',
+  network: Uint8Array,
+  seed: number,
+  steps: number,
+): Promise<Subject> {
+  const parent = await tuned(network, texts(seed), { steps, rate: 2e-3, threads: 2 });
+  const float = await textAccuracy(parent, 100);
+  const samples = [1, 2, 3, 4].map((i) => textSample(i, 16));
+  const dynamic = (await quantizeDynamic(parent)).model;
+  return {
+    model,
+    parent,
+    feeds: textSample(7, 1),
+    methods:
+      model === 'LSTM'
+        ? { 'dynamic int8': dynamic }
+        : { 'static int8': (await quantizeStatic(parent, samples)).model, 'dynamic int8': dynamic },
+    drop: async (one) => 100 * (float - (await textAccuracy(one, 100))),
+  };
 }
