@@ -18,6 +18,7 @@ import {
   ModelsReply,
   type PinRequest,
   PushReply,
+  pushTimeoutMs,
   ShowReply,
   type VersionQuery,
   type VersionRecord,
@@ -29,8 +30,6 @@ import type { Connections } from './connections.js';
 import { type PushFile, type PushOptions, signedPush, uploadMissing } from './push.js';
 
 const TIMEOUT_MS = 10_000;
-/** The registry reads, scans and copies the whole model before it answers. */
-const PUSH_TIMEOUT_MS = 120_000;
 
 export class Registry {
   constructor(private readonly connections: Connections) {}
@@ -39,7 +38,7 @@ export class Registry {
   async push(files: readonly PushFile[], options: PushOptions): Promise<PushReply> {
     const { request, sources } = await signedPush(files, options);
     await uploadMissing(this.connections, sources, options.onProgress);
-    return this.ask('push', PushReply, request, PUSH_TIMEOUT_MS);
+    return this.ask('push', PushReply, request, pushTimeoutMs(request.resources));
   }
 
   async models(model?: string, archived = false): Promise<ModelsReply['models']> {

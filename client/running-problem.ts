@@ -5,6 +5,7 @@ import type { EndpointRecord, ModelSummary } from '../contracts/registry.js';
 import type { z } from 'zod';
 import { bytesPerRequest } from '../services/mesh/placement/bytes-per-request.js';
 import { type LiveInputs, liveProblem } from '../services/mesh/placement/live-problem.js';
+import { replicaMemory } from '../services/mesh/placement/replica-memory.js';
 import { viewOf } from '../services/mesh/placement/shard-view.js';
 import type { ShardBeat } from './shard-beats.js';
 
@@ -36,7 +37,10 @@ export function runningProblem({
     endpoints,
     shards: beats.map(({ beat }) => viewOf(beat)),
     current: new Map(beats.map(({ beat }) => [beat.shard, beat.replicas])),
-    sizeOf: (digest) => versions.get(digest)?.bytes,
+    memoryOf: (digest) => {
+      const version = versions.get(digest);
+      return version && replicaMemory(version.resources);
+    },
     bytesOf,
     shares: (name) =>
       sharesNow(

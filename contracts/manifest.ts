@@ -53,3 +53,8 @@ export const RESOURCES = {
   labels: 'labels.txt',
   selftest: 'selftest.json',
 } as const;
+
+const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
+
+/** Weights beside the graph. */
+export const isExternal = (resource: string): boolean => !KNOWN.has(resource);

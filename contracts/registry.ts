@@ -209,6 +209,10 @@ export const PushRequest = z.object({
   aliases: z.array(Label).max(16).default([]),
 });
 export type PushRequest = z.infer<typeof PushRequest>;
+
+/** The registry reads, scans and copies all files before it answers: two minutes, and more for what a busy disk takes at 10 MB/s. */
+export const pushTimeoutMs = (resources: readonly Pick<Resource, 'bytes'>[]): number =>
+  120_000 + resources.reduce((sum, { bytes }) => sum + bytes, 0) / 10_000;
 /** `created` is false when the very same version was there already. */
 export const PushReply = z.object({ version: VersionRecord, created: z.boolean() });
 export type PushReply = z.infer<typeof PushReply>;

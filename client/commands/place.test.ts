@@ -29,7 +29,8 @@ test('the running mesh is read as the placer reads it: zones, pools, prices, pin
   const beats = [{ beat: beat('a', 'east', {}) }, { beat: beat('b', 'west', said) }] as never;
   const placement = { policy: 'user' as const, regions: ['east', 'west'], withinMs: 80 };
   const endpoint = { ...anEndpoint('ocr', { v1: 10_000 }), placement, pins: { ada: 'a' } };
-  const models = [{ versions: [{ digest: version, bytes: 100, inputs: [], outputs: [] }] }] as never;
+  const resources = [{ name: 'model.onnx', bytes: 100 }];
+  const models = [{ versions: [{ digest: version, resources, inputs: [], outputs: [] }] }] as never;
   const links = [
     { between: ['east', 'west'] as [string, string], class: 'dedicated' as const, latencyMs: 7 },
   ];
@@ -37,7 +38,7 @@ test('the running mesh is read as the placer reads it: zones, pools, prices, pin
   const endpoints = [endpoint];
   const problem = runningProblem({ beats, endpoints, models, links, ratePerS });
   const placer = liveProblem({
-    ...{ endpoints, links, ratePerS, sizeOf: () => 100, bytesOf: () => 0 },
+    ...{ endpoints, links, ratePerS, memoryOf: () => 250, bytesOf: () => 0 },
     shards: (beats as { beat: Parameters<typeof viewOf>[0] }[]).map((one) => viewOf(one.beat)),
     current: new Map([['a', [{ model: 'ocr', version }]]]),
     shares: () => ({ east: { east: 1 } }),

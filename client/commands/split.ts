@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { failure } from '../../contracts/errors.js';
 import { HEARTBEAT_MS, HEARTBEAT_STALE_MS } from '../../contracts/heartbeat.js';
-import { RESOURCES } from '../../contracts/manifest.js';
+import { isExternal, RESOURCES } from '../../contracts/manifest.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import { Catalog } from '../catalog.js';
 import {
@@ -19,6 +19,7 @@ import { table } from '../cli/table.js';
 import { ShardBeats } from '../shard-beats.js';
 import type { Shapes } from '../split/probe-inputs.js';
 import { chooseSpares, type StageNeed } from '../split/spares.js';
+import { replicaMemory } from '../../services/mesh/placement/replica-memory.js';
 import type { SplitModel } from '../../services/onnx/split/split-model.js';
 
 export const split: Command = {
@@ -81,9 +82,10 @@ export const split: Command = {
     if (values['dry-run'] === true) return out.show(figures, () => '');
     const name = text(values, 'name') ?? `${model}-split`;
     const regions = texts(values, 'region');
+    const beside = parent.resources.find(({ name: file }) => isExternal(file))?.name;
     const needs = made.plan.stages.map(({ memoryBytes: bytes }, i) => ({
       region: regions[i % regions.length],
-      bytes,
+      memoryBytes: replicaMemory([{ name: beside ?? RESOURCES.model, bytes }]),
     }));
     const { spares, why } =
       sparesWanted === undefined ? await sparesFor(needs, beats, invocation) : { spares: sparesWanted };
@@ -179,10 +181,8 @@ async function cut(
   return splitModel(graph, stages, options);
 }
 
-const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
-
 const weightsOutside = ({ resources }: VersionRecord): string | undefined =>
-  resources.find(({ name }) => !KNOWN.has(name))?.name;
+  resources.find(({ name }) => isExternal(name))?.name;
 
 const ROWS_PROVED = 3;
 

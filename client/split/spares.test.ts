@@ -10,14 +10,14 @@ const shard = (region: string, more: Partial<ShardRoom> = {}): ShardRoom => ({
   ...more,
 });
 const stages = [
-  { region: 'east', bytes: 0.5 * GB },
-  { region: 'west', bytes: 0.5 * GB },
+  { region: 'east', memoryBytes: 1.25 * GB },
+  { region: 'west', memoryBytes: 1.25 * GB },
 ];
 
 test('a stage has a spare where another shard of its region has room for it', () => {
   const two = [shard('east'), shard('east'), shard('west'), shard('west')];
   expect(chooseSpares(stages, two)).toEqual({ spares: 1 });
-  expect(chooseSpares([{ region: undefined, bytes: 1 }], two)).toEqual({ spares: 1 });
+  expect(chooseSpares([{ region: undefined, memoryBytes: 1 }], two)).toEqual({ spares: 1 });
 });
 
 test('one shard in a region, or none that stays, is no room; nor is a region of other stages counted', () => {
@@ -32,7 +32,7 @@ test('one shard in a region, or none that stays, is no room; nor is a region of 
   expect(chooseSpares(stages.slice(0, 1), [shard('east'), shard('east'), shard('west')])).toEqual({
     spares: 1,
   });
-  expect(chooseSpares([{ region: undefined, bytes: 1 }], [])).toMatchObject({ spares: 0 });
+  expect(chooseSpares([{ region: undefined, memoryBytes: 1 }], [])).toMatchObject({ spares: 0 });
 });
 
 test('what engines hold already leaves no room for a second copy', () => {

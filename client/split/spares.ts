@@ -1,6 +1,6 @@
 // How many spares each stage of a split model gets when nobody says: one, where the shards have room for it. A spare is a replica that is
 // loaded and ready; routes use it as they use the first, so that what a killed shard had goes on there inside the request's deadline. Pure.
-import { MEMORY_PER_BYTE, MEMORY_SHARE } from '../../services/mesh/placement/setting.js';
+import { MEMORY_SHARE } from '../../services/mesh/placement/setting.js';
 
 export interface ShardRoom {
   readonly region: string;
@@ -14,7 +14,8 @@ export interface ShardRoom {
 export interface StageNeed {
   /** Undefined: it lies in every region. */
   readonly region: string | undefined;
-  readonly bytes: number;
+  /** Of a replica. */
+  readonly memoryBytes: number;
 }
 
 export interface SparesChosen {
@@ -34,7 +35,7 @@ export function chooseSpares(stages: readonly StageNeed[], shards: readonly Shar
     if (needed.length === 0) continue;
     if (here.length < 2)
       return { spares: 0, why: `${region} has ${here.length === 1 ? 'one shard' : 'no shard'}` };
-    const wanted = 2 * MEMORY_PER_BYTE * needed.reduce((sum, { bytes }) => sum + bytes, 0);
+    const wanted = 2 * needed.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
     const free = here.reduce(
       (sum, { memoryBytes, usedBytes }) => sum + Math.max(0, MEMORY_SHARE * memoryBytes - usedBytes),
       0,

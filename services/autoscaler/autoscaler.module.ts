@@ -158,7 +158,7 @@ async function openScaling(
     instance,
     bus,
     endpoints: () => endpoints.all(),
-    bytesOf: (version) => endpoints.bytesOf(version),
+    memoryOf: (version) => endpoints.memoryOf(version),
     residentsMax,
     wanted,
     state,

@@ -30,7 +30,7 @@ export interface AutoscalerParts {
   /** Endpoints as the catalog has them now. */
   readonly endpoints: () => Iterable<EndpointRecord>;
   /** Of a version on disk. */
-  readonly bytesOf: (version: string) => number | undefined;
+  readonly memoryOf: (version: string) => number | undefined;
   /** Endpoints that may sleep and are awake in a region at once. */
   readonly residentsMax: number;
   readonly wanted: BucketLog;
@@ -61,8 +61,8 @@ export class Autoscaler {
   constructor(private readonly parts: AutoscalerParts) {
     this.wake = new Wake(parts.clock);
     this.scalers = new EndpointScalers((endpoint, region) => parts.keptState.forecast(endpoint, region));
-    const { state, bytesOf, residentsMax } = parts;
-    this.sleepers = new Sleepers({ book: this.book, state, bytesOf, residentsMax });
+    const { state, memoryOf, residentsMax } = parts;
+    this.sleepers = new Sleepers({ book: this.book, state, memoryOf, residentsMax });
     this.writer = new WantedWriter({ ...parts, scalers: this.scalers });
   }
 

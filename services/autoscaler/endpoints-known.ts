@@ -1,12 +1,13 @@
 // The endpoints of the catalog and how large versions are, followed for as long as the process lives.
 import { buckets } from '../../contracts/buckets.js';
 import { EndpointRecord, VersionRecord } from '../../contracts/registry.js';
+import { replicaMemory } from '../mesh/placement/replica-memory.js';
 import type { Bus } from '../mesh/bus.js';
 import { type BucketEntry, watchBucket, type WatchOptions } from '../mesh/watch-bucket.js';
 
 const PREFIX = 'endpoint.';
 const VERSIONS = 'version.';
-const Size = VersionRecord.pick({ digest: true, bytes: true });
+const Size = VersionRecord.pick({ digest: true, resources: true });
 const decoder = new TextDecoder();
 
 export class EndpointsKnown {
@@ -31,8 +32,8 @@ export class EndpointsKnown {
     return this.records.values();
   }
 
-  /** On disk; undefined for a version that was not heard of. */
-  bytesOf(version: string): number | undefined {
+  /** What a replica takes, in bytes; undefined for a version that was not heard of. */
+  memoryOf(version: string): number | undefined {
     return this.sizes.get(version);
   }
 
@@ -57,7 +58,7 @@ export class EndpointsKnown {
   private takeSize(key: string, value: Uint8Array | undefined): void {
     const digest = key.slice(key.lastIndexOf('.') + 1);
     const size = value && Size.safeParse(JSON.parse(decoder.decode(value))).data;
-    if (size) this.sizes.set(size.digest, size.bytes);
+    if (size) this.sizes.set(size.digest, replicaMemory(size.resources));
     else this.sizes.delete(digest);
   }
 }

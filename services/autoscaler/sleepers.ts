@@ -1,7 +1,6 @@
 // Those that may sleep, in every region: puts to sleep who is worth least where more are awake than have room, and loads before its
 // callers come who is expected. The autoscaler tells it of every look, and writes what it says while it leads.
 import type { EndpointRecord } from '../../contracts/registry.js';
-import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
 import type { Now } from './endpoint-scaler.js';
 import type { Load, LoadBook } from './load-book.js';
 import type { Room } from './policy/greedy-dual.js';
@@ -13,7 +12,7 @@ export interface SleepersParts {
   readonly book: LoadBook;
   readonly state: WantedState;
   /** Of a version on disk. */
-  readonly bytesOf: (version: string) => number | undefined;
+  readonly memoryOf: (version: string) => number | undefined;
   /** Endpoints that may sleep and are awake in a region at once. */
   readonly residentsMax: number;
 }
@@ -22,8 +21,8 @@ type Write = (endpoint: Scaled, decided: Readonly<Record<string, number>>, why: 
 
 /** The placer fills a shard to 0.8: who is woken finds room before the one who makes room for it has gone. */
 const MEMORY_SHARE_MAX = 0.7;
-/** Of a version whose size is not known; a session of the smallest model takes some hundred kilobytes, too. */
-const MODEL_BYTES_MIN = 256 * 1_024;
+/** Of a version whose files are not known; a session of the smallest model takes some hundred kilobytes, too. */
+const MEMORY_BYTES_MIN = 640 * 1_024;
 /** In a region, with what is being loaded anyway. */
 const LOADS_AT_ONCE = 2;
 const PRELOAD_EVERY_MS = 500;
@@ -138,7 +137,7 @@ export class Sleepers {
   }
 
   private memoryOf(version: string): number {
-    return Math.max(this.parts.bytesOf(version) ?? 0, MODEL_BYTES_MIN) * MEMORY_PER_BYTE;
+    return Math.max(this.parts.memoryOf(version) ?? 0, MEMORY_BYTES_MIN);
   }
 
   private of(region: string): Residency {

@@ -25,6 +25,7 @@ import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import type { CatalogState } from './catalog-state.js';
 import { bytesPerRequest } from '../mesh/placement/bytes-per-request.js';
+import { replicaMemory } from '../mesh/placement/replica-memory.js';
 import { checkPlacement } from './check-placement.js';
 import { checkTraffic } from './check-traffic.js';
 import { decideEndpoint } from './endpoint.js';
@@ -206,12 +207,15 @@ export class Catalog {
   async wanting(): Promise<Wanting> {
     await this.parts.log.refresh();
     const { state } = this.parts;
-    const sizeOf = (digest: Digest) => state.version(digest)?.bytes;
+    const memoryOf = (digest: Digest) => {
+      const version = state.version(digest);
+      return version && replicaMemory(version.resources);
+    };
     const bytesOf = (digest: Digest) => {
       const version = state.version(digest);
       return version ? bytesPerRequest(version) : 0;
     };
-    return { endpoints: state.endpoints.values(), sizeOf, bytesOf, revision: state.placing };
+    return { endpoints: state.endpoints.values(), memoryOf, bytesOf, revision: state.placing };
   }
 }
 

@@ -1,7 +1,7 @@
 // What a version record says of its model, read from the very bytes that were signed: the graph's inputs and outputs, its size, and
 // the publisher's card. Throws MODEL_REFUSED where the runtime would be crashed or confused.
 import { failure } from '../../contracts/errors.js';
-import { RESOURCES } from '../../contracts/manifest.js';
+import { isExternal, RESOURCES } from '../../contracts/manifest.js';
 import { Card, type VersionRecord } from '../../contracts/registry.js';
 import { checkState } from '../../contracts/sequence-state.js';
 import type { TensorSpec } from '../../contracts/tensor-spec.js';
@@ -15,7 +15,6 @@ export type Description = Pick<
 >;
 
 export const CARD_BYTES_MAX = 64 * 1024;
-const KNOWN_NAMES: ReadonlySet<string> = new Set(Object.values(RESOURCES));
 
 /** `names` are those of all signed resources; what is not ours by name may hold weights of the graph. */
 export function describe(
@@ -23,7 +22,7 @@ export function describe(
   card: Uint8Array | undefined,
   names: readonly string[],
 ): Description {
-  const external = names.filter((name) => !KNOWN_NAMES.has(name));
+  const external = names.filter((name) => isExternal(name));
   const { signature, opsets, irVersion, parameterCount, findings } = scan(model, external);
   // The protocol's metadata has no word for it, so every call would be refused for its shape.
   const vague = signature.inputs.find((input) => input.anyRank);

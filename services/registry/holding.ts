@@ -1,12 +1,11 @@
 // What one shard will hold: which versions, and whether one more fits into its memory.
 import type { Digest } from '../../contracts/names.js';
 import { murmur3 } from '../mesh/murmur3.js';
-import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
 import {
   MEMORY_SHARE_MAX,
   type PlacedVersion,
   type ShardView,
-  type SizeOf,
+  type MemoryOf,
 } from '../mesh/placement/shard-view.js';
 
 /** What one shard will hold. */
@@ -18,7 +17,7 @@ export class Holding {
 
   constructor(
     readonly shard: ShardView,
-    private readonly sizeOf: SizeOf,
+    private readonly memoryOf: MemoryOf,
   ) {
     this.hash = murmur3(shard.id);
   }
@@ -33,14 +32,14 @@ export class Holding {
 
   add({ model, version }: PlacedVersion): void {
     this.versions.set(version, { model, version });
-    this.bytes += this.sizeOf(version) ?? 0;
+    this.bytes += this.memoryOf(version) ?? 0;
   }
 
   hasRoomFor(version: Digest): boolean {
     const { device } = this.shard;
     if (device === undefined) return true;
-    const bytes = this.bytes + (this.sizeOf(version) ?? 0);
-    return bytes * MEMORY_PER_BYTE <= device.memoryBytes * MEMORY_SHARE_MAX;
+    const bytes = this.bytes + (this.memoryOf(version) ?? 0);
+    return bytes <= device.memoryBytes * MEMORY_SHARE_MAX;
   }
 
   list(): PlacedVersion[] {

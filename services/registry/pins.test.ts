@@ -27,7 +27,7 @@ test('a pin is refused by the constraint that the shard does not meet', () => {
     [{ regions: ['west'] }, {}, 1, 'residency'],
     [undefined, { pool: 'gold' }, 1, 'pool'],
     [{ devices: ['cuda'] }, {}, 1, 'pool'],
-    [undefined, {}, 2 * GIB, 'memory'],
+    [undefined, {}, 4 * GIB, 'memory'],
   ];
   for (const [placement, device, bytes, constraint] of cases)
     expect(refused(placement, device, bytes)).toMatchObject({

@@ -9,11 +9,11 @@ import {
   type PinRequest,
   PINS_MAX,
 } from '../../contracts/registry.js';
-import { MEMORY_PER_BYTE } from '../mesh/placement/setting.js';
+import { replicaMemory } from '../mesh/placement/replica-memory.js';
 import { poolFor } from '../mesh/seat-rules.js';
 import type { CatalogParts } from './catalog.js';
 import { mayLie } from '../mesh/placement/may-lie.js';
-import { MEMORY_SHARE_MAX, type SizeOf } from '../mesh/placement/shard-view.js';
+import { MEMORY_SHARE_MAX, type MemoryOf } from '../mesh/placement/shard-view.js';
 
 export interface PinsParts extends Pick<CatalogParts, 'log' | 'state' | 'clock'> {
   /** Undefined when nobody of that name answers. */
@@ -37,7 +37,11 @@ export class Pins {
       const { pins: before = {}, ...rest } = current;
       const { [user]: _before, ...others } = before;
       const pins = shard === null ? others : { ...others, [user]: shard };
-      if (found) checkPin(rest, found, (version) => state.version(version)?.bytes);
+      if (found)
+        checkPin(rest, found, (digest) => {
+          const version = state.version(digest);
+          return version && replicaMemory(version.resources);
+        });
       if (Object.keys(pins).length > PINS_MAX)
         throw failure('TOO_LARGE', `"${name}" has ${PINS_MAX} pins, as many as an endpoint may have.`);
       const endpoint: EndpointRecord = {
@@ -54,7 +58,7 @@ export class Pins {
 export function checkPin(
   endpoint: Pick<EndpointRecord, 'name' | 'placement' | 'variants'>,
   { shard, region, device }: Pick<Heartbeat, 'shard' | 'region' | 'device'>,
-  sizeOf: SizeOf,
+  memoryOf: MemoryOf,
 ): void {
   const { name, placement, variants } = endpoint;
   const refuse = (constraint: string, message: string) =>
@@ -71,7 +75,7 @@ export function checkPin(
     );
   if (poolFor(endpoint, undefined) !== device.pool && !placement?.pools)
     throw refuse('pool', `Pool: ${shard} is kept for others than the users of "${name}".`);
-  const bytes = Math.max(0, ...variants.map(({ version }) => sizeOf(version) ?? 0)) * MEMORY_PER_BYTE;
+  const bytes = Math.max(0, ...variants.map(({ version }) => memoryOf(version) ?? 0));
   if (bytes > device.memoryBytes * MEMORY_SHARE_MAX)
     throw refuse(
       'memory',

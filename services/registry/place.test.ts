@@ -126,11 +126,13 @@ test('a version goes where there is memory for it, and where there is none the r
   const gib = 2 ** 30;
   const small = shard('east-0', { device: { kind: 'cpu', cores: 1, memoryBytes: 2 * gib } });
   const large = shard('east-1', { device: { kind: 'cpu', cores: 1, memoryBytes: 16 * gib } });
-  const sizeOf = () => gib;
-  expect(holders(place(wanted, [small, large], nothing, sizeOf).placements, digestOf('big v1'))).toEqual([
+  const memoryOf = () => 2.5 * gib;
+  expect(holders(place(wanted, [small, large], nothing, memoryOf).placements, digestOf('big v1'))).toEqual([
     'east-1',
   ]);
-  expect(place(wanted, [small], nothing, sizeOf).unplaced).toMatchObject([{ model: 'big', region: 'east' }]);
+  expect(place(wanted, [small], nothing, memoryOf).unplaced).toMatchObject([
+    { model: 'big', region: 'east' },
+  ]);
 });
 
 const pooled = (id: string, pool: string) =>

@@ -6,7 +6,7 @@ import type { EndpointRecord } from '../../contracts/registry.js';
 import { murmur3 } from '../mesh/murmur3.js';
 import { score } from '../mesh/rendezvous.js';
 import { mayLie } from '../mesh/placement/may-lie.js';
-import type { PlacedVersion, Placements, ShardView, SizeOf } from '../mesh/placement/shard-view.js';
+import type { PlacedVersion, Placements, ShardView, MemoryOf } from '../mesh/placement/shard-view.js';
 import { Holding } from './holding.js';
 
 export interface Placing {
@@ -35,7 +35,7 @@ export function place(
   endpoints: Iterable<EndpointRecord>,
   shards: readonly ShardView[],
   current: Placements,
-  sizeOf: SizeOf = () => undefined,
+  memoryOf: MemoryOf = () => undefined,
   { replicasOf = () => undefined, fixedOf = () => undefined, seatsOf = () => NOWHERE }: PlaceRules = {},
 ): Placing {
   const all = [...endpoints];
@@ -49,7 +49,9 @@ export function place(
     if (members.every((shard) => shard.state === 'gone')) continue;
     // An empty list, or a shard that comes back would take away what lies elsewhere by now.
     for (const shard of members) if (shard.state === 'gone') placements.set(shard.id, []);
-    const live = members.filter((shard) => shard.state !== 'gone').map((shard) => new Holding(shard, sizeOf));
+    const live = members
+      .filter((shard) => shard.state !== 'gone')
+      .map((shard) => new Holding(shard, memoryOf));
     const held = new Set(
       live.flatMap(({ shard }) => current.get(shard.id)?.map(({ version }) => version) ?? []),
     );

@@ -15,7 +15,7 @@ import type { Discovery } from '../mesh/discovery.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import { Demand, readCalls } from '../mesh/placement/demand.js';
 import type { Plan } from '../mesh/placement/planner.js';
-import type { PlacedVersion, ShardView, Sign, SizeOf } from '../mesh/placement/shard-view.js';
+import type { PlacedVersion, ShardView, Sign, MemoryOf } from '../mesh/placement/shard-view.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import { Census, GONE_MS } from './census.js';
@@ -29,7 +29,7 @@ import { Wake } from '../mesh/wake.js';
 
 export interface Wanting {
   readonly endpoints: Iterable<EndpointRecord>;
-  readonly sizeOf: SizeOf;
+  readonly memoryOf: MemoryOf;
   /** Of a request and its answer. */
   readonly bytesOf?: (version: Digest) => number;
   /** The same number: nothing of it has changed. */
@@ -145,7 +145,7 @@ export class Placer {
     const { placement, state, wanting, clock, unplaced } = this.parts;
     await this.claim(epoch);
     if (!this.ready()) return;
-    const { endpoints, sizeOf, bytesOf, revision } = await wanting();
+    const { endpoints, memoryOf, bytesOf, revision } = await wanting();
     const nowMs = clock.monotonicMs();
     const shards = this.census.shards(nowMs);
     const all = [...endpoints];
@@ -157,7 +157,7 @@ export class Placer {
       const links = this.parts.links?.links() ?? [];
       void this.parts.links?.refresh();
       const planned = this.plans.plan(
-        { endpoints: all, shards, current, sizeOf, bytesOf, links, ratePerS },
+        { endpoints: all, shards, current, memoryOf, bytesOf, links, ratePerS },
         things,
         nowMs,
         signal,
@@ -173,7 +173,7 @@ export class Placer {
     const { scaled } = this.parts;
     const about = [placement.revision, this.plans.revision, scaled?.revision, things, ready].join(' ');
     if (about === this.decidedAbout) return;
-    const placing = place(all, shards, current, sizeOf, {
+    const placing = place(all, shards, current, memoryOf, {
       ...this.plans.rules({ shards, current }),
       fixedOf: (endpoint, region) => scaled?.replicasOf(endpoint, region),
     });

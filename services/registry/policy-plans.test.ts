@@ -39,7 +39,7 @@ async function settle(
   for (let look = 0; look < looks; look++) {
     const views = shards.map((id) => shard(id, (current.get(id) ?? []).length > 0));
     const ratePerS = (_: string, region: string): number => rates[region] ?? 0;
-    const inputs = { endpoints: [record], shards: views, current, sizeOf: () => 1_000, ratePerS };
+    const inputs = { endpoints: [record], shards: views, current, memoryOf: () => 1_000, ratePerS };
     await plans.plan(inputs, String(look), look, new AbortController().signal);
     current = place(
       [record],

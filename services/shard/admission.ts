@@ -1,7 +1,7 @@
 // The host's own check of a version before an engine may see it: signature and publisher every time, digests of every resource and
 // the scan of the graph once in its life, for they are of the very bytes that the digest names. Earlier checks by gateway and registry give good errors; this one and the engine's own count.
 import { failure, toFailure } from '../../contracts/errors.js';
-import { RESOURCES } from '../../contracts/manifest.js';
+import { isExternal, RESOURCES } from '../../contracts/manifest.js';
 import type { Digest } from '../../contracts/names.js';
 import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
@@ -70,7 +70,7 @@ export class Admission {
     }
     if (model === undefined)
       throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
-    const company = version.resources.map(({ name }) => name).filter((name) => !KNOWN.has(name));
+    const company = version.resources.map(({ name }) => name).filter((name) => isExternal(name));
     scanModel(decode(model), company);
     this.known.add(version.digest);
     const [oldest] = this.known;
@@ -86,5 +86,3 @@ function policyOf(trust: PolicyReader): TrustPolicy {
     throw failure('UNAVAILABLE', toFailure(error).message, {}, error);
   }
 }
-
-const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));

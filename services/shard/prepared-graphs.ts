@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../contracts/names.js';
 import type { VersionRecord } from '../../contracts/registry.js';
-import { RESOURCES } from '../../contracts/manifest.js';
+import { isExternal, RESOURCES } from '../../contracts/manifest.js';
 
 export interface PreparedGraph {
   readonly path: string;
@@ -41,7 +41,7 @@ export class PreparedGraphs {
   /** Undefined for a version that is not worth it, or whose weights lie beside the graph. `taps`: which outputs it has beside its own. */
   for(version: Pick<VersionRecord, 'digest' | 'resources'>, taps = ''): Preparation | undefined {
     const graph = version.resources.find(({ name }) => name === RESOURCES.model);
-    const weightsBeside = version.resources.some(({ name }) => !KNOWN.has(name));
+    const weightsBeside = version.resources.some(({ name }) => isExternal(name));
     if (!graph || weightsBeside || graph.bytes < WORTH_BYTES || graph.bytes > BYTES_MAX) return undefined;
     const key = version.digest + taps;
     const take = this.kept.get(key);
@@ -70,5 +70,3 @@ export class PreparedGraphs {
     void rm(graph.path, { force: true });
   }
 }
-
-const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));

@@ -5,15 +5,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buckets } from '../../../contracts/buckets.js';
 import { failure } from '../../../contracts/errors.js';
-import { PushReply, type PushRequest, type VersionRecord } from '../../../contracts/registry.js';
+import {
+  PushReply,
+  type PushRequest,
+  pushTimeoutMs,
+  type VersionRecord,
+} from '../../../contracts/registry.js';
 import { subjects } from '../../../contracts/subjects.js';
 import type { Bus } from '../bus.js';
 import { signManifest } from '../manifest.js';
 import { privateKeyOf } from '../signing-key.js';
 
 const KEY_FILE = 'publisher.pem';
-/** The registry reads, scans and copies the whole model before it answers. */
-const PUSH_TIMEOUT_MS = 120_000;
 
 export interface Publishing {
   readonly model: string;
@@ -37,7 +40,7 @@ export async function publishVersion(bus: Bus, keysDir: string, what: Publishing
     await uploads.putBlob({ name: digest }, files[name] ?? new Uint8Array());
   const request: PushRequest = { model, label, bundle, resources, aliases: [...aliases] };
   const reply = await bus.request(subjects.registry('push'), PushReply, request, {
-    timeoutMs: PUSH_TIMEOUT_MS,
+    timeoutMs: pushTimeoutMs(resources),
   });
   return reply.version;
 }

@@ -19,7 +19,7 @@ const endpoint = (more: Partial<EndpointRecord> = {}): EndpointRecord => ({
 });
 const problemOf = (more: Partial<LiveInputs>) => {
   const inputs = {
-    ...{ endpoints: [endpoint()], shards: [shard('east-1')], current: new Map(), sizeOf: () => GIB },
+    ...{ endpoints: [endpoint()], shards: [shard('east-1')], current: new Map(), memoryOf: () => GIB },
     ...{ ratePerS: () => 1, shares: () => undefined },
     ...more,
   };
@@ -46,7 +46,7 @@ test('memory that endpoints without this policy take is not offered', () => {
   const other = { model: 'big', version: digestOf('big v1') };
   const alone = problemOf({})?.shards[0]?.memoryBytes ?? 0;
   const beside = problemOf({ current: new Map([['east-1', [other]]]) })?.shards[0]?.memoryBytes ?? 0;
-  expect(alone - beside).toBeCloseTo((2.5 * GIB) / 0.9, -3);
+  expect(alone - beside).toBeCloseTo(GIB / 0.9, -3);
 });
 
 test('the tenants of a pool and the users of a pin have their replicas, where they may be', () => {
@@ -81,7 +81,7 @@ test('a device class that nobody has is refused by name', () => {
 });
 
 test('a model that is larger than any device is refused, with what helps', () => {
-  const plan = planNow(problemOf({ sizeOf: () => 100 * GIB }) ?? expect.fail(), 'intelligent');
+  const plan = planNow(problemOf({ memoryOf: () => 100 * GIB }) ?? expect.fail(), 'intelligent');
   expect(plan.unplaced[0]).toMatchObject({ name: 'ocr', constraint: 'memory' });
   expect(plan.unplaced[0]?.reason).toContain('split the model');
 });

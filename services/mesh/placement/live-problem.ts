@@ -13,14 +13,14 @@ import {
 import type { Digest } from '../../../contracts/names.js';
 import type { EndpointRecord } from '../../../contracts/registry.js';
 import { pinnedTo, poolsOf } from './may-lie.js';
-import { MEMORY_PER_BYTE, MEMORY_SHARE } from './setting.js';
-import { MEMORY_SHARE_MAX, type Placements, type ShardView, type SizeOf } from './shard-view.js';
+import { MEMORY_SHARE } from './setting.js';
+import { MEMORY_SHARE_MAX, type Placements, type ShardView, type MemoryOf } from './shard-view.js';
 
 export interface LiveInputs {
   readonly endpoints: readonly EndpointRecord[];
   readonly shards: readonly ShardView[];
   readonly current: Placements;
-  readonly sizeOf: SizeOf;
+  readonly memoryOf: MemoryOf;
   /** Request and answer together, as far as a version's shapes tell. */
   readonly bytesOf?: ((version: Digest) => number) | undefined;
   readonly links?: readonly Link[];
@@ -49,13 +49,13 @@ export function liveProblem(inputs: LiveInputs): PlacementProblem | undefined {
 
 function inventoryOf(
   { id, region, device }: ShardView,
-  { endpoints, current, sizeOf }: LiveInputs,
+  { endpoints, current, memoryOf }: LiveInputs,
 ): InventoryShard {
   const held = new Set((current.get(id) ?? []).map(({ version }) => version));
   const mine = endpoints.filter(({ variants }) => variants.some(({ version }) => held.has(version)));
   const ours = new Set(mine.flatMap(({ variants }) => variants.map(({ version }) => version)));
   const others = [...held].filter((version) => !ours.has(version));
-  const taken = others.reduce((sum, version) => sum + (sizeOf(version) ?? 0), 0) * MEMORY_PER_BYTE;
+  const taken = others.reduce((sum, version) => sum + (memoryOf(version) ?? 0), 0);
   // What the planner may fill of it is what `place` has room for, less what is placed by others.
   const room = ((device?.memoryBytes ?? MEMORY_BYTES) * MEMORY_SHARE_MAX - taken) / MEMORY_SHARE;
   const { kind = 'cpu', zone, pool, pricePerHour = 1, speed = 1 } = device ?? {};
@@ -75,11 +75,11 @@ function endpointOf(
 ): PlacementEndpoint {
   const { name, variants, placement } = endpoint;
   const versions = [...new Set(variants.map(({ version }) => version))];
-  const bytes = versions.reduce((sum, version) => sum + (inputs.sizeOf(version) ?? 0), 0);
+  const bytes = versions.reduce((sum, version) => sum + (inputs.memoryOf(version) ?? 0), 0);
   return {
     name,
     policy: placement?.policy ?? 'proportional',
-    memoryBytes: Math.max(1, bytes * MEMORY_PER_BYTE),
+    memoryBytes: Math.max(1, bytes),
     runs: runsOf(versions, placement?.devices, open),
     bytesPerRequest: Math.max(0, ...versions.map((version) => inputs.bytesOf?.(version) ?? 0)),
     ...(placement?.withinMs !== undefined && { withinMs: placement.withinMs }),

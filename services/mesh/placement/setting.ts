@@ -84,9 +84,6 @@ export const BUSY_SHARE_MAX = 0.9;
 /** The rest is for the host and the tensors of running requests. */
 export const MEMORY_SHARE = 0.9;
 
-/** A session holds the verified file and the runtime's own copy of the weights, sometimes repacked. */
-export const MEMORY_PER_BYTE = 2.5;
-
 /** Throws PLACEMENT_REFUSED where the problem contradicts itself; endpoints that nothing can hold are listed. */
 export function settingOf(problem: PlacementProblem): Setting {
   const centres = centresOf(problem.shards);

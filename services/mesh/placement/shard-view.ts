@@ -23,8 +23,8 @@ export interface PlacedVersion {
 /** What lies on each shard. */
 export type Placements = ReadonlyMap<string, readonly PlacedVersion[]>;
 
-/** Weights of a version on disk, in bytes; undefined where unknown. */
-export type SizeOf = (version: Digest) => number | undefined;
+/** What a replica of a version takes, in bytes; undefined where unknown. */
+export type MemoryOf = (version: Digest) => number | undefined;
 
 /** The rest is for the host, a spare engine and the tensors of running requests. */
 export const MEMORY_SHARE_MAX = 0.8;

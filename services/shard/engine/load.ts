@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLabels } from '../../../contracts/classification.js';
 import { failure } from '../../../contracts/errors.js';
-import { RESOURCES } from '../../../contracts/manifest.js';
+import { isExternal, RESOURCES } from '../../../contracts/manifest.js';
 import { checkState } from '../../../contracts/sequence-state.js';
 import type { TapPlan } from '../../../contracts/taps.js';
 import type { Clock } from '../../mesh/clock.js';
@@ -69,14 +69,14 @@ const RECLAIM_BYTES = 32 * 1024 * 1024;
 async function openModel(order: LoadOrder, parts: LoadParts) {
   const { version } = order;
   const prepared = await readPrepared(order.preparation);
-  const beside = version.resources.filter(({ name }) => !isKnown(name));
+  const beside = version.resources.filter(({ name }) => isExternal(name));
   await using weights = await mapWeights(order, beside);
   const bytes = await readResources(order, prepared, weights.names);
   const model = bytes.get(RESOURCES.model);
   if (model === undefined) throw failure('MODEL_REFUSED', `The version has no resource ${RESOURCES.model}.`);
   const selfTest = bytes.get(RESOURCES.selftest);
   const cases = selfTest === undefined ? [] : readSelfTest(selfTest, version);
-  const external = new Map([...bytes].filter(([name]) => !isKnown(name)));
+  const external = new Map([...bytes].filter(([name]) => isExternal(name)));
   const { threads, device } = parts;
   // What was rewritten for a GPU belongs to that very driver; there the session is made anew.
   const preparation = device === 'cpu' ? order.preparation : undefined;
@@ -133,9 +133,6 @@ async function readResources(
     bytes.set(resource.name, await readVerified(join(artifactsDir, resource.digest), resource));
   return bytes;
 }
-
-const KNOWN: ReadonlySet<string> = new Set(Object.values(RESOURCES));
-const isKnown = (name: string): boolean => KNOWN.has(name);
 
 /** Undefined when there is none, or when it is not what was written: then the signed graph is there as ever. */
 async function readPrepared(preparation: Preparation | undefined): Promise<Uint8Array | undefined> {
