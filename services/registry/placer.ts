@@ -3,8 +3,6 @@
 // once a later epoch has written, an earlier one cannot.
 import { keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
-import { z } from 'zod';
-import { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
 import { type Digest, shortDigest } from '../../contracts/names.js';
 import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
@@ -12,10 +10,11 @@ import { Actor } from '../mesh/actor.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Discovery } from '../mesh/discovery.js';
+import { hearBeats } from '../mesh/hear-beats.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import { Demand, readCalls } from '../mesh/placement/demand.js';
 import type { Plan } from '../mesh/placement/planner.js';
-import type { PlacedVersion, ShardView, Sign, MemoryOf } from '../mesh/placement/shard-view.js';
+import type { MemoryOf, PlacedVersion, ShardView } from '../mesh/placement/shard-view.js';
 import type { Random } from '../mesh/random.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import { Census, GONE_MS } from './census.js';
@@ -63,17 +62,6 @@ export interface PlacerParts {
 const LOOK_EVERY_MS = 500;
 // Hundreds of records may have to be written after a loss; a look that takes longer hangs.
 const LOOK_MS_MAX = 30_000;
-
-/** The rest of a heartbeat would be parsed in vain, twice a second for every shard. */
-const SignOfLife = Heartbeat.pick({
-  shard: true,
-  region: true,
-  state: true,
-  cordoned: true,
-  device: true,
-}).extend({
-  replicas: z.array(ReplicaReport.pick({ version: true, state: true, itemMs: true })),
-});
 
 export class Placer {
   private readonly census = new Census();
@@ -232,12 +220,8 @@ export class Placer {
 
   private listen(signal: AbortSignal): () => void {
     const { bus, discovery, regions, clock, log } = this.parts;
-    const heard = bus.nc.subscribe(wildcards.heartbeats(), {
-      callback: (error, message) => {
-        if (error) return log.error('subscription.failed', errorFields(error));
-        const sign = readSign(message.string());
-        if (sign && this.census.heard(sign, clock.monotonicMs())) this.wake.nudge();
-      },
+    const deafen = hearBeats(bus, log, (beat) => {
+      if (this.census.heard(beat, clock.monotonicMs())) this.wake.nudge();
     });
     for (const region of regions)
       discovery.watchService(
@@ -261,17 +245,9 @@ export class Placer {
       },
     });
     return () => {
-      heard.unsubscribe();
+      deafen();
       calls.unsubscribe();
     };
-  }
-}
-
-function readSign(text: string): Sign | undefined {
-  try {
-    return SignOfLife.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,17 +1,18 @@
 // Looks at the mesh every few seconds, and raises and ends alerts of what is amiss (findings.ts). Listens to heartbeats and to the catalog; asks doors,
 // processes, releases and jobs at every third look. Whoever does not answer leaves what was known of it as it was.
 import { CompressJobsReply } from '../../../contracts/compressor.js';
-import { Heartbeat } from '../../../contracts/heartbeat.js';
+import type { Heartbeat } from '../../../contracts/heartbeat.js';
 import type { Objective, Objectives } from '../../../contracts/objectives.js';
 import { EndpointRecord } from '../../../contracts/registry.js';
 import { ReleasesReply } from '../../../contracts/release.js';
 import { ProcessStatus } from '../../../contracts/status.js';
-import { subjects, wildcards } from '../../../contracts/subjects.js';
+import { subjects } from '../../../contracts/subjects.js';
 import { JobsReply } from '../../../contracts/trainer.js';
 import { buckets } from '../../../contracts/buckets.js';
 import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { KnownRecords } from '../../mesh/known-records.js';
+import { hearBeats } from '../../mesh/hear-beats.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import { watchBucket } from '../../mesh/watch-bucket.js';
 import type { AlertDesk } from '../alerts/alert-desk.js';
@@ -62,12 +63,9 @@ export class OperationsWatch {
   begin(): void {
     const { bus, clock, log, objectives } = this.parts;
     const { signal } = this.leaving;
-    const subscription = bus.nc.subscribe(wildcards.heartbeats(), {
-      callback: (error, message) => {
-        const beat = error === null ? Heartbeat.safeParse(readJson(message.string())) : undefined;
-        if (beat?.success) keep(this.beats, beat.data.shard, { what: beat.data, atMs: clock.now() });
-      },
-    });
+    const deafen = hearBeats(bus, log, (beat) =>
+      keep(this.beats, beat.shard, { what: beat, atMs: clock.now() }),
+    );
     void watchBucket(bus, buckets.catalog(bus.region), (entry) => this.endpoints.take(0, entry), signal, {
       clock,
       log,
@@ -75,7 +73,7 @@ export class OperationsWatch {
     const stop = clock.every(objectives.lookS * 1_000, () => void this.look());
     signal.addEventListener('abort', () => {
       stop();
-      subscription.unsubscribe();
+      deafen();
     });
   }
 

@@ -11,6 +11,7 @@ import { ActorSystem } from '../../mesh/actor-system.js';
 import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { EvidenceCollector } from '../../mesh/evidence/collector.js';
+import { hearBeats } from '../../mesh/hear-beats.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { Random } from '../../mesh/random.js';
 import type { Judge } from '../../mesh/release/replay.js';
@@ -198,12 +199,7 @@ export class Conductor {
 
   private listen(): () => void {
     const { bus, clock, log } = this.parts;
-    const beats = bus.nc.subscribe(wildcards.heartbeats(), {
-      callback: (error, message) => {
-        if (error) return log.error('subscription.failed', errorFields(error));
-        this.sightings.heard(message.string(), clock.now());
-      },
-    });
+    const deafen = hearBeats(bus, log, (beat) => this.sightings.heard(beat, clock.now()));
     const reports = bus.nc.subscribe(wildcards.evidence(), {
       callback: (error, message) => {
         if (error) return log.error('subscription.failed', errorFields(error));
@@ -214,7 +210,7 @@ export class Conductor {
     });
     const notices = bus.nc.subscribe(subjects.releaseEvents(), { callback: () => this.wake.nudge() });
     return () => {
-      beats.unsubscribe();
+      deafen();
       reports.unsubscribe();
       notices.unsubscribe();
     };

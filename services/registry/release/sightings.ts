@@ -1,13 +1,7 @@
 // What shards say of their replicas, for releases: how far each version is on each shard. Told by the conductor what was heard.
-import { z } from 'zod';
-import { Heartbeat, HEARTBEAT_STALE_MS, ReplicaReport } from '../../../contracts/heartbeat.js';
+import { type Heartbeat, HEARTBEAT_STALE_MS, type ReplicaReport } from '../../../contracts/heartbeat.js';
 import type { Digest } from '../../../contracts/names.js';
 import { GONE_MS } from '../census.js';
-
-const Sign = Heartbeat.pick({ shard: true, region: true, state: true }).extend({
-  replicas: z.array(ReplicaReport.pick({ version: true, state: true, reason: true })),
-});
-type Sign = z.infer<typeof Sign>;
 
 export interface Sighting {
   readonly shard: string;
@@ -23,12 +17,11 @@ export interface Sighting {
 }
 
 export class Sightings {
-  private readonly byShard = new Map<string, { readonly sign: Sign; readonly heardMs: number }>();
+  private readonly byShard = new Map<string, { readonly sign: Heartbeat; readonly heardMs: number }>();
 
   /** Times are the wall clock's: they are compared with those in records. */
-  heard(text: string, nowMs: number): void {
-    const sign = read(text);
-    if (sign) this.byShard.set(sign.shard, { sign, heardMs: nowMs });
+  heard(sign: Heartbeat, nowMs: number): void {
+    this.byShard.set(sign.shard, { sign, heardMs: nowMs });
   }
 
   shards(nowMs: number): Sighting[] {
@@ -54,13 +47,5 @@ export class Sightings {
       });
     }
     return seen;
-  }
-}
-
-function read(text: string): Sign | undefined {
-  try {
-    return Sign.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
   }
 }
