@@ -37,5 +37,5 @@ export function attemptHeaders(of: SteadyHeaders, leftMs: number, attempt: numbe
   if (of.sequence) for (const [key, value] of sequenceHeaders(of.sequence)) lines += headerLine(key, value);
   if (of.caller) lines += headerLine(headers.caller, of.caller);
   if (of.traceparent) lines += headerLine(headers.traceparent, of.traceparent);
-  return headerBlock(lines);
+  return headerBlock(lines, of.body);
 }

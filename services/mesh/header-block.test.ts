@@ -53,6 +53,20 @@ test.each([0, 10, 300_000])(
   },
 );
 
+test('the tensors of a large body lie aligned where they arrive, whatever the lengths of block and JSON part', async () => {
+  for (let n = 0; n < 8; n++) {
+    const body = { bytes: new Uint8Array(600_000), jsonLength: 100 + n };
+    const lines = headerLine('First', 'é'.repeat(n)) + headerLine('Second', '2');
+    const message = await carried('block.large', body.bytes, { headers: headerBlock(lines, body) });
+    expect((message.data.byteOffset + body.jsonLength) % 8).toBe(0);
+    expect(read(headerText(message)).found).toEqual([
+      ['First', 'é'.repeat(n)],
+      ['Second', '2'],
+    ]);
+    expect(message.headers?.get('First')).toBe('é'.repeat(n));
+  }
+});
+
 test('a message without headers has no block', async () => {
   expect(headerText(await carried('block.none', new Uint8Array(5), {}))).toBe('');
 });

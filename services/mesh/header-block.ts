@@ -2,6 +2,7 @@
 // about 5 us a message; who reads or writes a few known keys 20,000 times a second walks the text once instead.
 // The router and the engines lean on it.
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import type { Body } from '../../contracts/body-tensors.js';
 
 const FIRST_LINE = 'NATS/1.0';
 const END = '\r\n\r\n';
@@ -43,7 +44,24 @@ export const headerLine = (key: string, value: string | number): string =>
   `${key}: ${typeof value === 'string' ? value.replace(/[\r\n]+/g, ' ') : value}\r\n`;
 
 /** What publish() takes as `headers`, from lines made by headerLine: of the whole interface it calls encode() alone. */
-export function headerBlock(lines: string): MsgHdrs {
-  const encoded = { encode: () => Buffer.from(`${FIRST_LINE}\r\n${lines}\r\n`) };
+export function headerBlock(lines: string, body?: Body): MsgHdrs {
+  const written = body && body.bytes.length >= ASSEMBLED_BYTES ? alignedLines(lines, body) : lines;
+  const encoded = { encode: () => Buffer.from(`${FIRST_LINE}\r\n${written}\r\n`) };
   return encoded as unknown as MsgHdrs;
+}
+
+/** What comes in more than one read of a socket, the client puts together in memory that begins with the header block. */
+const ASSEMBLED_BYTES = 65_536;
+const ALIGNED = 8;
+
+/**
+ * Spaces before the first value, so that the tensors behind block and JSON part lie where every datatype may: whoever reads them views them,
+ * and does not copy half a megabyte. Readers skip such spaces.
+ */
+function alignedLines(lines: string, { jsonLength = 0 }: Body): string {
+  const ends = FIRST_LINE.length + 2 + Buffer.byteLength(lines) + 2 + jsonLength;
+  const at = lines.indexOf(': ') + 2;
+  return at < 2
+    ? lines
+    : lines.slice(0, at) + ' '.repeat((ALIGNED - (ends % ALIGNED)) % ALIGNED) + lines.slice(at);
 }

@@ -3,6 +3,7 @@
 // dispatch: a context, two promises and a decoder per message would cost more than all that is done here.
 import { type Msg, nuid, type PublishOptions, type Subscription } from '@nats-io/transport-node';
 import { ERRORS, type Failure, failure, toFailure } from '../../contracts/errors.js';
+import { headers as names } from '../../contracts/headers.js';
 import { tooLarge } from '../../contracts/large-body.js';
 import { EndpointName, Label } from '../../contracts/names.js';
 import { OUTCOMES_TOKEN } from '../../contracts/outcome.js';
@@ -12,13 +13,14 @@ import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { AttemptKind } from '../mesh/dispatch-observer.js';
 import type { Endpoint } from '../mesh/endpoints.js';
-import { headerBlock, headerText } from '../mesh/header-block.js';
+import { headerBlock, headerLine, headerText } from '../mesh/header-block.js';
 import type { EvidenceBook } from '../mesh/evidence/book.js';
 import { readToken } from '../mesh/itinerary.js';
 import { linesOf, tokenOf } from '../mesh/journey.js';
 import { Mux } from '../mesh/mux.js';
 import type { Random } from '../mesh/random.js';
 import type { Trip } from '../mesh/replica-entry.js';
+import { refusalOf } from '../mesh/refusal.js';
 import { HEDGES, RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
 import { WaitingRoom } from '../mesh/waiting-room.js';
@@ -32,7 +34,6 @@ import { attemptHeaders, callerHead } from './forward-headers.js';
 import { inferTarget } from './infer-subject.js';
 import { readOutcomes } from './outcomes.js';
 import type { RefusalLog } from './refusal-log.js';
-import { refusalOf } from './refusal.js';
 import type { RouterConfig } from './router.config.js';
 import { RowCalls } from './row-calls.js';
 
@@ -152,11 +153,13 @@ export class RouterDoor implements Wire {
 
   forward(call: Call, trip: Trip, token: string, leftMs: number): void {
     const itinerary = linesOf(trip);
+    const { body: bytes, head } = call.asked;
+    const body = { bytes, jsonLength: head.jsonLength };
     this.mux.send(
       subjects.run(trip.replica.id),
-      call.asked.body,
+      bytes,
       tokenOf(trip, token),
-      attemptHeaders(call.steady, leftMs, call.attempts, itinerary, call.arm),
+      attemptHeaders(call.steady, leftMs, call.attempts, itinerary, call.arm, body),
       itinerary.length,
     );
   }
@@ -307,7 +310,7 @@ export class RouterDoor implements Wire {
   }
 
   private send(replyTo: string, reason: Failure, requestId: string | undefined, attempts: number): void {
-    const { headers, data } = refusalOf(reason, requestId, attempts);
+    const { headers, data } = refusalOf(reason, requestId, headerLine(names.attempts, attempts));
     this.answer(replyTo, data, { headers });
   }
 

@@ -1,6 +1,7 @@
 // The headers of a request on its way through the router: read from the caller's, written anew for the engine. Nothing that the
 // caller sent is passed on unread: a Massif-Reply of a stranger's choosing would make an engine write to it.
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import type { Body } from '../../contracts/body-tensors.js';
 import { headers } from '../../contracts/headers.js';
 import { sequenceHeaders } from '../../contracts/sequence.js';
 import { writeReference } from '../../contracts/large-body.js';
@@ -104,7 +105,8 @@ export function attemptHeaders(
   leftMs: number,
   attempt: number,
   itinerary: string,
-  arm?: string,
+  arm: string | undefined,
+  body: Body,
 ): MsgHdrs {
   const counted = attempt > 1 ? headerLine(headers.attempt, attempt) : '';
   return headerBlock(
@@ -113,5 +115,6 @@ export function attemptHeaders(
       itinerary +
       headerLine(headers.timeoutMs, Math.max(1, Math.floor(leftMs))) +
       counted,
+    body,
   );
 }

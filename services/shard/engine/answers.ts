@@ -8,7 +8,7 @@ import type { TakesLarge } from '../../../contracts/large-body.js';
 import { type Outcome, OUTCOMES_TOKEN, type Outcomes } from '../../../contracts/outcome.js';
 import { sequenceHeaders } from '../../../contracts/sequence.js';
 import { isInbox, subjects } from '../../../contracts/subjects.js';
-import { errorReply } from '../../mesh/error-reply.js';
+import { refusalOf } from '../../mesh/refusal.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerBlock, headerLine } from '../../mesh/header-block.js';
 import { beginningOf, messageBytesMax } from '../../mesh/large-bodies.js';
@@ -43,7 +43,7 @@ export interface Passage {
   readonly sequenceCount?: number | undefined;
 }
 
-const NOTHING = new Uint8Array();
+const NOTHING: Body = { bytes: new Uint8Array(), jsonLength: undefined };
 const OK = 200;
 const OUTCOMES_MAX = 4_096;
 // A message wakes the router's process, which on a busy machine takes the core from a caller that has its answer already: one
@@ -84,7 +84,7 @@ export class Answers {
     if (to.arm) lines += headerLine(headers.arm, to.arm);
     if (to.cache !== undefined) lines += headerLine(headers.cache, to.cache);
     if (to.again === true) lines += headerLine(headers.once, 'again');
-    this.publish(to.caller || to.sender, bytes, lines);
+    this.publish(to.caller || to.sender, { bytes, jsonLength: body.jsonLength }, lines);
     this.answered(to.sender);
     if (to.caller !== '') this.note(to.sender, OK, engineUs);
   }
@@ -119,7 +119,8 @@ export class Answers {
     const reply = stepToken(to.sender.slice(0, -ends.length), step);
     const send = (bytes: Uint8Array, bodyLine: string): void => {
       this.publish(to.sender, NOTHING, this.replicaLine + headerLine(headers.passed, step));
-      this.publish(subjects.run(hops[step] as string), bytes, lines + bodyLine, reply);
+      const sent = { bytes, jsonLength: body.jsonLength };
+      this.publish(subjects.run(hops[step] as string), sent, lines + bodyLine, reply);
       this.answered(to.sender);
     };
     const limit = messageBytesMax(this.nc) - planText.length;
@@ -132,9 +133,7 @@ export class Answers {
   }
 
   error(to: ReturnAddress, error: Failure, engineUs: number): void {
-    const { headers: written, data } = errorReply(error);
-    written.set(headers.replica, this.replica);
-    if (to.requestId !== '') written.set(headers.requestId, to.requestId);
+    const { headers: written, data } = refusalOf(error, to.requestId || undefined, this.replicaLine);
     this.answered(to.sender);
     // A retryable failure is the router's business: it asks the next replica, and the caller never hears of this one.
     const alone = to.caller === '' || error.retryable;
@@ -166,7 +165,8 @@ export class Answers {
     for (const [prefix, done] of this.outcomes) {
       for (let from = 0; from < done.length; from += OUTCOMES_MAX) {
         const message: Outcomes = { replica, inFlight, limit, done: done.slice(from, from + OUTCOMES_MAX) };
-        this.publish(`${prefix}.${OUTCOMES_TOKEN}`, Buffer.from(JSON.stringify(message)));
+        const bytes = Buffer.from(JSON.stringify(message));
+        this.publish(`${prefix}.${OUTCOMES_TOKEN}`, { bytes, jsonLength: undefined });
       }
     }
     this.outcomes.clear();
@@ -181,10 +181,10 @@ export class Answers {
     else this.outcomes.set(prefix, [outcome]);
   }
 
-  private publish(subject: string, bytes: Uint8Array, lines?: string, reply?: string): void {
-    const options = lines === undefined ? {} : { headers: headerBlock(lines) };
+  private publish(subject: string, body: Body, lines?: string, reply?: string): void {
+    const options = lines === undefined ? {} : { headers: headerBlock(lines, body) };
     try {
-      this.nc.publish(subject, bytes, reply === undefined ? options : { ...options, reply });
+      this.nc.publish(subject, body.bytes, reply === undefined ? options : { ...options, reply });
     } catch {
       // Closed: the callers see the connection go and ask another replica.
     }

@@ -1,8 +1,9 @@
-// An error that the router itself has for a caller: headers for programs, the protocol's body for people.
+// A failure on its way to a caller of the data path: what error-reply.ts writes, as text and without the client's own headers, since under
+// overload most answers are of this kind. Router and engines lean on it.
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Failure } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
-import { headerBlock, headerLine } from '../mesh/header-block.js';
+import { headerBlock, headerLine } from './header-block.js';
 
 // Headers count against the payload limit; the whole sentence is in the body.
 const ERROR_TEXT_CHARS_MAX = 300;
@@ -12,12 +13,13 @@ export interface Refusal {
   readonly data: Buffer;
 }
 
-export function refusalOf(reason: Failure, requestId: string | undefined, attempts: number): Refusal {
+/** `more`: lines of whoever refuses. */
+export function refusalOf(reason: Failure, requestId: string | undefined, more: string): Refusal {
   let lines =
     headerLine(headers.errorStatus, reason.http) +
     headerLine(headers.errorText, reason.message.slice(0, ERROR_TEXT_CHARS_MAX)) +
     headerLine(headers.errorCode, reason.code) +
-    headerLine(headers.attempts, attempts);
+    more;
   if (reason.step !== undefined) lines += headerLine(headers.step, reason.step);
   if (requestId !== undefined) lines += headerLine(headers.requestId, requestId);
   if (reason.retryAfterS !== undefined) lines += headerLine(headers.retryAfter, reason.retryAfterS);
