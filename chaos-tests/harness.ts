@@ -11,6 +11,7 @@ import { HEARTBEAT_MS, HEARTBEAT_STALE_MS, Heartbeat } from '../contracts/heartb
 import type { StateFile } from '../contracts/state-file.js';
 import { subjects, wildcards } from '../contracts/subjects.js';
 import { busKeyPath } from '../deploy/local/bus-keys.js';
+import { prepareDoorKey, readDoorKey } from '../deploy/local/door-key.js';
 import { LocalMesh } from '../deploy/local/local-mesh.js';
 import { freePorts } from '../deploy/local/free-ports.js';
 import { freeBlock } from '../deploy/local/ports.js';
@@ -68,6 +69,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<DrillMesh> {
   const local = new LocalMesh(topology);
   try {
     await local.boot();
+    if (shape.openDoors === false) await prepareDoorKey(topology);
     const listeners = await Promise.all(
       topology.regions.map((region) =>
         connectNats({
@@ -292,8 +294,10 @@ export class DrillMesh implements AsyncDisposable {
     for (const [index, region] of this.regions.entries()) {
       const leader = await fetchJson(`${region.consulUrl}/v1/status/leader`);
       if (typeof leader !== 'string' || leader === '') return `Consul in ${region.name} has no leader`;
-      const ready = (await fetchJson(`${region.restUrl}/v2/models/${endpoint}/ready`)) as
-        { ready?: boolean } | undefined;
+      const ready = (await fetchJson(
+        `${region.restUrl}/v2/models/${endpoint}/ready`,
+        await readDoorKey(this.topology.keys),
+      )) as { ready?: boolean } | undefined;
       if (ready?.ready !== true) return `${endpoint} is not ready over REST in ${region.name}`;
       const explained = await this.listeners[index]
         ?.request(subjects.explain(endpoint), '{}', { timeout: 1_000 })
@@ -322,9 +326,10 @@ export class DrillMesh implements AsyncDisposable {
   }
 }
 
-async function fetchJson(url: string): Promise<unknown> {
+async function fetchJson(url: string, authorization?: string): Promise<unknown> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    const headers = authorization === undefined ? {} : { authorization };
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(1_000) });
     return await answer.json();
   } catch {
     return undefined;

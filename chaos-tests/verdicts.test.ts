@@ -34,8 +34,9 @@ test('a version whose answers turn into no numbers is killed everywhere, the las
     shardsPerRegion: 1,
     env: {
       'shard-west-1': await swappedEngine(dir, REGISTERED, SERVED),
-      control: { MASSIF_AUDITOR_PROBE_MS: '300' },
+      control: { MASSIF_AUDITOR_PROBE_MS: '300', MASSIF_AUDITOR_EXTRACTION: 'revoke' },
     },
+    openDoors: false,
   });
   const massif = async (...args: string[]) => {
     const env = { ...process.env, MASSIF_STATE: stateFileOf(mesh.topology) };
@@ -141,30 +142,34 @@ async function takesTheOrderBack(
   expect(inForce.flatMap(({ orders }) => orders)).toEqual([]);
 }
 
-/** A key that asks the same with a little jitter, again and again, through the REST door: one alert that names it. */
+/** A key that asks the same with a little jitter, again and again, through the REST door: one alert that names it, and the door lets it in no more. */
 async function copies(mesh: DrillMesh, massif: (...args: string[]) => Promise<never>): Promise<void> {
   const random = seeded(8);
   const seed = random.normals(784, 1);
   const url = `${mesh.regions[0]?.restUrl}/v2/models/drifting/infer`;
-  const ask = async (): Promise<void> => {
+  const { key, secret } = (await massif('apikeys', 'issue', 'somebody', '--role', 'caller')) as {
+    key: { id: string };
+    secret: string;
+  };
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${secret}` };
+  const ask = async (): Promise<number> => {
     const data = Array.from(seed, (value) => value + 0.02 * random.normal());
     const body = JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 784], data }] });
-    const headers = { 'content-type': 'application/json', 'massif-caller': 'thief somebody' };
-    expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(200);
+    return (await fetch(url, { method: 'POST', headers, body })).status;
   };
+  await eventually('the door knows the new key', async () => expect(await ask()).toBe(200));
   let asked = 0;
   await eventually(
-    'the key that copies is told of',
+    'the key that copies is told of and revoked',
     async () => {
-      await Promise.all(Array.from({ length: 16 }, ask));
-      asked += 16;
+      const answers = await Promise.all(Array.from({ length: 16 }, ask));
+      asked += answers.filter((status) => status === 200).length;
       const { alerts } = (await massif('alerts')) as {
         alerts: { kind: string; evidence: Record<string, string> }[];
       };
-      const callers = alerts
-        .filter(({ kind }) => kind === 'extraction')
-        .map(({ evidence }) => evidence['caller']);
-      expect(callers).toContain('key thief');
+      const found = alerts.filter(({ kind }) => kind === 'extraction').map(({ evidence }) => evidence);
+      expect(found).toContainEqual(expect.objectContaining({ caller: `key ${key.id}`, done: 'revoked' }));
+      expect(await ask()).toBe(401);
     },
     60_000,
   );
@@ -240,6 +245,7 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
     samples: 600,
     tap: { width: 256 },
   });
+  await massif('samples', 'on', 'drifting', '--rate', '0', '--keep', 'x', '--on-suspicion');
   await using client = await mesh.client({ mode: 'routed' });
   await eventually(
     'the drift is told',
@@ -256,6 +262,15 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
   );
   const { versions } = (await massif('verdicts', 'drifting')) as { versions: object[] };
   expect(versions).toMatchObject([{ hasBaseline: true, last: { act: 'told' } }]);
+  await eventually(
+    'what was asked is looked at more closely, and the verdict says so',
+    async () => {
+      await Promise.all(Array.from({ length: 8 }, () => client.infer('drifting', pictures(1, 0.5))));
+      const { versions: now } = (await massif('verdicts', 'drifting')) as { versions: object[] };
+      expect(now).toMatchObject([{ last: { note: expect.stringContaining('Looked closer at') } }]);
+    },
+    60_000,
+  );
   await copies(mesh, massif);
   await eventually('its engines tell of the hidden feature too', async () => {
     await client.infer('drifting', pictures(1, 0));

@@ -49,6 +49,8 @@ export const AlertReceiver = z.discriminatedUnion('type', [
     type: z.literal('email'),
     url: z.url({ protocol: /^smtps?$/ }),
     passwordFile: FilePath.optional(),
+    /** Certificates (PEM) that the server's must follow from, instead of those that the machine trusts. */
+    caFile: FilePath.optional(),
     from: z.email(),
     to: z.array(z.email()).max(64).default([]),
     owners: z.boolean().default(false),

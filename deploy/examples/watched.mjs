@@ -2,6 +2,7 @@
 // and clean.jsonl (1,500 requests as callers send them); node deploy/examples/watched.mjs ask [--drifted] [--count 400] asks the endpoint "mine".
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findMesh, processRuns } from '../../dist/client/cli/find-mesh.js';
@@ -12,6 +13,7 @@ import { seeded } from '../../dist/services/onnx/seeded.js';
 import { float32 } from '../../dist/services/onnx/tensor.js';
 
 const [WIDTH, HIDDEN, CLASSES, CLEAN, AT_ONCE] = [64, 48, 4, 1_500, 8];
+const REFUSED_WAIT_MS = 100;
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { drifted: { type: 'boolean', default: false }, count: { type: 'string', default: '400' } },
@@ -68,8 +70,8 @@ async function ask() {
         const x = { data: input(random, values.drifted ? 0.7 : 0), shape: [1, WIDTH] };
         const who = await massif.infer('mine', { x }).then(
           ({ modelVersion }) => `version ${modelVersion} answered`,
-          // For a moment after a version was killed nobody answers.
-          ({ code }) => `refused with ${code}:`,
+          // For a moment after a version was killed nobody answers; who is refused waits before he asks again.
+          ({ code }) => sleep(REFUSED_WAIT_MS, `refused with ${code}:`),
         );
         counts.set(who, (counts.get(who) ?? 0) + 1);
       }),

@@ -14,6 +14,9 @@ import { OrderBook } from '../mesh/order-book.js';
 import { OverrideWatch } from '../mesh/override-watch.js';
 import { seenPathOf, TrustFiles } from '../mesh/trust-files.js';
 import { subjects } from '../../contracts/subjects.js';
+import { SAMPLES_OF_MODEL } from '../../contracts/sampling.js';
+import type { VerdictNotice } from '../../contracts/verdict.js';
+import { CloserLooks } from './watch/closer-looks.js';
 import { StopOrders } from './watch/stop-orders.js';
 import { Watches } from './watch/watches.js';
 import type { AlertDesk, Trouble } from './alerts/alert-desk.js';
@@ -108,6 +111,24 @@ export class AuditorParts {
     const samples = await Samples.open({ bus, region, clock, tell });
     const raise = (trouble: Trouble): void => void alerts.raise(trouble);
     const follower = new DriftFollower({ bus, samples, tell, raise, clock, log });
+    const looks: CloserLooks = new CloserLooks({
+      bus,
+      samplesOf: async (model) =>
+        (await samples.read({ model, count: SAMPLES_OF_MODEL, before: 0, by: 'auditor' })).samples,
+      calm: (model) => samples.calm(model),
+      probesOf: (version) => baselines.probesOf(version),
+      cleanOf: (set) => baselines.cleanOf(set),
+      featuresOf: (version) => watches.featuresOf(version),
+      baselineOf: (version) => baselines.of(version),
+      found: (version, words) => watches.addFinding(version, words),
+      clock,
+      random,
+      log,
+    });
+    const publish = (notice: VerdictNotice): void => {
+      bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice));
+      alerts.raise(verdictTrouble(notice));
+    };
     const watches: Watches = new Watches({
       bus,
       orders,
@@ -116,11 +137,14 @@ export class AuditorParts {
       copied: actOnCopies({ bus, tell, raise: (trouble) => alerts.raise(trouble), act: own.extraction, log }),
       baselineOf: (version) => baselines.of(version),
       told: (notice) => {
-        bus.nc.publish(subjects.verdictEvents(), JSON.stringify(notice));
-        alerts.raise(verdictTrouble(notice));
-        samples.suspect(notice.model);
+        publish(notice);
+        // What a version is to learn from is what callers sent, and nothing of the auditor's.
+        const kept = samples.suspect(notice.model);
+        if (kept && samples.rule(notice.model)?.follow === undefined) looks.begin(notice);
         void follower.see(notice);
       },
+      toldMore: publish,
+      isOwn: (requestId) => looks.asked(requestId),
       clock,
       log,
     });
@@ -143,6 +167,7 @@ export class AuditorParts {
         trust,
         operations,
         follower,
+        looks,
         samples,
         alerts,
       ],

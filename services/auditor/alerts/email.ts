@@ -12,7 +12,7 @@ const SUBJECT_MAX = 150;
 /** Throws when the server did not take every mail; those that it took may come once more then, with the same Message-ID. */
 export function mailer(
   email: Email,
-  password: string | undefined,
+  { password, ca }: { readonly password?: string | undefined; readonly ca?: string | undefined },
 ): (notification: AlertNotification) => Promise<void> {
   const { url, from } = email;
   const { protocol, hostname, port, username } = new URL(url);
@@ -26,6 +26,7 @@ export function mailer(
       // Passwords and alerts cross no network in the clear.
       requireTLS: protocol === 'smtp:' && !own,
       ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: password ?? '' } }),
+      ...(ca !== undefined && { tls: { ca } }),
       connectionTimeout: TIMEOUT_MS,
       greetingTimeout: TIMEOUT_MS,
       socketTimeout: TIMEOUT_MS,

@@ -1,8 +1,10 @@
-// Mails through a real SMTP server with passwords, and the signature of webhooks.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+// Mails through a real SMTP server with passwords, over TLS with a certificate of its own, and the signature of webhooks.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { SMTPServer } from 'smtp-server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { AlertNotification } from '../../../contracts/alert.js';
@@ -127,6 +129,68 @@ test('a wrong password is an error, and a missing file ends the auditor before i
 test('no line of a summary becomes a header', () => {
   const one = alert('ocr', [], { summary: 'a\r\nBcc: eve@example.org', overAt: '2026-01-01T00:01:00.000Z' });
   expect(subjectOf([one], 0)).toBe('[massif over] a Bcc: eve@example.org');
+});
+
+/** Of its own maker, for an address that is not "localhost": what is demanded of servers elsewhere is demanded of it. */
+async function selfMade(): Promise<{ key: string; cert: string }> {
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
+  const name = ['-subj', '/CN=mail.example.org', '-addext', `subjectAltName=IP:${ELSEWHERE}`];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  await promisify(execFile)('openssl', ['req', '-x509', ...kind, ...name, '-keyout', key, '-out', cert]);
+  return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
+}
+const ELSEWHERE = '127.0.0.2';
+
+test.each<[string, object, string]>([
+  ['smtp, by STARTTLS', {}, 'smtp'],
+  ['smtps, from the start', { secure: true }, 'smtps'],
+])(
+  'a mail over %s arrives where the certificate is trusted, and nowhere else',
+  async (_, options, protocol) => {
+    const secured: boolean[] = [];
+    const safe = new SMTPServer({
+      ...options,
+      ...(await selfMade()),
+      onAuth: ({ username }, session, done) => {
+        secured.push(session.secure);
+        done(null, { user: username });
+      },
+      onData: (stream, _session, done) => {
+        stream.resume();
+        stream.on('end', () => done());
+      },
+    });
+    safe.on('error', () => undefined); // a client that hangs up at the certificate
+    await new Promise<void>((resolve) => safe.listen(0, ELSEWHERE, resolve));
+    try {
+      const { port } = safe.server.address() as AddressInfo;
+      const url = `${protocol}://auditor@${ELSEWHERE}:${port}`;
+      const trusting = await sender({ url, caFile: join(dir, 'cert.pem') });
+      await trusting(notification(alert('ocr', [])));
+      expect(secured).toEqual([true]);
+      const other = await sender({ url });
+      await expect(other(notification(alert('ocr', [])))).rejects.toThrow(/certificate/i);
+      expect(secured).toEqual([true]);
+    } finally {
+      await new Promise<void>((resolve) => safe.close(resolve));
+    }
+  },
+);
+
+test('to a server elsewhere that has no TLS neither password nor alert is sent', async () => {
+  const plain = new SMTPServer({
+    disabledCommands: ['STARTTLS'],
+    authOptional: true,
+    allowInsecureAuth: true,
+  });
+  await new Promise<void>((resolve) => plain.listen(0, ELSEWHERE, resolve));
+  try {
+    const { port } = plain.server.address() as AddressInfo;
+    const send = await sender({ url: `smtp://auditor@${ELSEWHERE}:${port}` });
+    await expect(send(notification(alert('ocr', [])))).rejects.toThrow(/TLS/);
+  } finally {
+    await new Promise<void>((resolve) => plain.close(resolve));
+  }
 });
 
 test('a webhook is signed as Standard Webhooks says, with its own example', () => {

@@ -24,10 +24,10 @@ export async function senderOf(name: string, receiver: AlertReceiver): Promise<S
     }
   };
   if (receiver.type === 'email')
-    return mailer(
-      receiver,
-      receiver.passwordFile === undefined ? undefined : await secret(receiver.passwordFile),
-    );
+    return mailer(receiver, {
+      password: receiver.passwordFile && (await secret(receiver.passwordFile)),
+      ca: receiver.caFile && (await secret(receiver.caFile)),
+    });
   if (receiver.type === 'alertmanager')
     return (notification) => post(receiver.url, JSON.stringify(forAlertmanager(notification)));
   const { url, secretFile } = receiver;

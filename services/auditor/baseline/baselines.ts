@@ -109,6 +109,14 @@ export class Baselines {
     return next;
   }
 
+  /** Requests as callers send them: those that the probes were drawn from. */
+  async cleanOf({ model, version: digest, reference }: ProbeSet): Promise<readonly Float32Array[]> {
+    const { bus, region } = this.parts;
+    const version = await showVersion(bus, model, digest);
+    const text = await this.bytes(buckets.training(region), keys.dataset(reference), reference);
+    return readReference(Buffer.from(text).toString('utf8'), version).rows;
+  }
+
   private async putProbes(
     version: VersionRecord,
     model: Uint8Array,

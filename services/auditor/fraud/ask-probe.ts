@@ -15,6 +15,7 @@ export interface Question {
   readonly shape: readonly number[];
   readonly values: Float32Array;
   readonly output: string;
+  readonly requestId?: string;
 }
 
 export interface ProbeAnswer {
@@ -26,14 +27,14 @@ const TIMEOUT_MS = 10_000;
 
 /** Throws where there is no answer at all: that says nothing of the model. */
 export async function askProbe(nc: NatsConnection, question: Question): Promise<ProbeAnswer> {
-  const { endpoint, label, replica, input, shape, values, output } = question;
+  const { endpoint, label, replica, input, shape, values, output, requestId = randomUUID() } = question;
   const { bytes, jsonLength } = encodeInferRequest({
     parameters: {},
     inputs: [{ name: input, datatype: 'FP32', shape: [...shape], data: values }],
     binaryOutput: true,
   });
   const sent = natsHeaders();
-  sent.set(headers.requestId, randomUUID());
+  sent.set(headers.requestId, requestId);
   sent.set(headers.timeoutMs, String(TIMEOUT_MS));
   if (jsonLength !== undefined) sent.set(headers.jsonLength, String(jsonLength));
   if (replica !== undefined) sent.set(headers.endpoint, endpoint);

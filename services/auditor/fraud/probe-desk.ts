@@ -2,13 +2,12 @@
 // shard's are, is ended by signed orders. Where nobody answers as registered people are told: the probes themselves may be what is wrong. The auditor owns one.
 import { type Digest, replicaId } from '../../../contracts/names.js';
 import type { ProbeSet } from '../../../contracts/probe.js';
-import { subjects } from '../../../contracts/subjects.js';
-import { SuccessorReply } from '../../../contracts/verdict.js';
 import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { Random } from '../../mesh/random.js';
 import { askProbe } from './ask-probe.js';
+import { endpointOf } from './endpoint-of.js';
 import { decideProbes, type ProbeFinding } from './decide-probes.js';
 import { ProbeRound } from './probes.js';
 
@@ -50,7 +49,6 @@ interface Probed {
 }
 
 const LOOK_MS = 1_000;
-const ASK_MS = 2_000;
 /** On suspicion, for each replica. */
 const AT_ONCE = 6;
 
@@ -141,7 +139,7 @@ export class ProbeDesk {
     const { about } = one;
     try {
       const next = one.round.next() ?? (await this.renewed(one));
-      const endpoint = await this.endpointOf(about, random);
+      const endpoint = await endpointOf(bus, about, random);
       if (next === undefined || endpoint === undefined) return;
       const { input, shape, output } = one.set;
       const answer = await askProbe(bus.nc, {
@@ -168,17 +166,6 @@ export class ProbeDesk {
     one.set = await this.parts.renew(one.set);
     one.round = new ProbeRound(one.set, this.parts.random);
     return one.round.next();
-  }
-
-  /** Any of those that it answers for. */
-  private async endpointOf({ model, version }: ProbedVersion, random: Random): Promise<string | undefined> {
-    const { endpoints } = await this.parts.bus.request(
-      subjects.registry('successor'),
-      SuccessorReply,
-      { model, version },
-      { timeoutMs: ASK_MS },
-    );
-    return endpoints[Math.floor(random() * endpoints.length)]?.endpoint;
   }
 }
 

@@ -76,11 +76,17 @@ export class Samples {
     this.stop();
   }
 
-  /** A version of the model is suspicious: where the rule says so, every request is kept for a while. */
-  suspect(model: string): void {
-    if (this.rules.get(model)?.onSuspicion !== true) return;
+  /** A version of the model is suspicious: where the rule says so, every request is kept for a while. False where it does not. */
+  suspect(model: string): boolean {
+    if (this.rules.get(model)?.onSuspicion !== true) return false;
     this.suspected.set(model, this.parts.clock.now() + SUSPECTED_MS);
     this.tellRules();
+    return true;
+  }
+
+  /** Before that while is over. */
+  calm(model: string): void {
+    if (this.suspected.delete(model)) this.tellRules();
   }
 
   /** Undefined where there is none, or its time is over. */

@@ -2,6 +2,7 @@
 // a few request ids.
 import type { Baseline, Fault, Judgement } from '../../../contracts/detection.js';
 import type { ObservedRequest } from '../../../contracts/observation.js';
+import { classOf } from '../detect/logit-scores.js';
 import { meanRow } from '../detect/model-rows.js';
 import { fromProbabilities, type Row } from '../detect/scores.js';
 import { ExtractionWatch, queryOf, referenceOf } from '../fraud/extraction.js';
@@ -18,6 +19,8 @@ export interface CopyFinding {
 /** So many different requests in a row, each with a broken answer: one may be the doing of whoever asked. */
 const BROKEN_IN_A_ROW = 3;
 const IDS_KEPT = 16;
+/** Hidden features of a class that are kept for a closer look, and classes. */
+const [FEATURES_KEPT, CLASSES_KEPT] = [64, 16];
 
 export class WatchedVersion {
   private readonly watch: VersionWatch | undefined;
@@ -27,6 +30,8 @@ export class WatchedVersion {
   private ids: string[] = [];
   /** Requests that came with the hidden feature of the baseline. */
   tapped = 0;
+  /** The newest features by class. */
+  readonly features = new Map<number, Float32Array[]>();
   judgement: Judgement = said('normal', AS_EXPECTED, []);
 
   constructor(readonly baseline?: Baseline) {
@@ -75,6 +80,14 @@ export class WatchedVersion {
     }
   }
 
+  private keep(label: number, feature: Float32Array): void {
+    const own = this.features.get(label) ?? [];
+    if (own.length === 0 && this.features.size >= CLASSES_KEPT) return;
+    own.push(feature);
+    if (own.length > FEATURES_KEPT) own.shift();
+    this.features.set(label, own);
+  }
+
   private judged(request: ObservedRequest): Judgement {
     const { faults, ordinary, inputDigest } = request;
     // What is no number in an input may well be none in the answer.
@@ -110,6 +123,7 @@ export class WatchedVersion {
       ...(feature && { feature }),
     };
     this.follow(request, seen);
+    if (feature) this.keep(classOf(row), feature);
     return watch.see({ ...seen, inputDigest, outputDigest });
   }
 }

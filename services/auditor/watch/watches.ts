@@ -32,6 +32,10 @@ export interface WatchesParts {
   readonly copied?: (about: Watched['about'], copier: CopyFinding) => void;
   /** A costlier look at a suspected version; undefined where there is nothing to ask it. */
   readonly check?: (version: Digest) => Promise<ProbeFinding | undefined>;
+  /** Whether a request is the auditor's own question in a changed form: nothing is to be learned from its answer. */
+  readonly isOwn?: (requestId: string) => boolean;
+  /** A notice that was told before, with what a closer look has found since. */
+  readonly toldMore?: (notice: VerdictNotice) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -120,6 +124,26 @@ export class Watches {
     if (known) known.watch = new WatchedVersion(await this.parts.baselineOf(version));
   }
 
+  featuresOf(version: Digest): ReadonlyMap<number, readonly Float32Array[]> {
+    return this.watched.get(version)?.watch.features ?? new Map();
+  }
+
+  /** What a closer look at a suspected version has found; it stands beside what was told last. */
+  addFinding(version: Digest, words: string): void {
+    const watched = this.watched.get(version);
+    if (!watched?.last) return;
+    const { note, ...notice } = watched.last;
+    watched.last = {
+      ...notice,
+      note: [note, words]
+        .filter((one) => one !== '')
+        .join(' ')
+        .slice(0, 500),
+    };
+    this.parts.log.warn('auditor.looked', { ...watched.about, words });
+    this.parts.toldMore?.(watched.last);
+  }
+
   private take(report: ObservationReport): void {
     const { model, label, version, answered, leftOut, requests, replica } = report;
     const watched = this.of({ model, label, version });
@@ -129,6 +153,7 @@ export class Watches {
       watched.replicas.set(replica, this.parts.clock.monotonicMs());
     watched.unheard += this.heard.missedBefore(report);
     for (const request of requests) {
+      if (this.parts.isOwn?.(request.requestId) === true) continue;
       const judgement = watched.watch.take(request);
       if (judgement.verdict !== 'normal') void this.act(watched, judgement);
     }
