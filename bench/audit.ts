@@ -1,21 +1,21 @@
 // What being audited costs, and how fast it acts: observing on against off in one run, verification, a version killed in the middle of an
 // inference, alerts, the auditor away at full load, and the log (bench audit-log, whose figures are gathered here).
-import { connect } from '@nats-io/transport-node';
-import { startMesh } from '../chaos-tests/harness.js';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { type DrillMesh, startMesh } from '../chaos-tests/harness.js';
 import { questions } from '../chaos-tests/questions.js';
 import { seededRandom } from '../services/mesh/random.js';
 import { mlp } from '../services/onnx/testing/mlp.js';
 import { alarms } from './audit/alarms.js';
 import { outage } from './audit/outage.js';
-import { askerOf, overhead } from './audit/overhead.js';
+import { askerOf, costOf, overhead, type OverheadForm, type Seen } from './audit/overhead.js';
 import { SHARDS, termination } from './audit/termination.js';
 import { verification } from './audit/verification.js';
 import { benchmark as auditLog } from './audit-log.js';
+import type { Call } from './load/closed-loop.js';
 import type { Aim, Benchmark, BenchOptions } from './report.js';
 
 const MODEL = 'mlp';
-const ON = 'shard-east-1';
-const OFF = 'shard-east-2';
+const PAIR = ['shard-east-1', 'shard-east-2'] as const;
 const FORMS = {
   ci: { rounds: 1, seconds: 0.2, kills: 1, verify: 5, largeMib: 32, owners: 5, away: 1 },
   quick: { rounds: 6, seconds: 0.7, kills: 4, verify: 20, largeMib: 256, owners: 40, away: 5 },
@@ -64,29 +64,64 @@ export const benchmark: Benchmark = async (options: BenchOptions) => {
 
 async function onMesh({ form, seed }: BenchOptions) {
   const sizes = FORMS[form];
-  await using mesh = await startMesh({
-    regions: ['east'],
-    shardsPerRegion: SHARDS,
-    apart: true,
-    development: true,
-    env: { [OFF]: { MASSIF_SHARD_OBSERVE: 'off' } },
-  });
+  const rounds = Math.ceil(sizes.rounds / 2);
+  const first = await observed({ seed, seconds: sizes.seconds, rounds, off: PAIR[1] });
+  const second = await observed({ seed, seconds: sizes.seconds, rounds, off: PAIR[0] });
+  await using mesh = await startMesh({ ...SHAPE, shardsPerRegion: SHARDS });
   const nc = await connect({ servers: mesh.natsUrls[0] ?? '', noAsyncTraces: true });
   try {
     // Alone on the mesh first: in an engine that it shares its neighbours would move away before it is killed.
     const ended = await termination(mesh, nc, sizes.kills);
-    const model = mlp(seed);
-    await mesh.publish(MODEL, [{ name: 'model.onnx', bytes: model }], SHARDS);
-    const inputs = (await questions(model, 64)).map(({ input }) => input);
-    const replicaOn = (shard: string): string => {
-      const beat = mesh.heard().find((one) => one.shard === shard);
-      return beat?.replicas.find((one) => one.model === MODEL)?.id ?? '';
-    };
-    const on = askerOf(nc, replicaOn(ON), inputs);
-    const cost = await overhead({ on, off: askerOf(nc, replicaOn(OFF), inputs) }, sizes);
-    const away = await outage({ mesh, nc, call: on, shard: ON, model: MODEL, seconds: sizes.away });
-    return { ended, cost, away };
+    const call = await publishedOn(mesh, nc, seed, SHARDS);
+    const away = await outage({
+      ...{ mesh, nc, call: call(PAIR[0]), shard: PAIR[0] },
+      ...{ model: MODEL, seconds: sizes.away },
+    });
+    return { ended, cost: costOf([first, second]), away };
   } finally {
     await nc.close();
   }
+}
+
+const SHAPE = { regions: ['east'], apart: true, development: true };
+
+/** One of the pair tells the auditor nothing. */
+async function observed({
+  seed,
+  off,
+  ...form
+}: { seed: number; off: (typeof PAIR)[number] } & OverheadForm): Promise<Seen> {
+  await using mesh = await startMesh({
+    ...SHAPE,
+    shardsPerRegion: PAIR.length,
+    env: { [off]: { MASSIF_SHARD_OBSERVE: 'off' } },
+  });
+  const nc = await connect({ servers: mesh.natsUrls[0] ?? '', noAsyncTraces: true });
+  try {
+    const call = await publishedOn(mesh, nc, seed, PAIR.length);
+    const on = PAIR.find((shard) => shard !== off) ?? off;
+    return await overhead({ on: call(on), off: call(off) }, form);
+  } finally {
+    await nc.close();
+  }
+}
+
+/** The model on every shard, and how each of them is asked. */
+async function publishedOn(
+  mesh: DrillMesh,
+  nc: NatsConnection,
+  seed: number,
+  shards: number,
+): Promise<(shard: string) => Call> {
+  const model = mlp(seed);
+  await mesh.publish(MODEL, [{ name: 'model.onnx', bytes: model }], shards);
+  const inputs = (await questions(model, 64)).map(({ input }) => input);
+  // Every shard has told of its replica by then.
+  await mesh.heardAgain();
+  return (shard) => {
+    const beat = mesh.heard().find((one) => one.shard === shard);
+    const replica = beat?.replicas.find((one) => one.model === MODEL);
+    if (!replica) throw new Error(`${shard} has no replica of ${MODEL}`);
+    return askerOf(nc, replica.id, inputs);
+  };
 }

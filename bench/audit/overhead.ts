@@ -43,14 +43,19 @@ export function askerOf(nc: NatsConnection, replica: string, inputs: readonly Fl
   };
 }
 
-export async function overhead(calls: Watched<Call>, { rounds, seconds }: OverheadForm) {
+export interface Seen {
+  readonly us: Readonly<Record<'on' | 'off', number[]>>;
+  /** On over off, one of each round: what the machine did meanwhile touched both. */
+  readonly ratios: Readonly<Record<'p50' | 'p99' | 'rps', number[]>>;
+}
+
+export async function overhead(calls: Watched<Call>, { rounds, seconds }: OverheadForm): Promise<Seen> {
   const sides = ['on', 'off'] as const;
-  for (const side of sides) await closedLoop(calls[side], DEPTH, 0.5, []);
+  for (const side of sides) await closedLoop(calls[side], DEPTH, 1, []);
   const us: Record<'on' | 'off', number[]> = { on: [], off: [] };
   const ratios: Record<'p50' | 'p99' | 'rps', number[]> = { p50: [], p99: [], rps: [] };
   for (let round = 0; round < rounds; round++) {
-    const first = round % 2;
-    const order = first === 0 ? sides : sides.toReversed();
+    const order = round % 2 === 0 ? sides : sides.toReversed();
     const alone: Record<'on' | 'off', number[]> = { on: [], off: [] };
     const rps = { on: 0, off: 0 };
     for (const side of order) await closedLoop(calls[side], 1, seconds, alone[side]);
@@ -61,13 +66,29 @@ export async function overhead(calls: Watched<Call>, { rounds, seconds }: Overhe
     ratios.p99.push(ratio(0.99));
     ratios.rps.push(rps.on / rps.off);
   }
-  const change = (values: readonly number[]) => (percentile(values, 0.5) - 1) * 100;
+  return { us, ratios };
+}
+
+/**
+ * Of two meshes in which the shards have changed roles: two processes of the same program differ by some per cent for as long as they live, and
+ * that is no cost of being observed. Medians over the rounds of each, then their middle on a scale of ratios.
+ */
+export function costOf(seen: readonly Seen[]) {
+  const us = { on: seen.flatMap((one) => one.us.on), off: seen.flatMap((one) => one.us.off) };
+  const change = (of: keyof Seen['ratios']): number =>
+    (Math.exp(mean(seen.map(({ ratios }) => Math.log(percentile(ratios[of], 0.5))))) - 1) * 100;
+  const each = (of: keyof Seen['ratios']): number[] =>
+    seen.map(({ ratios }) => (percentile(ratios[of], 0.5) - 1) * 100);
   return {
-    rounds,
+    rounds: seen.reduce((sum, { ratios }) => sum + ratios.rps.length, 0),
     samples: { on: us.on.length, off: us.off.length },
     p50Us: { on: percentile(us.on, 0.5), off: percentile(us.off, 0.5) },
     p99Us: { on: percentile(us.on, 0.99), off: percentile(us.off, 0.99) },
-    // Medians over the rounds: what the machine did meanwhile touched both sides of a round.
-    percent: { p50: change(ratios.p50), p99: change(ratios.p99), throughput: change(ratios.rps) },
+    percent: { p50: change('p50'), p99: change('p99'), throughput: change('rps') },
+    /** Of each mesh alone: how far they lie apart is what the processes themselves differ by. */
+    percentOfEach: { p50: each('p50'), p99: each('p99'), throughput: each('rps') },
   };
 }
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
