@@ -1,19 +1,25 @@
-// The classes of attempts on the bus: somebody with one user's key says or hears what belongs to another. Each has a control, in which the
-// user whom the contracts name does the same and succeeds.
+// The classes of attempts on the bus: somebody with one user's key says or hears what belongs to another. Each has two controls: the
+// user whom the contracts name does the same and succeeds, and so does a thief to whom that one right is given.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
-import { AuthorizationError, connect, type NatsConnection } from '@nats-io/transport-node';
-import { buckets } from '../contracts/buckets.js';
-import { type BusUser, inboxPrefix } from '../contracts/bus-users.js';
-import { subjects } from '../contracts/subjects.js';
-import { busKeyPath, prepareBusKeys } from '../deploy/local/bus-keys.js';
-import { startNats } from '../deploy/local/nats.js';
-import { type Bus, connectBus } from '../services/mesh/bus.js';
-import { connectAs } from '../services/mesh/bus-key.js';
+import {
+  AuthorizationError,
+  connect,
+  type NatsConnection,
+  nkeyAuthenticator,
+  nkeys,
+} from '@nats-io/transport-node';
+import { buckets } from '../../contracts/buckets.js';
+import { type BusUser, inboxPrefix, permissionsOf } from '../../contracts/bus-users.js';
+import { subjects } from '../../contracts/subjects.js';
+import { type AlsoUser, busKeyPath, prepareBusKeys } from '../../deploy/local/bus-keys.js';
+import { startNats } from '../../deploy/local/nats.js';
+import { type Bus, connectBus } from '../../services/mesh/bus.js';
+import { connectAs } from '../../services/mesh/bus-key.js';
 
 export type Thief = BusUser | 'stranger';
 
@@ -197,14 +203,38 @@ export interface BusResult {
   readonly name: string;
   readonly attempts: number;
   readonly through: readonly string[];
+  /** Who may does the same. */
   readonly controlThrough: boolean;
+  /** A thief to whom this one right is given, and nothing else, does the same; undefined where that was not tried. */
+  readonly offThrough?: boolean;
 }
+
+/** A copy of the first thief who has a key, with the one right that stops him. */
+function permitted({ by, does }: BusAttack) {
+  const user = nkeys.createUser();
+  const [thief = 'client'] = by.filter((one) => one !== 'stranger');
+  const { publish, subscribe } = permissionsOf(thief, [REGION]);
+  const right = 'hear' in does ? does.hear : 'write' in does ? does.write : does.say;
+  // What is said to another domain is checked again there, under its own subject.
+  const rightAndThere = [right, right.replace(`$JS.${REGION}.API.`, '')];
+  const [said, heard] = 'hear' in does ? [[], rightAndThere] : [rightAndThere, []];
+  const rights: AlsoUser = {
+    key: user.getPublicKey(),
+    publish: [...publish, ...said],
+    subscribe: [...subscribe, ...heard],
+  };
+  return { rights, authenticator: nkeyAuthenticator(user.getSeed()) };
+}
+
+type Permitted = ReturnType<typeof permitted>;
 
 /** Every class by every thief it names, against a real server with the users that `npm start` makes. */
 export async function attackBus(classes = BUS_ATTACKS): Promise<BusResult[]> {
   const dir = await mkdtemp(join(tmpdir(), 'massif-bus-attacks-'));
   const keys = join(dir, 'keys');
-  const access = await prepareBusKeys(keys, [REGION]);
+  const off = new Map(classes.map((one) => [one.name, permitted(one)]));
+  const also = [...off.values()].map(({ rights }) => rights);
+  const access = await prepareBusKeys(keys, [REGION], { also });
   await using nats = await startNats({ dir: join(dir, 'nats'), region: REGION, access });
   const busOf = (user: BusUser): Promise<Bus> =>
     connectBus({ url: nats.url, name: user, key: busKeyPath(keys, user) });
@@ -229,9 +259,11 @@ export async function attackBus(classes = BUS_ATTACKS): Promise<BusResult[]> {
             : registry;
       return (await (await jetstreamManager(owner.nc)).streams.info(stream)).state.last_seq;
     };
-    const connection = (user: Thief): Promise<NatsConnection> =>
+    const connection = (user: Thief | Permitted): Promise<NatsConnection> =>
       connect({
-        ...connectAs(user === 'stranger' ? undefined : busKeyPath(keys, user)),
+        ...(typeof user === 'string'
+          ? connectAs(user === 'stranger' ? undefined : busKeyPath(keys, user))
+          : { authenticator: user.authenticator }),
         servers: nats.url,
         reconnect: false,
       });
@@ -240,7 +272,8 @@ export async function attackBus(classes = BUS_ATTACKS): Promise<BusResult[]> {
       const through: string[] = [];
       for (const thief of by) if (await succeeds(does, thief, connection, lastIn)) through.push(thief);
       const controlThrough = await succeeds(does, control, connection, lastIn);
-      results.push({ name, attempts: by.length, through, controlThrough });
+      const offThrough = await succeeds(does, off.get(name) ?? 'stranger', connection, lastIn);
+      results.push({ name, attempts: by.length, through, controlThrough, offThrough });
     }
     return results;
   } finally {
@@ -252,8 +285,8 @@ export async function attackBus(classes = BUS_ATTACKS): Promise<BusResult[]> {
 
 async function succeeds(
   does: BusAttack['does'],
-  user: Thief,
-  connection: (user: Thief) => Promise<NatsConnection>,
+  user: Thief | Permitted,
+  connection: (user: Thief | Permitted) => Promise<NatsConnection>,
   lastIn: (written: Written) => Promise<number>,
 ): Promise<boolean> {
   const nc = await connection(user).catch((error: unknown) => {

@@ -1,14 +1,20 @@
 // The classes of attempts on Consul: somebody without a token, or with another service's, registers, deregisters, takes a leader's lock,
-// writes, or reads secrets. Each has a control: the token that may does the same and succeeds.
+// writes, or reads secrets. Each has two controls: the token that may does the same and succeeds, and so
+// does a thief's token to which that one right is given.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BusUser } from '../contracts/bus-users.js';
-import { leaseService, lockPrefix } from '../contracts/presence.js';
-import { type ConsulAccess, grantTokens, prepareConsulTokens } from '../deploy/local/consul-tokens.js';
-import { startConsul } from '../deploy/local/consul.js';
-import type { BusResult } from './bus-attacks.js';
+import type { BusUser } from '../../contracts/bus-users.js';
+import { leaseService, lockPrefix } from '../../contracts/presence.js';
+import {
+  type ConsulAccess,
+  grantTokens,
+  policyOf,
+  prepareConsulTokens,
+} from '../../deploy/local/consul-tokens.js';
+import { startConsul } from '../../deploy/local/consul.js';
+import type { BusResult } from './bus.js';
 
 type Holder = BusUser | 'nobody' | 'bootstrap';
 
@@ -16,6 +22,8 @@ interface ConsulAttack {
   readonly name: string;
   readonly by: readonly Holder[];
   readonly control: Holder;
+  /** The one right that stops a thief. */
+  readonly right: string;
   /** True when Consul did it. */
   readonly does: (consul: Call) => Promise<boolean>;
 }
@@ -54,7 +62,12 @@ const failsCheck = (service: string) => async (call: Call) => {
 };
 
 const takesLock = (lease: string) => async (call: Call) => {
-  const made = await call('PUT', 'session/create', { Name: 'thief', Behavior: 'delete' }, 'bootstrap');
+  const made = await call(
+    'PUT',
+    'session/create',
+    { Name: 'thief', Behavior: 'delete', LockDelay: '0s' },
+    'bootstrap',
+  );
   const session = (made.body as { ID: string }).ID;
   const { body } = await call('PUT', `kv/${lockPrefix}${lease}?acquire=${session}`);
   await call('PUT', `session/destroy/${session}`, undefined, 'bootstrap');
@@ -87,66 +100,77 @@ export const CONSUL_ATTACKS: readonly ConsulAttack[] = [
     name: 'a false shard registers in Consul',
     by: ['nobody', 'operator', 'router', 'gateway', 'registry', 'autoscaler', 'trainer'],
     control: 'shard',
+    right: 'service "shard" { policy = "write" }',
     does: registers('shard'),
   },
   {
     name: 'a false registry registers in Consul',
     by: ['nobody', 'operator', 'router', 'gateway', 'shard', 'autoscaler', 'auditor'],
     control: 'registry',
+    right: 'service "registry" { policy = "write" }',
     does: registers('registry'),
   },
   {
     name: 'a false auditor registers in Consul',
     by: ['nobody', 'operator', 'router', 'edge', 'shard', 'registry'],
     control: 'control',
+    right: 'service "auditor" { policy = "write" }',
     does: registers('auditor'),
   },
   {
     name: 'a shard taken out of Consul',
     by: ['nobody', 'operator', 'router', 'gateway', 'registry', 'control', 'edge'],
     control: 'shard',
+    right: 'service "shard" { policy = "write" }',
     does: deregisters('shard'),
   },
   {
     name: 'a shard told dead in Consul',
     by: ['nobody', 'operator', 'router', 'gateway', 'registry', 'compressor'],
     control: 'shard',
+    right: 'service "shard" { policy = "write" }',
     does: failsCheck('shard'),
   },
   {
     name: "the registry's lock taken",
     by: ['nobody', 'operator', 'router', 'shard', 'gateway', 'autoscaler', 'auditor'],
     control: 'registry',
+    right: `key "${lockPrefix}registry" { policy = "write" }`,
     does: takesLock('registry'),
   },
   {
     name: "the autoscaler's lock taken",
     by: ['nobody', 'operator', 'router', 'shard', 'registry', 'trainer'],
     control: 'autoscaler',
+    right: `key "${lockPrefix}autoscaler" { policy = "write" }`,
     does: takesLock('autoscaler'),
   },
   {
     name: "a leader's session ended",
     by: ['nobody', 'operator', 'router', 'shard', 'gateway', 'auditor', 'edge'],
     control: 'registry',
+    right: 'session_prefix "" { policy = "write" }',
     does: endsSession,
   },
   {
     name: "a leader's check registered by another",
     by: ['nobody', 'operator', 'router', 'shard', 'autoscaler', 'auditor'],
     control: 'registry',
+    right: `service "${leaseService('registry')}" { policy = "write" }`,
     does: registers(leaseService('registry')),
   },
   {
     name: "Consul's store written beside the locks",
     by: ['nobody', 'operator', 'router', 'shard', 'registry', 'control', 'edge'],
     control: 'bootstrap',
+    right: 'key "massif/whitelist" { policy = "write" }',
     does: writes('massif/whitelist'),
   },
   {
     name: 'who is alive read without a right',
     by: ['nobody', 'trainer', 'compressor', 'autoscaler', 'shard'],
     control: 'router',
+    right: 'service "shard" { policy = "read" } node_prefix "" { policy = "read" }',
     does: async (call) => {
       await call('PUT', 'agent/service/register', { ID: 'seen', Name: 'shard' }, 'bootstrap');
       return reads('health/service/shard')(call);
@@ -156,24 +180,28 @@ export const CONSUL_ATTACKS: readonly ConsulAttack[] = [
     name: 'tokens listed',
     by: ['nobody', 'operator', 'router', 'shard', 'registry', 'control'],
     control: 'bootstrap',
+    right: 'acl = "read"',
     does: reads('acl/tokens'),
   },
   {
     name: 'a token made',
     by: ['nobody', 'operator', 'router', 'shard', 'registry', 'control'],
     control: 'bootstrap',
+    right: 'acl = "write"',
     does: done('PUT', 'acl/token', () => ({ Policies: [{ Name: 'massif-shard' }] })),
   },
   {
     name: 'a policy written',
     by: ['nobody', 'operator', 'router', 'shard', 'registry', 'control'],
     control: 'bootstrap',
+    right: 'acl = "write"',
     does: done('PUT', 'acl/policy', () => ({ Name: `mine-${randomUUID()}`, Rules: 'acl = "write"' })),
   },
   {
     name: 'a node of its own in the catalog',
     by: ['nobody', 'operator', 'router', 'shard', 'registry', 'control'],
     control: 'bootstrap',
+    right: 'node_prefix "" { policy = "write" } service "shard" { policy = "write" }',
     does: done('PUT', 'catalog/register', () => ({
       Node: `false-${randomUUID()}`,
       Address: '127.0.0.1',
@@ -184,6 +212,7 @@ export const CONSUL_ATTACKS: readonly ConsulAttack[] = [
     name: 'a snapshot of everything taken, secrets and all',
     by: ['nobody', 'operator', 'router', 'shard', 'registry', 'control'],
     control: 'bootstrap',
+    right: 'acl = "write"',
     does: async (call) => (await call('GET', 'snapshot')).ok,
   },
 ];
@@ -197,11 +226,13 @@ export async function attackConsul(classes = CONSUL_ATTACKS): Promise<BusResult[
   try {
     await grantTokens(consul.url, access, [REGION]);
     const results: BusResult[] = [];
-    for (const { name, by, control, does } of classes) {
+    for (const { name, by, control, right, does } of classes) {
       const through: string[] = [];
       for (const holder of by) if (await does(callAs(consul.url, access, holder))) through.push(holder);
       const controlThrough = await does(callAs(consul.url, access, control));
-      results.push({ name, attempts: by.length, through, controlThrough });
+      const thief = by.find((one) => one !== 'nobody') ?? 'operator';
+      const offThrough = await does(await permitted(consul.url, access, thief, right));
+      results.push({ name, attempts: by.length, through, controlThrough, offThrough });
     }
     return results;
   } finally {
@@ -210,10 +241,20 @@ export async function attackConsul(classes = CONSUL_ATTACKS): Promise<BusResult[
   }
 }
 
+/** As a thief's token would, to which this one right is given. */
+async function permitted(url: string, access: ConsulAccess, thief: Holder, right: string): Promise<Call> {
+  const bootstrap = callAs(url, access, 'bootstrap');
+  const name = `permitted-${randomUUID()}`;
+  await bootstrap('PUT', 'acl/policy', { Name: name, Rules: right });
+  const policies = [{ Name: policyOf(thief) }, { Name: name }];
+  const { body } = await bootstrap('PUT', 'acl/token', { Policies: policies });
+  return callAs(url, access, thief, (body as { SecretID: string }).SecretID);
+}
+
 const callAs =
-  (url: string, { secrets }: ConsulAccess, holder: Holder): Call =>
+  (url: string, { secrets }: ConsulAccess, holder: Holder, own?: string): Call =>
   async (method, path, body, as = holder) => {
-    const secret = as === 'nobody' ? undefined : secrets[as];
+    const secret = as === 'nobody' ? undefined : as === holder && own !== undefined ? own : secrets[as];
     if (as !== 'nobody' && secret === undefined) throw new Error(`${as} has no token`);
     const answer = await fetch(`${url}/v1/${path}`, {
       method,

@@ -3,14 +3,14 @@
 // with the key that may (a shard's, an engine's), which does get through: so the refusal is the work of the key alone.
 import { AuthorizationError, connect, type NatsConnection } from '@nats-io/transport-node';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MassifClient } from '../client/mod.js';
-import type { BusUser } from '../contracts/bus-users.js';
-import { HEARTBEAT_MS, type Heartbeat } from '../contracts/heartbeat.js';
-import { replicaId } from '../contracts/names.js';
-import { queues, subjects } from '../contracts/subjects.js';
-import { connectAs } from '../services/mesh/bus-key.js';
-import type { BusResult, Thief } from './bus-attacks.js';
-import { type DrillMesh, eventually } from './harness.js';
+import type { MassifClient } from '../../client/mod.js';
+import type { BusUser } from '../../contracts/bus-users.js';
+import { HEARTBEAT_MS, type Heartbeat } from '../../contracts/heartbeat.js';
+import { replicaId } from '../../contracts/names.js';
+import { queues, subjects } from '../../contracts/subjects.js';
+import { connectAs } from '../../services/mesh/bus-key.js';
+import type { BusResult, Thief } from './bus.js';
+import { type DrillMesh, eventually } from '../harness.js';
 
 const FALSE_SHARD = 'shard-false-1';
 /** Beats until every router has heard it, were it let through. */
@@ -67,6 +67,13 @@ const WAYS: readonly Way[] = [
     reaches: sitsDown,
   },
 ];
+
+/** On a mesh that asks nobody who he is: what a key alone keeps out gets through. */
+export async function passWithoutKeys(parts: FalseShardParts): Promise<ReadonlySet<string>> {
+  const passed = new Set<string>();
+  for (const { name, reaches } of WAYS) if (await asUser(parts, 'stranger', reaches)) passed.add(name);
+  return passed;
+}
 
 export async function attackAsShard(parts: FalseShardParts): Promise<BusResult[]> {
   const results: BusResult[] = [];

@@ -1,22 +1,33 @@
 // What the drill of attacks is made with: people with keys, a trust policy that knows them, its lenient twin in which what stopped each
 // attempt is allowed, and versions that are right in everything but one thing.
 import { createHash } from 'node:crypto';
-import type { Approval } from '../contracts/approval.js';
-import type { Bundle, Envelope } from '../contracts/manifest.js';
-import { Card, type VersionRecord } from '../contracts/registry.js';
-import type { TrustPolicy } from '../contracts/trust-policy.js';
-import { signApproval } from '../services/mesh/approval.js';
-import { rootOf, signManifest } from '../services/mesh/manifest.js';
-import { type KeyPair, newKeyPair, privateKeyOf } from '../services/mesh/signing-key.js';
-import { mlp } from '../services/onnx/testing/mlp.js';
-import type { SignedVersion } from '../services/shard/testing/signed-version.js';
+import type { Approval } from '../../contracts/approval.js';
+import type { Bundle, Envelope } from '../../contracts/manifest.js';
+import { Card, type VersionRecord } from '../../contracts/registry.js';
+import type { TrustPolicy } from '../../contracts/trust-policy.js';
+import { signApproval } from '../../services/mesh/approval.js';
+import { rootOf, signManifest } from '../../services/mesh/manifest.js';
+import { type KeyPair, newKeyPair, privateKeyOf } from '../../services/mesh/signing-key.js';
+import { mlp } from '../../services/onnx/testing/mlp.js';
+import type { SignedVersion } from '../../services/shard/testing/signed-version.js';
 
 export const REGION = 'east';
 /** Models whose names begin so need two approvals. */
 export const TWO = 'two';
 
-const PEOPLE = ['good', 'late', 'early', 'revoked', 'narrow', 'elsewhere', 'stranger'] as const;
-export type Person = (typeof PEOPLE)[number];
+/** In how many ways a key of each sort does not count. */
+export const TERMS = 5;
+const SORTS = ['late', 'early', 'revoked', 'narrow', 'elsewhere', 'stranger'] as const;
+type Sort = (typeof SORTS)[number];
+export type Person = 'good' | Sort | `${Sort}${1 | 2 | 3 | 4}`;
+export function personOf(sort: Sort, way: number): Person {
+  return way % TERMS === 0 ? sort : (`${sort}${way % TERMS}` as Person);
+}
+const PEOPLE: readonly Person[] = [
+  'good',
+  ...SORTS,
+  ...SORTS.flatMap((sort) => Array.from({ length: TERMS - 1 }, (_, i) => personOf(sort, i + 1))),
+];
 const APPROVERS = ['bob', 'cid', 'good', 'gone', 'west'] as const;
 export type ApproverName = (typeof APPROVERS)[number];
 
@@ -28,6 +39,10 @@ export const approverKeys = Object.fromEntries(
   APPROVERS.map((name) => [name, newKeyPair('approver', name === 'cid' ? 'P-384' : 'P-256')]),
 ) as Record<ApproverName, KeyPair>;
 
+const [SECOND, HOUR, DAY] = [1_000, 3_600_000, 86_400_000];
+const AGO = [-SECOND, -HOUR, -DAY, -365 * DAY];
+const AHEAD = [HOUR, DAY, 30 * DAY, 365 * DAY];
+const from = (ms: number): string => new Date(Date.now() + ms).toISOString();
 const LONG = { notBefore: '2020-01-01T00:00:00Z', notAfter: '2099-01-01T00:00:00Z' };
 const term = (person: string, { fingerprint, publicKeyPem }: KeyPair, more: object = {}) => ({
   fingerprint,
@@ -40,15 +55,36 @@ const term = (person: string, { fingerprint, publicKeyPem }: KeyPair, more: obje
 
 export function strictPolicy(version: number, revoked: readonly string[]): TrustPolicy {
   const past = '2021-01-01T00:00:00Z';
+  const sorted = (sort: Sort, ways: readonly object[]) =>
+    ways.map((more, way) => term(personOf(sort, way), keys[personOf(sort, way)], more));
   return {
     version,
     publishers: [
       term('good', keys.good),
-      term('late', keys.late, { notAfter: past }),
-      term('early', keys.early, { notBefore: '2098-01-01T00:00:00Z' }),
-      term('revoked', keys.revoked, { revokedAt: past }),
-      term('narrow', keys.narrow, { models: ['other*'] }),
-      term('elsewhere', keys.elsewhere, { regions: ['west'] }),
+      ...sorted(
+        'late',
+        [past, ...AGO.map(from)].map((notAfter) => ({ notAfter })),
+      ),
+      ...sorted(
+        'early',
+        ['2098-01-01T00:00:00Z', ...AHEAD.map(from)].map((notBefore) => ({ notBefore })),
+      ),
+      ...sorted(
+        'revoked',
+        [past, ...AGO.map(from)].map((revokedAt) => ({ revokedAt })),
+      ),
+      ...sorted(
+        'narrow',
+        [['other*'], ['attack'], ['Attack-*'], ['*-attack', 'two*'], ['attack-0']].map((models) => ({
+          models,
+        })),
+      ),
+      ...sorted(
+        'elsewhere',
+        [['west'], ['north', 'south'], ['east2'], ['eas'], ['west', 'east-1']].map((regions) => ({
+          regions,
+        })),
+      ),
     ],
     approvers: [
       term('bob', approverKeys.bob),

@@ -7,12 +7,15 @@ import { openSession } from '../../services/onnx/session.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import { HostedShard } from '../../services/shard/testing/hosted-shard.js';
 import type { SignedVersion } from '../../services/shard/testing/signed-version.js';
-import { type AttackClass, CLASSES, REVOKED } from '../attack-classes.js';
-import { approved, lenientPolicy, makeVersion, REGION, sha, strictPolicy, TWO } from '../attack-kit.js';
-import { attackBus, type BusResult } from '../bus-attacks.js';
-import { attackConsul } from '../consul-attacks.js';
-import { attackAsShard } from '../false-shard.js';
-import { startMesh } from '../harness.js';
+import type { AttackClass } from '../attacks/class.js';
+import { CLASSES } from '../attacks/classes.js';
+import { approved, lenientPolicy, makeVersion, REGION, sha, strictPolicy, TWO } from '../attacks/kit.js';
+import { REVOKED } from '../attacks/policies.js';
+import { attackBus, type BusResult } from '../attacks/bus.js';
+import { attackConsul } from '../attacks/consul.js';
+import { attackDisk } from '../attacks/disk.js';
+import { attackAsShard, type FalseShardParts, passWithoutKeys } from '../attacks/false-shard.js';
+import { type MeshOptions, startMesh } from '../harness.js';
 import { type Drill, promise } from '../promises.js';
 
 const SIZES = {
@@ -35,7 +38,7 @@ export const drill: Drill = async ({ form, seed, log }) => {
     Array.from({ length: size.attempts }, (_, i) => ({ of, version: of.make(i) })),
   );
   const revoked = attempts
-    .filter(({ of }) => of.name === REVOKED())
+    .filter(({ of }) => of.name === REVOKED)
     .map(({ version }) => version.record.digest);
   await using shard = await HostedShard.start();
   shard.policy = strictPolicy(1, revoked);
@@ -59,10 +62,12 @@ export const drill: Drill = async ({ form, seed, log }) => {
   const controls = await controlled(shard, attempts);
   for (const { name, held: holds } of controls)
     if (!holds) log(`the control of "${name}" did not get through`);
+  const onDisk = await attackDisk(shard, form === 'ci' ? 2 : 6);
   const flips = flipped(size.flips, seed);
   log(`${size.flips} bits of bundles and models flipped, ${flips} accepted`);
 
   const onBus = [
+    ...onDisk,
     ...(await attackBus()),
     ...(await attackConsul()),
     ...(form === 'ci' ? [] : await falseShards(log)),
@@ -70,11 +75,13 @@ export const drill: Drill = async ({ form, seed, log }) => {
   const busAttempts = onBus.reduce((sum, one) => sum + one.attempts, 0);
   const busThrough = onBus.flatMap((one) => one.through.map((user) => `${one.name}: ${user}`));
   const busControls = onBus.filter((one) => !one.controlThrough).map(({ name }) => name);
+  const busOff = onBus.filter((one) => one.offThrough === false).map(({ name }) => name);
   log(
-    `${busAttempts} attempts of ${onBus.length} classes on the bus and on Consul, ${busThrough.length} got through`,
+    `${busAttempts} attempts of ${onBus.length} classes on disk, bus and Consul, ${busThrough.length} got through`,
   );
-  for (const one of [...busThrough, ...busControls]) log(`on bus or Consul: ${one}`);
+  for (const one of [...busThrough, ...busControls, ...busOff]) log(`on disk, bus or Consul: ${one}`);
 
+  const fewestWays = Math.min(...CLASSES.map(({ ways }) => ways));
   return {
     requests: attempts.length + valid.length + busAttempts,
     failed: through.length + busThrough.length,
@@ -82,10 +89,24 @@ export const drill: Drill = async ({ form, seed, log }) => {
     promises: [
       promise('attempts that were served', through.length, '==', 0, 'versions'),
       promise('valid versions refused', valid.length - held.size, '==', 0, 'versions'),
-      promise('attempts on bus and Consul that got through', busThrough.length, '==', 0, 'attempts'),
-      promise('controls on bus and Consul that did not get through', busControls.length, '==', 0, 'classes'),
+      promise('attempts on disk, bus and Consul that got through', busThrough.length, '==', 0, 'attempts'),
+      promise(
+        'controls on disk, bus and Consul that did not get through',
+        busControls.length,
+        '==',
+        0,
+        'classes',
+      ),
+      promise(
+        'the same with the one right given that did not get through',
+        busOff.length,
+        '==',
+        0,
+        'classes',
+      ),
       promise('flipped bits accepted', flips, '==', 0, `of ${size.flips}`),
-      promise('classes', CLASSES.length, '>=', 40, 'classes'),
+      promise('classes', CLASSES.length + onBus.length, '>=', 40, 'classes'),
+      promise('different ways in the class with fewest', fewestWays, '>=', 5, 'ways'),
       promise(
         'controls that did not get through',
         controls.filter((one) => !one.held).length,
@@ -100,20 +121,31 @@ export const drill: Drill = async ({ form, seed, log }) => {
       controls: controls.length,
       busAttempts,
       busClasses: onBus.map(({ name }) => name),
-      withoutControl: CLASSES.filter(({ control }) => control === 'none').map(({ name }) => name),
+      ways: Object.fromEntries(CLASSES.map(({ name, ways }) => [name, ways])),
       served: through.map(({ of }) => of.name),
     },
   };
 };
 
-/** Against a whole mesh: what a false shard does is seen by whether anybody believes it. */
+/** Against a whole mesh: what a false shard does is seen by whether anybody believes it. Then on one where nobody shows a key. */
 async function falseShards(log: (line: string) => void): Promise<BusResult[]> {
-  await using mesh = await startMesh({ regions: ['east'] });
+  const results = await onMesh({}, attackAsShard, log);
+  const passed = await onMesh({ development: true }, passWithoutKeys, log);
+  return results.map((one) => ({ ...one, offThrough: passed.has(one.name) }));
+}
+
+async function onMesh<T>(
+  options: MeshOptions,
+  attack: (parts: FalseShardParts) => Promise<T>,
+  log: (line: string) => void,
+): Promise<T> {
+  await using mesh = await startMesh({ ...options, regions: ['east'] });
   const endpoint = 'attacked';
   await mesh.publish(endpoint, [{ name: 'model.onnx', bytes: mlp(1) }], 1);
   log('a mesh of one region serves');
   const x = { data: new Float32Array(WIDTH), shape: [1, WIDTH] };
-  return await attackAsShard({
+  // Awaited here: the mesh ends with this block.
+  return await attack({
     mesh,
     endpoint,
     ask: (client) => client.infer(endpoint, { x }, { timeoutMs: 2_000 }),
@@ -142,17 +174,16 @@ async function controlled(
   shard: HostedShard,
   attempts: readonly Attempt[],
 ): Promise<{ readonly name: string; readonly held: boolean }[]> {
-  const firsts = CLASSES.flatMap(
-    (of) => attempts.find((attempt) => attempt.of === of && of.control !== 'none') ?? [],
-  );
+  const firsts = CLASSES.flatMap((of) => attempts.find((attempt) => attempt.of === of) ?? []);
   const results: { name: string; held: boolean }[] = [];
   // A host remembers what it read of a version; its next life reads what lies there now.
   await shard.stopHost();
   await shard.startHost();
   const twins = firsts.filter(({ of }) => of.control === 'twin');
-  const twinOf = ({ of, version }: Attempt) => of.twin?.(version) as SignedVersion;
-  const served = await ready(shard, twins.map(twinOf));
-  for (const one of twins) results.push({ name: one.of.name, held: served.has(twinOf(one).record.digest) });
+  const whole = twins.flatMap(({ of, version }) => of.twin?.(version) ?? []);
+  const served = await ready(shard, whole);
+  for (const [i, { of }] of twins.entries())
+    results.push({ name: of.name, held: served.has(whole[i]?.record.digest ?? '') });
 
   const lenient = firsts.filter(({ of }) => of.control === 'lenient');
   shard.policy = lenientPolicy(2);

@@ -18,13 +18,21 @@ export const busKeyPath = (keys: string, user: BusUser): string => join(keys, FO
 export interface Extra {
   /** A test may watch what is said on the bus. */
   readonly observer?: boolean;
+  /** Users of a test's own, by the public halves of their keys. */
+  readonly also?: readonly AlsoUser[];
+}
+
+export interface AlsoUser {
+  readonly key: string;
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
 }
 
 /** Makes what is missing in the folder of keys; the list of users is written anew, for it follows from this build's contracts. */
 export async function prepareBusKeys(
   keys: string,
   regions: readonly string[],
-  { observer = false }: Extra = {},
+  { observer = false, also = [] }: Extra = {},
 ): Promise<BusAccess> {
   const folder = join(keys, FOLDER);
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -38,7 +46,7 @@ export async function prepareBusKeys(
     randomBytes(LINK_BYTES).toString('hex'),
   );
   const config = join(folder, 'users.conf');
-  await write(config, usersConf(known, regions, relative(folder, REGION_CONF)));
+  await write(config, usersConf(known, regions, relative(folder, REGION_CONF), also));
   return { config, linkPassword };
 }
 
@@ -47,6 +55,7 @@ export function usersConf(
   users: readonly { readonly user: BusUser; readonly key: string }[],
   regions: readonly string[],
   base: string,
+  also: readonly AlsoUser[] = [],
 ): string {
   const entries = users.map(({ user, key }) => {
     const { publish, subscribe, answersOnly } = permissionsOf(user, regions);
@@ -57,13 +66,17 @@ export function usersConf(
     };
     return `    # ${user}\n    ${JSON.stringify({ nkey: key, permissions })}`;
   });
+  const others = also.map(({ key, publish, subscribe }) => {
+    const permissions = { publish: { allow: publish }, subscribe: { allow: subscribe } };
+    return `    ${JSON.stringify({ nkey: key, permissions })}`;
+  });
   return [
     '# Written at every start from contracts/conversations.ts and contracts/holdings.ts.',
     `include ${JSON.stringify(base)}`,
     'authorization {',
     `  timeout: ${SHOWN_WITHIN_S}`,
     '  users: [',
-    entries.join(',\n'),
+    [...entries, ...others].join(',\n'),
     '  ]',
     '}',
     '',

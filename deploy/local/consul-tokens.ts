@@ -157,7 +157,7 @@ class AclApi {
   }
 }
 
-const policyOf = (name: string): string => `massif-${name}`;
+export const policyOf = (name: string): string => `massif-${name}`;
 
 /** A UUID of its name. */
 function accessorOf(name: string): string {
