@@ -151,4 +151,5 @@ function perChannel(by: Tensor, channels: number, rank: number): ((channel: numb
 }
 
 const isPadded = (node: NodeProto): boolean =>
-  (intsOf(node, 'pads') ?? []).some((pad) => pad !== 0) || /^SAME/.test(stringOf(node, 'auto_pad', 'NOTSET'));
+  (intsOf(node, 'pads') ?? []).some((pad) => pad !== 0) ||
+  stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME');
