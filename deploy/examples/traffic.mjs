@@ -1,15 +1,20 @@
-// Traffic for the vad example, so that a release has something to compare: calls come on a schedule, whatever becomes of those before,
-// and every few seconds it says which version answered how many, how fast: node deploy/examples/traffic.mjs [--seconds 120] [--rps 40]
+// Traffic for the vad example, or for an endpoint with requests of its own, so that a release has something to compare: calls come on a schedule,
+// whatever becomes of those before, and every few seconds it says which version answered how many, how fast:
+// node deploy/examples/traffic.mjs [--seconds 120] [--rps 40] [--endpoint digits --samples digits.jsonl]
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { findMesh, processRuns } from '../../dist/client/cli/find-mesh.js';
 import { connect } from '../../dist/client/mod.js';
+import { decodeInferRequest } from '../../dist/contracts/infer-body.js';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '120' },
     rps: { type: 'string', default: '40' },
     nats: { type: 'string' },
+    endpoint: { type: 'string', default: 'vad' },
+    samples: { type: 'string' },
   },
 });
 const seconds = number('seconds', 3_600);
@@ -25,6 +30,8 @@ const { urls } = findMesh({
   cwd: process.cwd(),
   isRunning: processRuns,
 });
+// One body of the Open Inference Protocol a line, asked in turn.
+const bodies = values.samples === undefined ? [] : readFileSync(values.samples, 'utf8').trim().split('\n');
 const massif = await connect({ nats: urls });
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
@@ -50,23 +57,33 @@ console.log(`${total.calls} calls, ${total.failed} failed, ${total.leftOut} left
 await massif.close();
 process.exitCode = total.failed === 0 ? 0 : 1;
 
-/** A chunk of a tone, each time another. */
 async function call(n) {
-  const pitch = 0.01 + (n % 97) / 100;
-  const input = Float32Array.from({ length: 576 }, (_, at) => 0.5 * Math.sin(at * pitch));
+  const inputs = bodies.length === 0 ? tone(n) : sampled(bodies[n % bodies.length]);
   total.calls++;
   const sentMs = performance.now();
   try {
-    const { modelVersion } = await massif.infer('vad', {
-      input: { data: input, shape: [1, 576] },
-      state: { data: new Float32Array(256), shape: [2, 1, 128] },
-      sr: { data: BigInt64Array.of(16_000n), shape: [] },
-    });
+    const { modelVersion } = await massif.infer(values.endpoint, inputs);
     count(modelVersion, performance.now() - sentMs);
   } catch (error) {
     total.failed++;
     count(error.code ?? error.name, performance.now() - sentMs);
   }
+}
+
+/** A chunk of a tone, each time another. */
+function tone(n) {
+  const pitch = 0.01 + (n % 97) / 100;
+  const input = Float32Array.from({ length: 576 }, (_, at) => 0.5 * Math.sin(at * pitch));
+  return {
+    input: { data: input, shape: [1, 576] },
+    state: { data: new Float32Array(256), shape: [2, 1, 128] },
+    sr: { data: BigInt64Array.of(16_000n), shape: [] },
+  };
+}
+
+function sampled(body) {
+  const { inputs } = decodeInferRequest(new TextEncoder().encode(body), undefined);
+  return Object.fromEntries(inputs.map(({ name, data, shape }) => [name, { data, shape }]));
 }
 
 function count(what, ms) {
