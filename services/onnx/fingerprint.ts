@@ -71,11 +71,16 @@ const TOLERANCE = 0.006;
 /** From here on two models are taken for the same; unrelated ones reach a few percent. */
 export const SAME_FROM = 0.5;
 
-/** Share of the smaller fingerprint's rows that the other one has too, 0..1. Symmetric. `tolerance`: of a share. */
-export function likeness(a: Fingerprint, b: Fingerprint, tolerance = TOLERANCE): number {
+/**
+ * Share of the smaller fingerprint's rows that the other one has too, 0..1. Symmetric. `tolerance`: of a share; `least`: below this it may be
+ * told as 0, which a push among thousands of strangers finds out from a part of the rows.
+ */
+export function likeness(a: Fingerprint, b: Fingerprint, tolerance = TOLERANCE, least = 0): number {
   const [few, many] = a.rows.length <= b.rows.length ? [a.rows, b.rows] : [b.rows, a.rows];
-  if (few.length === 0) return 0;
-  return few.filter((row) => has(many, row, tolerance)).length / few.length;
+  const missedMax = few.length * (1 - least);
+  let missed = 0;
+  for (const row of few) if (!has(many, row, tolerance) && ++missed > missedMax) return 0;
+  return few.length === 0 ? 0 : 1 - missed / few.length;
 }
 
 function has(rows: readonly Float32Array[], wanted: Float32Array, tolerance: number): boolean {
@@ -89,11 +94,15 @@ function has(rows: readonly Float32Array[], wanted: Float32Array, tolerance: num
   for (let i = low; i < rows.length; i++) {
     const row = rows[i] as Float32Array;
     if ((row[1] as number) > second + tolerance) return false;
-    if (
-      row.length === wanted.length &&
-      row.every((value, k) => Math.abs(value - (wanted[k] as number)) <= tolerance)
-    )
-      return true;
+    if (isClose(row, wanted, tolerance)) return true;
   }
   return false;
+}
+
+/** From the end: there rows differ most. */
+function isClose(row: Float32Array, wanted: Float32Array, tolerance: number): boolean {
+  if (row.length !== wanted.length) return false;
+  for (let k = row.length - 1; k >= 0; k--)
+    if (Math.abs((row[k] as number) - (wanted[k] as number)) > tolerance) return false;
+  return true;
 }

@@ -79,7 +79,7 @@ export class KnownWeights {
     let nearest: { readonly known: Known; readonly share: number } | undefined;
     for (const known of this.known.values()) {
       if (known.model === record.model) continue;
-      const share = likeness(known.fingerprint, { rows }, TOLERANCE);
+      const share = likeness(known.fingerprint, { rows }, TOLERANCE, SAME_FROM);
       // Where they come from is said: that others have them too is old news.
       if (share >= SAME_FROM && known.model === parent) return;
       if (share >= SAME_FROM && share > (nearest?.share ?? 0)) nearest = { known, share };
