@@ -78,7 +78,7 @@ test('what is kept crosses no cut, and a cut that would tear a layer is none', a
   expect(known.problem.cutBytes[at]).toBeLessThan(unknown.problem.cutBytes[at] ?? 0);
   const most = known.problem.cuts.length + 2;
   await expect(splitModel(graph, Math.min(most, 16), { inputShapes, state: torn })).rejects.toMatchObject({
-    code: 'MODEL_REFUSED',
+    code: 'BAD_REQUEST',
   });
 });
 

@@ -1,6 +1,6 @@
 // Decides where a model is cut into stages: the slowest stage as fast as can be, each within its memory, no more bytes crossing than
 // an equal-layer split would send. Pure; stage-costs.ts brings the figures, split-model.ts cuts.
-import { refusal } from '../refusal.js';
+import { failure } from '../../../contracts/errors.js';
 import { fewestBytes, type CutSearch } from './fewest-bytes.js';
 import { earliestStarts } from './earliest-starts.js';
 import type { StageProblem } from './stage-problem.js';
@@ -97,11 +97,15 @@ export function planOf(problem: StageProblem, cuts: readonly number[]): StagePla
 
 function refuseCount({ cuts }: StageProblem, stages: number): void {
   if (!Number.isInteger(stages) || stages < 1 || stages > STAGES_MAX)
-    throw refusal(`A model is split into 1 to ${STAGES_MAX} stages, not ${stages}.`, { stages });
+    throw failure('BAD_REQUEST', `A model is split into 1 to ${STAGES_MAX} stages, not ${stages}.`, {
+      constraint: 'stages',
+      stages,
+    });
   if (stages > cuts.length + 1)
-    throw refusal(
+    throw failure(
+      'BAD_REQUEST',
       `${stages} stages take ${stages - 1} cuts, and this model can be cut in ${cuts.length} places: ask for ${cuts.length + 1} stages at most.`,
-      { stages, cuts: cuts.length },
+      { constraint: 'stages', stages, cuts: cuts.length },
     );
 }
 
@@ -118,10 +122,11 @@ function noRoom(problem: StageProblem, stages: number): Error {
     heaviest > memoryBytes
       ? `the largest piece that cannot be cut takes ${heaviest} bytes`
       : `${stages} stages are too few`;
-  return refusal(`No split into ${stages} stages fits a memory of ${memoryBytes} bytes: ${why}.`, {
-    memoryBytes,
-    stages,
-  });
+  return failure(
+    'BAD_REQUEST',
+    `No split into ${stages} stages fits a memory of ${memoryBytes} bytes: ${why}.`,
+    { constraint: 'memory', memoryBytes, stages },
+  );
 }
 
 const hop = ({ hopMs, msPerByte, cutBytes }: StageProblem, at: number): number =>
