@@ -6,7 +6,7 @@ import type { Bundle, Envelope } from '../../contracts/manifest.js';
 import { Card, type VersionRecord } from '../../contracts/registry.js';
 import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import { signApproval } from '../../services/mesh/approval.js';
-import { rootOf, signManifest } from '../../services/mesh/manifest.js';
+import { signManifest } from '../../services/mesh/manifest.js';
 import { type KeyPair, newKeyPair, privateKeyOf } from '../../services/mesh/signing-key.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import type { SignedVersion } from '../../services/shard/testing/signed-version.js';
@@ -168,4 +168,3 @@ export function approved(
 }
 
 export const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-export { rootOf };
