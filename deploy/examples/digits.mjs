@@ -19,6 +19,6 @@ for (let i = 0; i < count; i++) {
   const { pixels } = pictures[(i * 7_919) % pictures.length];
   const data = Array.from(pixels, seen);
   process.stdout.write(
-    `${JSON.stringify({ inputs: [{ name: 'image', datatype: 'FP32', shape: [1, 1, 28, 28], data }] })}\n`,
+    `${JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1, 28, 28], data }] })}\n`,
   );
 }
