@@ -78,13 +78,30 @@ function paretoPlot(trials: CompressReport['trials']): string {
     MARGIN + (size / right) * (WIDTH - 2 * MARGIN - 60),
     HEIGHT - MARGIN - (latency / top) * (HEIGHT - 2 * MARGIN),
   ];
+  const points = shown.map(({ size, latency }) => at(size, latency));
+  const heights = namesApart(points);
   return picture(WIDTH, HEIGHT, 'Size and latency of every recipe, of the parent', [
     ...axes(`size, up to ${right.toFixed(2)}`, top.toFixed(2)),
-    ...shown.flatMap(({ name, size, latency, pareto }) => {
-      const [x, y] = at(size, latency);
-      return [box(x - 3, y - 3, 6, 6, pareto ? ORANGE : GREY), label(x + 6, y + 4, name)];
+    ...shown.flatMap(({ name, pareto }, i) => {
+      const [x = 0, y = 0] = points[i] ?? [];
+      return [box(x - 3, y - 3, 6, 6, pareto ? ORANGE : GREY), label(x + 6, (heights[i] ?? y) + 4, name)];
     }),
   ]);
+}
+
+const [NAME_WIDTH, NAME_HEIGHT] = [70, 12];
+
+/** Recipes that round alike lie on each other: of names that would too, the lower goes below the higher. */
+function namesApart(points: readonly Point[]): number[] {
+  const placed: { readonly i: number; readonly x: number; readonly y: number }[] = [];
+  for (const { i, x, y } of points.map(([x, y], i) => ({ i, x, y })).toSorted((a, b) => a.y - b.y)) {
+    let free = y;
+    for (const other of placed.toSorted((a, b) => a.y - b.y))
+      if (Math.abs(other.x - x) < NAME_WIDTH && Math.abs(other.y - free) < NAME_HEIGHT)
+        free = other.y + NAME_HEIGHT;
+    placed.push({ i, x, y: free });
+  }
+  return placed.toSorted((a, b) => a.i - b.i).map(({ y }) => y);
 }
 
 const axes = (below: string, top: string): string[] => [
