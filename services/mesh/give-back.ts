@@ -7,7 +7,7 @@ export interface MemoryLook {
   /** Processor time of the process over the time since the last look. Not the loop's utilisation, which counts waiting for a processor as work. */
   readonly busyShare: number;
   readonly residentBytes: number;
-  /** After the last giving back; 0: never yet. */
+  /** A look after the last giving back; 0: never yet. */
   readonly settledBytes: number;
 }
 
@@ -23,14 +23,17 @@ export const isWorthIt = ({ busyShare, residentBytes, settledBytes }: MemoryLook
 /** Goes on as long as the process does. */
 export function giveBackWhenIdle(clock: Pick<Clock, 'every' | 'monotonicMs'>): void {
   let settledBytes = 0;
+  let collected = false;
   let before = { used: process.cpuUsage(), atMs: clock.monotonicMs() };
   clock.every(LOOK_EVERY_MS, () => {
     const now = { used: process.cpuUsage(), atMs: clock.monotonicMs() };
     const spentMs = (now.used.user - before.used.user + now.used.system - before.used.system) / 1_000;
     const busyShare = spentMs / Math.max(1, now.atMs - before.atMs);
     before = now;
-    if (!isWorthIt({ busyShare, residentBytes: process.memoryUsage.rss(), settledBytes })) return;
-    reclaim();
-    settledBytes = process.memoryUsage.rss();
+    const residentBytes = process.memoryUsage.rss();
+    // Pages go back to the system in the background: right after a collection the process still looks as large as before.
+    if (collected) settledBytes = residentBytes;
+    collected = isWorthIt({ busyShare, residentBytes, settledBytes });
+    if (collected) reclaim();
   });
 }
