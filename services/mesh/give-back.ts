@@ -7,11 +7,13 @@ export interface MemoryLook {
   /** Processor time of the process over the time since the last look. Not the loop's utilisation, which counts waiting for a processor as work. */
   readonly busyShare: number;
   readonly residentBytes: number;
-  /** A look after the last giving back; 0: never yet. */
+  /** After the last giving back; 0: never yet. */
   readonly settledBytes: number;
 }
 
 const LOOK_EVERY_MS = 5_000;
+/** Pages go back to the system in the background: right after a collection the process looks as large as before, and much later it may have grown again. */
+const SETTLED_MS = 500;
 /** A collection takes the loop 15 to 50 ms: whoever is asked so seldom meets it hardly ever. */
 const IDLE_SHARE = 0.1;
 const GROWTH_BYTES = 16 * 1_048_576;
@@ -21,19 +23,16 @@ export const isWorthIt = ({ busyShare, residentBytes, settledBytes }: MemoryLook
   busyShare < IDLE_SHARE && residentBytes - settledBytes >= GROWTH_BYTES;
 
 /** Goes on as long as the process does. */
-export function giveBackWhenIdle(clock: Pick<Clock, 'every' | 'monotonicMs'>): void {
+export function giveBackWhenIdle(clock: Pick<Clock, 'after' | 'every' | 'monotonicMs'>): void {
   let settledBytes = 0;
-  let collected = false;
   let before = { used: process.cpuUsage(), atMs: clock.monotonicMs() };
   clock.every(LOOK_EVERY_MS, () => {
     const now = { used: process.cpuUsage(), atMs: clock.monotonicMs() };
     const spentMs = (now.used.user - before.used.user + now.used.system - before.used.system) / 1_000;
     const busyShare = spentMs / Math.max(1, now.atMs - before.atMs);
     before = now;
-    const residentBytes = process.memoryUsage.rss();
-    // Pages go back to the system in the background: right after a collection the process still looks as large as before.
-    if (collected) settledBytes = residentBytes;
-    collected = isWorthIt({ busyShare, residentBytes, settledBytes });
-    if (collected) reclaim();
+    if (!isWorthIt({ busyShare, residentBytes: process.memoryUsage.rss(), settledBytes })) return;
+    reclaim();
+    clock.after(SETTLED_MS, () => (settledBytes = process.memoryUsage.rss()));
   });
 }
