@@ -164,17 +164,21 @@ test('a version becomes a smaller one with lineage and report, proved on what wa
 
 test(
   'a job whose compressor is killed goes on elsewhere and ends with the same bytes',
-  { timeout: 90_000 },
+  { timeout: 180_000 },
   async () => {
     const how = own([TUNE, TUNE, TUNE, { kind: 'dynamic' }]);
     const calm = await submit({ model: 'moons', version: 'v1', how, publish: false });
     await until(calm.id, 'done');
     await region.startCompressor('compressor-2');
     const job = await submit({ model: 'moons', version: 'v1', how, publish: false });
-    const busy = await waitUntil('a step is safe', async () => {
-      const record = await show(job.id);
-      return record.checkpointStep === undefined ? undefined : record;
-    });
+    const busy = await waitUntil(
+      'a step is safe',
+      async () => {
+        const record = await show(job.id);
+        return record.checkpointStep === undefined ? undefined : record;
+      },
+      60_000,
+    );
     await region.kill(busy.worker ?? '');
     expect((await until(job.id, 'done')).attempts).toBeGreaterThan(1);
     expect((await reportOf(job.id)).modelDigest).toBe((await reportOf(calm.id)).modelDigest);
