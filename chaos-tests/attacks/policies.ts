@@ -30,7 +30,8 @@ const both = (more: (of: Of) => { model?: string; digest?: string } & object): A
   };
 };
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
-const over = (ms: number) => both(() => ({ issuedAt: '2020-01-01T00:00:00Z', expiresAt: ago(ms) }));
+const over = (ms: number) => both(() => ({ issuedAt: ago(ms + MONTH_MS), expiresAt: ago(ms) }));
+const MONTH_MS = 30 * 86_400_000;
 
 const spoilt = (at: (length: number) => number, part: 'payload' | 'signature'): Approvals => {
   return (of) => {
@@ -125,10 +126,7 @@ export const policies: readonly AttackClass[] = [
     over(1_000),
     over(3_600_000),
     over(86_400_000),
-    (of) => [
-      approved(of, 'bob'),
-      approved(of, 'cid', { issuedAt: '2020-01-01T00:00:00Z', expiresAt: ago(60_000) }),
-    ],
+    (of) => [approved(of, 'bob'), approved(of, 'cid', { issuedAt: ago(MONTH_MS), expiresAt: ago(60_000) })],
   ]),
   approvals('an approval by a revoked key', [
     (of) => [approved(of, 'bob'), approved(of, 'gone')],

@@ -1,5 +1,5 @@
 // Faults of the signature, by a thief who has the bytes and no key, or the wrong one. Each control is the same version with its own bundle.
-import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { BASELINE_TYPE } from '../../contracts/baseline-job.js';
 import { type Bundle, PAYLOAD_TYPE } from '../../contracts/manifest.js';
 import { ORDER_TYPE } from '../../contracts/override.js';
@@ -40,13 +40,13 @@ const others = [
   () => makeVersion({ by: 'narrow' }),
 ];
 
-const strangers = [
-  () => privateKeyOf(keys.stranger.privateKeyPem),
-  () => privateKeyOf(newKeyPair('publisher').privateKeyPem),
-  () => privateKeyOf(newKeyPair('publisher', 'P-384').privateKeyPem),
-  () => privateKeyOf(newKeyPair('operator').privateKeyPem),
-  () => privateKeyOf(approverKeys.bob.privateKeyPem),
-  () => generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey,
+const strangers: readonly (readonly [key: () => KeyObject, hash: string | null])[] = [
+  [() => privateKeyOf(keys.stranger.privateKeyPem), 'sha256'],
+  [() => privateKeyOf(newKeyPair('publisher').privateKeyPem), 'sha256'],
+  [() => privateKeyOf(newKeyPair('publisher', 'P-384').privateKeyPem), 'sha384'],
+  [() => privateKeyOf(newKeyPair('operator').privateKeyPem), null],
+  [() => privateKeyOf(approverKeys.bob.privateKeyPem), 'sha256'],
+  [() => generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey, 'sha256'],
 ];
 
 const types = [
@@ -124,10 +124,11 @@ export const signatures: readonly AttackClass[] = [
   ),
   inBundle(
     'signed by a stranger under a trusted name',
-    strangers.map((key) => (bundle: Bundle) => ({
-      ...bundle,
-      dsseEnvelope: signEnvelope(PAYLOAD_TYPE, payloadOf(bundle), key()),
-    })),
+    strangers.map(
+      ([key, hash]) =>
+        (bundle: Bundle) =>
+          withSignature(bundle, sign(hash, pae(PAYLOAD_TYPE, payloadOf(bundle)), key())),
+    ),
   ),
   inBundle(
     'signed as something else',
