@@ -31,12 +31,13 @@ const spoilt = (change: (model: Model) => void) => (): Uint8Array => {
   return encode(model);
 };
 
-const weight = (at: number, value: number) =>
+/** By its bits: quiet and signalling, of either sign. Infinities are no fault: masks are made of them. */
+const weight = (at: number, bits: number) =>
   spoilt(({ graph }) => {
     const [first] = graph?.initializer ?? [];
     if (!first) return;
     first.rawData = first.rawData.slice();
-    new DataView(first.rawData.buffer).setFloat32(4 * at, value, true);
+    new DataView(first.rawData.buffer).setUint32(4 * at, bits, true);
   });
 
 const producer = (text: string) => spoilt((model) => (model.producerName = text));
@@ -106,11 +107,11 @@ export const models: readonly AttackClass[] = [
     ].map((rounds) => () => turning(rounds)),
   ),
   inModel('weights that are no numbers', 'runtime', [
-    weight(0, NaN),
-    weight(1, Infinity),
-    weight(2, -Infinity),
-    weight(783, NaN),
-    weight(99, Infinity),
+    weight(0, 0x7fc00000),
+    weight(1, 0x7f800001),
+    weight(2, 0xffc00000),
+    weight(783, 0x7fffffff),
+    weight(99, 0xff800001),
   ]),
   inModel(
     'a name that clears the terminal',
