@@ -1,9 +1,7 @@
 // The planner's thread: takes a problem, answers with plans or with what went wrong, one after the other. Only PlannerThread starts it.
-import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { planHere } from './planner.js';
 import { failureFrom, type PlannerAnswer, type PlannerQuestion } from './planner-messages.js';
-import { BACKGROUND } from './solver.js';
 
 async function answer({ id, problem, what }: PlannerQuestion): Promise<PlannerAnswer> {
   try {
@@ -12,9 +10,6 @@ async function answer({ id, problem, what }: PlannerQuestion): Promise<PlannerAn
     return { id, failure: failureFrom(error) };
   }
 }
-
-// Planning can wait, the event loop beside it cannot. Elsewhere than on Linux this would be the whole process.
-if (process.platform === 'linux') setPriority(BACKGROUND);
 
 let before: Promise<unknown> = Promise.resolve();
 parentPort?.on('message', (question: PlannerQuestion) => {

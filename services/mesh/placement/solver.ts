@@ -24,13 +24,9 @@ export interface SolverLimits {
 // Loading the 3.5 MB of WebAssembly, and what a solver needs to notice that its time is up.
 const GRACE_S = 1;
 
-/** Niceness of threads that plan. */
-export const BACKGROUND = 10;
-
 // As text, because a worker is started from JavaScript and the tests run the sources: there is no such file beside them.
 const PROGRAM = `
 const { parentPort, workerData } = require('node:worker_threads');
-if (process.platform === 'linux') require('node:os').setPriority(workerData.background);
 const ready = require(workerData.highs)();
 parentPort.on('message', async ({ text, seconds, gap, start }) => {
   const model = (await ready).createModel({ format: 'lp', data: text });
@@ -103,7 +99,7 @@ export class SolverThread {
 
   private running(): Worker {
     const highs = createRequire(import.meta.url).resolve('highs');
-    this.worker ??= new Worker(PROGRAM, { eval: true, workerData: { highs, background: BACKGROUND } });
+    this.worker ??= new Worker(PROGRAM, { eval: true, workerData: { highs } });
     return this.worker;
   }
 }
