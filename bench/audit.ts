@@ -65,8 +65,10 @@ export const benchmark: Benchmark = async (options: BenchOptions) => {
 async function onMesh({ form, seed }: BenchOptions) {
   const sizes = FORMS[form];
   const rounds = Math.ceil(sizes.rounds / 2);
-  const first = await observed({ seed, seconds: sizes.seconds, rounds, off: PAIR[1] });
-  const second = await observed({ seed, seconds: sizes.seconds, rounds, off: PAIR[0] });
+  // That it runs is shown by one of the two.
+  const roles = form === 'ci' ? [PAIR[1]] : [PAIR[1], PAIR[0]];
+  const seen: Seen[] = [];
+  for (const off of roles) seen.push(await observed({ seed, seconds: sizes.seconds, rounds, off }));
   await using mesh = await startMesh({ ...SHAPE, shardsPerRegion: SHARDS });
   const nc = await connect({ servers: mesh.natsUrls[0] ?? '', noAsyncTraces: true });
   try {
@@ -77,7 +79,7 @@ async function onMesh({ form, seed }: BenchOptions) {
       ...{ mesh, nc, call: call(PAIR[0]), shard: PAIR[0] },
       ...{ model: MODEL, seconds: sizes.away },
     });
-    return { ended, cost: costOf([first, second]), away };
+    return { ended, cost: costOf(seen), away };
   } finally {
     await nc.close();
   }

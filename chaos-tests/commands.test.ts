@@ -14,7 +14,7 @@ test('npm start -- --smoke: every door of both regions gives the right text and 
     cwd: root,
     timeout: COMMAND_MS_MAX,
   });
-  expect(stdout.match(/ ok$/gm)).toHaveLength(22);
+  expect(stdout.match(/ ok$/gm)).toHaveLength(24);
   expect(stdout).not.toContain('WRONG');
 });
 

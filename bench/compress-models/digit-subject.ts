@@ -54,6 +54,8 @@ export async function digitsSubject(seed: number, size: Size) {
       'student, labels alone': students.alone,
       'student, labels alone, from what is left': students.tunedAlone,
       'student, distilled': learned,
+      'student, 512 labels': students.fewLabels,
+      'student, no labels, distilled': students.unlabelled,
       'student, int4, one scale a layer': small4.plain,
       'student, int4, feedback': small4.feedback.model,
       '90 % zeros, static int8': (await quantizeStatic(small.sparse, samples(32))).model,

@@ -1,5 +1,6 @@
 // Students of the digits network of bench compress: what is left of it at 0.15 of the multiplications, learning from the whole of it; the same
-// on labels alone, with the weights that are left of the teacher's and from the beginning; one that saw noise, one that saw none; one that follows a drift on batches nobody labelled.
+// on labels alone, with the weights that are left of the teacher's and from the beginning; one whose teacher answers for digits that nobody labelled, beside what the few labels there are would teach it;
+// one that saw noise, one that saw none; one that follows a drift on batches nobody labelled.
 import type { CompressionRecipe } from '../../contracts/compression-recipe.js';
 import { Graph } from '../../services/onnx/graph.js';
 import { distilled } from '../../services/onnx/distil/distil.js';
@@ -22,6 +23,8 @@ const RATE = 8e-3;
 /** Of weights that know nothing: at the rate above they learn less. */
 const RATE_ANEW = 2e-3;
 const DRIFT_BATCHES = 50;
+/** Of 64 digits each: who compresses a model of somebody else's has requests by the thousand, and labels for some of them. */
+const LABELLED_BATCHES = 8;
 const FEW_BATCHES = 20; // as teach.ts has it, so that the same channels stay
 
 const STEP = {
@@ -40,11 +43,17 @@ export async function studentsOf(
   steps: number,
 ) {
   const lesson = { parent, batches, threads: 2 };
-  const teach = async (more: Pick<DistilStep, 'hints' | 'jitter'>): Promise<Uint8Array> =>
-    (await taught(parent, { ...STEP, steps, ...more }, lesson)).model;
-  const [student, jittered] = [await teach({ hints: 0, jitter: 0 }), await teach({ hints: 0, jitter: 0.7 })];
-  const anew = { steps, rate: RATE_ANEW, threads: 2 };
-  const alone = await tuned(begunAnew(student, seed + 1), batches, anew);
+  const teach = async (more: Partial<DistilStep>): Promise<Uint8Array> =>
+    (await taught(parent, { ...STEP, hints: 0, jitter: 0, steps, ...more }, lesson)).model;
+  const [student, jittered, unlabelled] = [
+    await teach({}),
+    await teach({ jitter: 0.7 }),
+    await teach({ share: 1 }),
+  ];
+  const learnAnew = (from: Batches) =>
+    tuned(begunAnew(student, seed + 1), from, { steps, rate: RATE_ANEW, threads: 2 });
+  const alone = await learnAnew(batches);
+  const fewLabels = await learnAnew({ ...batches, count: LABELLED_BATCHES });
   const few = { ...batches, count: FEW_BATCHES };
   const left = thin(parent, { saliency: await taylor(parent, few), keep: KEEP }).model;
   const tunedAlone = await tuned(left, batches, { steps, rate: RATE, threads: 2 });
@@ -53,7 +62,7 @@ export async function studentsOf(
     await noiseAim(student, jittered, accuracy, seed),
     await driftAim(parent, student, batches, accuracy),
   ];
-  return { alone, tunedAlone, distilled: student, aims };
+  return { alone, tunedAlone, fewLabels, distilled: student, unlabelled, aims };
 }
 
 /** The same layers with weights that know nothing (He et al., 2015). */

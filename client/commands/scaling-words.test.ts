@@ -13,7 +13,7 @@ test('an endpoint may begin asleep', () => {
 });
 
 test.each([
-  ['min=5,max=2', /minReplicas is above maxReplicas/],
+  ['min=5,max=2', /scaling: minReplicas is above maxReplicas/],
   ['max=0', /maxReplicas/],
   ['max=four', /max must be a number/],
   ['idle=soon', /idle looks like/],

@@ -55,8 +55,9 @@ export function readScaling(text: string, before?: ScalingPolicy): ScalingPolicy
 export function checkScaling(given: unknown): ScalingPolicy {
   const parsed = ScalingPolicy.safeParse(given);
   if (parsed.success) return parsed.data;
-  const [first] = parsed.error.issues;
-  throw new UsageError(`scaling: ${first?.path.join('.') ?? ''} ${first?.message ?? 'cannot be read'}`);
+  const { path = [], message = 'cannot be read' } = parsed.error.issues[0] ?? {};
+  const field = path.join('.');
+  throw new UsageError(`scaling: ${message.startsWith(field) ? message : `${field} ${message}`}`);
 }
 
 function number(word: string, value: string): number {

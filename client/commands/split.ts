@@ -1,6 +1,6 @@
 // `massif split MODEL [VERSION]`: cuts a version into stages, publishes them and serves them as one endpoint.
 import { writeFile } from 'node:fs/promises';
-import { failure } from '../../contracts/errors.js';
+import { failure, toFailure } from '../../contracts/errors.js';
 import { HEARTBEAT_MS, HEARTBEAT_STALE_MS } from '../../contracts/heartbeat.js';
 import { isExternal, RESOURCES } from '../../contracts/manifest.js';
 import type { VersionRecord } from '../../contracts/registry.js';
@@ -178,7 +178,22 @@ async function cut(
     ...(feeds !== undefined && { feeds }),
     ...(state !== undefined && { state }),
   };
-  return splitModel(graph, stages, options);
+  return splitModel(graph, stages, options).catch((error: unknown) => {
+    throw withSizes(error, inputShapes);
+  });
+}
+
+/** Sizes that nobody gave are the likeliest reason why the run of the whole fails. */
+function withSizes(error: unknown, shapes: Shapes): unknown {
+  const { code, message } = toFailure(error);
+  if (code !== 'MODEL_FAILED') return error;
+  const ran = Object.entries(shapes).map(([input, shape]) => `${input} ${shape.join(' x ')}`);
+  return failure(
+    code,
+    `${message} It was run with ${ran.join(', ')}: give other sizes with --dims INPUT:AXIS=SIZE.`,
+    {},
+    error,
+  );
 }
 
 const weightsOutside = ({ resources }: VersionRecord): string | undefined =>

@@ -138,7 +138,7 @@ test('what is wrong with a compression job is said with its field and a code', a
   const how = { kind: 'recipe', recipe: { steps: [{ kind: 'float16' }] } };
   expect(await refused(compress('/jobs', { job: { model: 'nobody', how } }))).toEqual([404, 'MODEL_UNKNOWN']);
   const file = { name: 'a.jsonl', digest: 'a'.repeat(64), bytes: 1 };
-  const unsent = { model: 'nobody', how, data: { kind: 'samples', file } };
+  const unsent = { model: 'kinds', how, data: { kind: 'samples', file } };
   expect(await refused(compress('/jobs', { job: unsent }))).toEqual([422, 'DATA_REFUSED']);
   expect(await refused(fetch(`${smaller}/jobs/none-0001`))).toEqual([404, 'NOT_FOUND']);
   expect(await refused(fetch(`${smaller}/jobs/none-0001/report`))).toEqual([404, 'NOT_FOUND']);
