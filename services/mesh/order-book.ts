@@ -96,6 +96,11 @@ export class OrderBook implements OrdersOn {
     return this.versions.get(digest)?.why;
   }
 
+  /** Whoever would ask about thousands of them asks this first. */
+  get withholdsVersions(): boolean {
+    return this.versions.size > 0;
+  }
+
   /** Why nothing that the shard serves gets a request. */
   shard(name: string): string | undefined {
     return this.shards.get(name)?.why;

@@ -60,6 +60,9 @@ export interface PlacerParts {
 
 // Heartbeats, deployments and Consul wake the placer; this look finds shards that fell silent.
 const LOOK_EVERY_MS = 500;
+// A look among ten thousand endpoints takes some 20 ms; pushes that each ask for one would leave the process no time to take them.
+const PACED_FROM_MS = 5;
+const PAUSE_MS_MAX = 100;
 // Hundreds of records may have to be written after a loss; a look that takes longer hangs.
 const LOOK_MS_MAX = 30_000;
 
@@ -69,6 +72,8 @@ export class Placer {
   private startedMs = 0;
   private settled = false;
   private decidedAbout = '';
+  /** Of the last look, without what it waited for. */
+  private decidedInMs = 0;
   private readonly demand = new Demand();
   private readonly plans: PolicyPlans;
 
@@ -126,11 +131,20 @@ export class Placer {
         troubled = true;
       }
       await this.wake.sleep(LOOK_EVERY_MS, mark, signal);
+      await this.pause(signal);
     }
+  }
+
+  /** What is news meanwhile is seen by the next look. */
+  private async pause(signal: AbortSignal): Promise<void> {
+    if (this.decidedInMs < PACED_FROM_MS || signal.aborted) return;
+    const ms = Math.min(2 * this.decidedInMs, PAUSE_MS_MAX);
+    await this.parts.clock.sleep(ms, signal).catch(() => undefined);
   }
 
   private async look(epoch: number, signal: AbortSignal): Promise<void> {
     const { placement, state, wanting, clock, unplaced } = this.parts;
+    this.decidedInMs = 0;
     await this.claim(epoch);
     if (!this.ready()) return;
     const { endpoints, memoryOf, bytesOf, revision } = await wanting();
@@ -161,10 +175,12 @@ export class Placer {
     const { scaled } = this.parts;
     const about = [placement.revision, this.plans.revision, scaled?.revision, things, ready].join(' ');
     if (about === this.decidedAbout) return;
+    const fromMs = clock.monotonicMs();
     const placing = place(all, shards, current, memoryOf, {
       ...this.plans.rules({ shards, current }),
       fixedOf: (endpoint, region) => scaled?.replicasOf(endpoint, region),
     });
+    this.decidedInMs = clock.monotonicMs() - fromMs;
     await this.write(placing, epoch, signal);
     unplaced(placing.unplaced.length);
     this.decidedAbout = about;

@@ -18,7 +18,7 @@ import { alsoWithout, isSilenced, lastGood, withStandIn } from './last-good.js';
 export interface StandInsParts {
   readonly catalogLog: BucketLog;
   readonly state: CatalogState;
-  readonly orders: OrdersOn;
+  readonly orders: OrdersOn & { readonly withholdsVersions: boolean };
   readonly store: Pick<ReleaseStore, 'refresh' | 'states'>;
   readonly releases: Pick<Releases, 'abort'>;
   /** Throws for a version that may not run there. */
@@ -59,6 +59,7 @@ export class StandIns {
   async look(signal: AbortSignal): Promise<void> {
     const { catalogLog, state, orders, store } = this.parts;
     await catalogLog.refresh();
+    if (!orders.withholdsVersions) return;
     for (const endpoint of Array.from(state.endpoints.values())) {
       signal.throwIfAborted();
       const held = endpoint.variants.find(({ version }) => orders.version(version) !== undefined);
