@@ -4,7 +4,9 @@ import type { CompressReport } from '../../../contracts/compress-report.js';
 import { box, label, line, picture, type Point } from '../../mesh/svg.js';
 
 const [WIDTH, HEIGHT, MARGIN] = [420, 260, 36];
-const [BLUE, ORANGE, GREY] = ['#2563eb', '#ea580c', '#9ca3af'];
+const [BLUE, ORANGE, GREY, PALE] = ['#2563eb', '#ea580c', '#9ca3af', '#e5e7eb'];
+/** Of a search: the column of names. */
+const NAMES_AT = WIDTH - 90;
 const LAYERS_SHOWN = 60;
 
 export function plotsOf(
@@ -74,45 +76,52 @@ function paretoPlot(trials: CompressReport['trials']): string {
     Math.max(1, ...shown.map(({ size }) => size)),
     Math.max(1, ...shown.map(({ latency }) => latency)),
   ];
-  const at = (size: number, latency: number): Point => [
-    MARGIN + (size / right) * (WIDTH - 2 * MARGIN - 60),
+  const points = shown.map(({ size, latency }): Point => [
+    MARGIN + (size / right) * (NAMES_AT - 2 * MARGIN),
     HEIGHT - MARGIN - (latency / top) * (HEIGHT - 2 * MARGIN),
-  ];
-  const points = shown.map(({ size, latency }) => at(size, latency));
-  const heights = namesApart(points);
+  ]);
+  const heights = apart(points.map(([, y]) => y));
   return picture(WIDTH, HEIGHT, 'Size and latency of every recipe, of the parent', [
-    ...axes(`size, up to ${right.toFixed(2)}`, top.toFixed(2)),
+    ...axes(`size, up to ${right.toFixed(2)}`, top.toFixed(2), NAMES_AT - MARGIN),
+    ...points.map(([x, y], i) =>
+      line(
+        [
+          [x, y],
+          [NAMES_AT - 3, heights[i] ?? y],
+        ],
+        PALE,
+      ),
+    ),
     ...shown.flatMap(({ name, pareto }, i) => {
       const [x = 0, y = 0] = points[i] ?? [];
-      return [box(x - 3, y - 3, 6, 6, pareto ? ORANGE : GREY), label(x + 6, (heights[i] ?? y) + 4, name)];
+      const colour = pareto ? ORANGE : GREY;
+      return [box(x - 3, y - 3, 6, 6, colour), label(NAMES_AT, (heights[i] ?? y) + 4, name)];
     }),
   ]);
 }
 
-const [NAME_WIDTH, NAME_HEIGHT] = [70, 12];
+const NAME_HEIGHT = 13;
 
-/** Recipes that round alike lie on each other: of names that would too, the lower goes below the higher. */
-function namesApart(points: readonly Point[]): number[] {
-  const placed: { readonly i: number; readonly x: number; readonly y: number }[] = [];
-  for (const { i, x, y } of points.map(([x, y], i) => ({ i, x, y })).toSorted((a, b) => a.y - b.y)) {
-    let free = y;
-    for (const other of placed.toSorted((a, b) => a.y - b.y))
-      if (Math.abs(other.x - x) < NAME_WIDTH && Math.abs(other.y - free) < NAME_HEIGHT)
-        free = other.y + NAME_HEIGHT;
-    placed.push({ i, x, y: free });
-  }
-  return placed.toSorted((a, b) => a.i - b.i).map(({ y }) => y);
+/** Heights of names in one column: each as near to its own as those above leave room for, none below the axis. */
+function apart(heights: readonly number[]): number[] {
+  const order = [...heights.keys()].sort((a, b) => (heights[a] ?? 0) - (heights[b] ?? 0));
+  const found = [...heights];
+  let free = 0;
+  for (const i of order) free = (found[i] = Math.max(heights[i] ?? 0, free)) + NAME_HEIGHT;
+  let lowest = HEIGHT - MARGIN;
+  for (const i of order.toReversed()) lowest = (found[i] = Math.min(found[i] ?? 0, lowest)) - NAME_HEIGHT;
+  return found;
 }
 
-const axes = (below: string, top: string): string[] => [
+const axes = (below: string, top: string, right = WIDTH - MARGIN): string[] => [
   line(
     [
       [MARGIN, MARGIN],
       [MARGIN, HEIGHT - MARGIN],
-      [WIDTH - MARGIN, HEIGHT - MARGIN],
+      [right, HEIGHT - MARGIN],
     ],
     GREY,
   ),
-  label(WIDTH / 2, HEIGHT - 8, below, 'middle'),
+  label((MARGIN + right) / 2, HEIGHT - 8, below, 'middle'),
   label(MARGIN - 4, MARGIN + 4, top, 'end'),
 ];
