@@ -10,7 +10,7 @@ const ALIGNED = 8;
 let slab = new ArrayBuffer(0);
 let at = 0;
 
-/** Bytes that are zero or not, aligned for every datatype. */
+/** Aligned for every datatype; whoever takes them fills them. */
 export function space(bytes: number): Uint8Array<ArrayBuffer> {
   if (bytes > PIECE_BYTES_MAX) return new Uint8Array(bytes);
   if (at + bytes > slab.byteLength) {

@@ -108,10 +108,10 @@ export class LiveSequence {
     if (answer !== undefined) {
       this.steps++;
       this.state = step.next ?? this.state;
-      this.answer = ownAnswer(answer);
       this.ended = step.end;
-      if (requestId === '') this.answer = undefined;
-      else this.requests = [...this.requests.slice(1 - REQUESTS_KEPT), requestId];
+      // Without an id nobody can ask for it again.
+      this.answer = requestId === '' ? undefined : ownAnswer(answer);
+      if (requestId !== '') this.requests = [...this.requests.slice(1 - REQUESTS_KEPT), requestId];
     }
     this.rested?.();
   }
