@@ -43,6 +43,6 @@ function store(graph: Graph, name: string, weights: Tensor): LayerReport {
     dims: weights.dims,
     data,
   });
-  graph.add('Cast', [half], { to: T.FLOAT }, [name], { name: `${name}/back` });
+  graph.add('Cast', [half], { to: T.FLOAT }, [name], { name: '' });
   return { weight: name, operator, form: 'float16' };
 }

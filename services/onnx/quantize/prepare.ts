@@ -2,6 +2,7 @@
 // above all), dense layers of any rank as Gemm with their bias, which is the one form that runs in integers as a whole.
 import { absorbConstants } from './absorb.js';
 import { joinHardSwish } from './hard-swish.js';
+import { joinReshapes } from './reshapes.js';
 import { constantsToInitialisers } from '../training/modes.js';
 import { removeDeadNodes } from '../dead-nodes.js';
 import type { ExternalData } from '../external-data.js';
@@ -41,6 +42,7 @@ export async function prepared(
   joinHardSwish(graph);
   absorbConstants(graph);
   if (dense === 'whole') joinBiases(graph);
+  joinReshapes(graph);
   removeDeadNodes(graph);
   return graph;
 }

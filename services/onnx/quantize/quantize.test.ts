@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { intOf } from '../attributes.js';
 import { GraphBuilder } from '../builder.js';
+import { reachable } from '../dead-nodes.js';
 import { Graph } from '../graph.js';
 import { convolutional } from '../models/convolutional.js';
 import { encoder } from '../models/encoder.js';
@@ -84,6 +86,15 @@ test('dense layers of a transformer run as a whole with their bias', async () =>
   expect(await apart(encoded, model, text)).toBeLessThan(0.05);
 });
 
+test('a value that three layers read is rounded once, and their biases take two bytes each', async () => {
+  const { model } = await quantizeStatic(encoded, [text], { everything: true });
+  const graph = Graph.read(model);
+  const count = (type: string): number => graph.nodes.filter(({ opType }) => opType === type).length;
+  expect(count('Gemm') - count('QuantizeLinear')).toBe(2);
+  expect(graph.proto.initializer.filter(({ dataType }) => dataType === (T.INT32 as number))).toEqual([]);
+  expect(graph.nodes.every(({ name, output }) => name !== output[0])).toBe(true);
+});
+
 test('the same input gives the same bytes', async () => {
   const [first, second] = [await quantizeStatic(mlp(1), [rows]), await quantizeStatic(mlp(1), [rows])];
   expect(Buffer.compare(first.model, second.model)).toBe(0);
@@ -108,7 +119,14 @@ test('fixed point of 8 bits runs in integers, of 16 bits it is exact to a thousa
   expect(await fusionOf(eight.model)).toMatchObject({ integer: { QGemm: 2 }, unfused: [] });
   const graph = Graph.read(eight.model);
   const real: readonly number[] = [T.FLOAT, T.FLOAT16];
-  const scales = graph.proto.initializer.filter(({ dataType }) => real.includes(dataType));
+  const rounded = graph.nodes.filter((node) => intOf(node, 'to', T.FLOAT) === T.INT32);
+  const biases = reachable(
+    graph,
+    rounded.map(({ output: [name = ''] }) => name),
+  ).names;
+  const scales = graph.proto.initializer.filter(
+    ({ name, dataType }) => real.includes(dataType) && !biases.has(name),
+  );
   const values = scales.flatMap(({ name }) => [...floatValues(graph.constant(name) ?? float32([], [0]))]);
   expect(values.length).toBeGreaterThan(100); // one a channel of both layers
   expect(values.every((value) => Number.isInteger(Math.log2(value)))).toBe(true);

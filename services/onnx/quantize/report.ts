@@ -1,6 +1,7 @@
 // What quantization says of itself: each layer's form, its error, and why it stayed as it was. Every method of this folder
 // returns one beside the model.
 import type { Graph } from '../graph.js';
+import { dropNodeNames } from './node-names.js';
 import type { NodeProto } from '../proto/onnx_pb.js';
 import { floatValues, type Tensor } from '../tensor.js';
 
@@ -33,6 +34,7 @@ export function finished(
   original: Uint8Array,
   layers: readonly LayerReport[],
 ): Quantized {
+  dropNodeNames(graph);
   const model = graph.write();
   return { model, report: { method, bytesBefore: original.length, bytesAfter: model.length, layers } };
 }

@@ -215,6 +215,8 @@ function scaled(tensor: Tensor | undefined, factor: number): Tensor {
   );
 }
 
+const DEFAULT_AXIS = 1;
+
 /** Dense kernels want a zero point where it is 0; convolutions go without. */
 function dequantized(
   graph: Graph,
@@ -228,7 +230,7 @@ function dequantized(
   const integers = bits === 4 ? unpacked(graph, name, values) : graph.setConstant(graph.fresh(name), values);
   const inputs = [integers, graph.setConstant(graph.fresh('s'), float32(one ? [] : [scales.length], scales))];
   if (kind !== 'Conv') inputs.push(zeroPoint(graph, values.dataType, one ? [] : [scales.length]));
-  const attributes = one || axis === undefined ? {} : { axis };
+  const attributes = one || axis === undefined || axis === DEFAULT_AXIS ? {} : { axis };
   return graph.add('DequantizeLinear', inputs, attributes, [graph.fresh('q')]);
 }
 
@@ -274,8 +276,8 @@ function writePair(
     const [integers = ''] = graph.add('QuantizeLinear', [from, scaleName, zeroName], {}, [
       graph.fresh('q'),
     ]).output;
-    // The node that made the value has its name; two nodes of one name are refused.
-    graph.add('DequantizeLinear', [integers, scaleName, zeroName], {}, [to], { name: `${integers}/back` });
+    // The node that made the value may have its name; two nodes of one name are refused.
+    graph.add('DequantizeLinear', [integers, scaleName, zeroName], {}, [to], { name: '' });
   };
   if (users === undefined) {
     const maker = graph.producer(value);

@@ -57,5 +57,5 @@ function store(
   const scale = graph.setConstant(graph.fresh('s'), float32(shape, scales));
   const [plain = ''] = graph.add('Cast', [integers], { to: T.FLOAT }, [graph.fresh('q')]).output;
   graph.removeConstants([name]);
-  graph.add('Mul', [plain, scale], {}, [name], { name: `${name}/back` });
+  graph.add('Mul', [plain, scale], {}, [name], { name: '' });
 }
