@@ -157,7 +157,7 @@ async function openScaling(
   const autoscaler: Autoscaler = new Autoscaler({
     instance,
     bus,
-    endpoints: () => endpoints.all(),
+    endpoints: endpoints.endpoints,
     memoryOf: (version) => endpoints.memoryOf(version),
     residentsMax,
     wanted,

@@ -1,7 +1,6 @@
 // Looks at every scaled endpoint that is awake or called four times a second, decides, and, while it leads, writes down how many replicas are wanted. All
 // autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
 import { toFailure } from '../../contracts/errors.js';
-import type { EndpointRecord } from '../../contracts/registry.js';
 import type { ScalingQuery, ScalingReply } from '../../contracts/scaling.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
 import type { Bus } from '../mesh/bus.js';
@@ -16,6 +15,7 @@ import { type Beat, LoadBook, type Sums } from './load-book.js';
 import type { MetricBook } from './metric-book.js';
 import { keepDays } from './days-kept.js';
 import { demandOf } from './scheduler/demand-of.js';
+import type { ScaledEndpoints } from './scaled-endpoints.js';
 import type { ScheduleState } from './scheduler/schedule-state.js';
 import type { Scheduler } from './scheduler/scheduler.js';
 import type { ServingDemand } from './scheduler/state.js';
@@ -27,8 +27,8 @@ import { WantedWriter } from './wanted-writer.js';
 export interface AutoscalerParts {
   readonly instance: string;
   readonly bus: Bus;
-  /** Endpoints as the catalog has them now. */
-  readonly endpoints: () => Iterable<EndpointRecord>;
+  /** As the catalog has them now. */
+  readonly endpoints: ScaledEndpoints;
   /** Of a version on disk. */
   readonly memoryOf: (version: string) => number | undefined;
   /** Endpoints that may sleep and are awake in a region at once. */
@@ -61,8 +61,8 @@ export class Autoscaler {
   constructor(private readonly parts: AutoscalerParts) {
     this.wake = new Wake(parts.clock);
     this.scalers = new EndpointScalers((endpoint, region) => parts.keptState.forecast(endpoint, region));
-    const { state, memoryOf, residentsMax } = parts;
-    this.sleepers = new Sleepers({ book: this.book, state, memoryOf, residentsMax });
+    const { state, endpoints, memoryOf, residentsMax } = parts;
+    this.sleepers = new Sleepers({ book: this.book, state, endpoints, memoryOf, residentsMax });
     this.writer = new WantedWriter({ ...parts, scalers: this.scalers });
   }
 
@@ -73,7 +73,7 @@ export class Autoscaler {
     });
     signal.addEventListener('abort', stop, { once: true });
     const versions = (): ReadonlySet<string> =>
-      new Set(this.scaled().flatMap(({ variants }) => variants.map(({ version }) => version)));
+      new Set([...this.endpoints.values()].flatMap(({ variants }) => variants.map(({ version }) => version)));
     this.running = Promise.all([
       this.lookAgainAndAgain(signal),
       learnCurves(this.parts, this.book, versions, signal),
@@ -95,8 +95,7 @@ export class Autoscaler {
   async lead(epoch: number, signal: AbortSignal): Promise<void> {
     this.epoch = epoch;
     this.nudge();
-    const names = (): ReadonlySet<string> => new Set(this.scaled().map(({ name }) => name));
-    const keeping = keepDays({ ...this.parts, scalers: this.scalers, names }, epoch, signal);
+    const keeping = keepDays({ ...this.parts, scalers: this.scalers, scaled: this.endpoints }, epoch, signal);
     try {
       await new Promise<void>((resolve, reject) => {
         this.lose = reject;
@@ -114,7 +113,7 @@ export class Autoscaler {
     await this.parts.kept.refresh().catch(() => false);
     const { instance, clock } = this.parts;
     // Of all, those that are looked at; one that is asked for by name is looked at now.
-    const asked = this.scaled().filter(({ name }) =>
+    const asked = [...this.endpoints.values()].filter(({ name }) =>
       endpoint === undefined ? this.known(name) : name === endpoint,
     );
     const now: Now = { atMs: clock.monotonicMs(), wallMs: clock.now() };
@@ -141,14 +140,15 @@ export class Autoscaler {
   serving(region: string): ServingDemand[] | undefined {
     if (!this.book.regions().includes(region)) return undefined;
     const { state } = this.parts;
-    return this.scaled().flatMap((endpoint) => {
-      const replicas = state.of(endpoint.name)?.regions[region] ?? 0;
-      return replicas === 0 ? [] : [{ ...demandOf(endpoint, region), replicas }];
+    return [...state.awake].flatMap((name) => {
+      const endpoint = this.endpoints.get(name);
+      const replicas = state.of(name)?.regions[region] ?? 0;
+      return endpoint && replicas > 0 ? [{ ...demandOf(endpoint, region), replicas }] : [];
     });
   }
 
-  private scaled(): Scaled[] {
-    return [...this.parts.endpoints()].filter((one): one is Scaled => one.scaling !== undefined);
+  private get endpoints(): ReadonlyMap<string, Scaled> {
+    return this.parts.endpoints.all;
   }
 
   private async lookAgainAndAgain(signal: AbortSignal): Promise<void> {
@@ -171,38 +171,38 @@ export class Autoscaler {
   private async look(): Promise<void> {
     const { clock, metrics, state } = this.parts;
     const now: Now = { atMs: clock.monotonicMs(), wallMs: clock.now() };
-    const scaled = this.scaled();
-    metrics.follow(new Set(scaled.flatMap(({ scaling }) => scaling.metric?.subject ?? [])));
+    const restless = [...this.parts.endpoints.restless.values()];
+    metrics.follow(new Set(restless.flatMap(({ scaling }) => scaling.metric?.subject ?? [])));
     this.book.forget(now.atMs);
     const sums = this.book.sums(now.atMs);
-    for (const endpoint of this.due(scaled, sums, now)) {
+    for (const endpoint of this.due(restless, sums, now)) {
       const regions = this.decide(endpoint, sums, now);
       if (this.epoch !== undefined) await this.writer.write(endpoint, regions, this.epoch, now);
     }
-    const names = new Set(scaled.map(({ name }) => name));
-    this.scalers.tidy(names, state.awake);
+    this.scalers.tidy(this.endpoints, state.awake);
     const { epoch } = this;
     if (epoch === undefined) return;
-    await this.sleepers.arrange(scaled, now, (endpoint, regions, why) =>
+    await this.sleepers.arrange(now, (endpoint, regions, why) =>
       this.writer.write(endpoint, regions, epoch, now, why),
     );
-    await this.writer.tidy(names, epoch);
+    await this.writer.tidy(this.endpoints, epoch);
   }
 
   /** First those that somebody waits for. Who may doze is left out while it sleeps and nobody asks for it. */
-  private due(scaled: readonly Scaled[], { waitedFor }: Sums, { atMs }: Now): Scaled[] {
+  private due(restless: readonly Scaled[], { waitedFor }: Sums, { atMs }: Now): Scaled[] {
     const regions = this.book.regions();
-    const waking = scaled.filter(({ name }) => waitedFor.has(name));
-    const others = scaled.filter((endpoint) => {
-      const { name, scaling } = endpoint;
-      if (waitedFor.has(name)) return false;
-      if (!mayDoze(scaling) || this.parts.state.awake.has(name) || this.scalers.isDue(name, atMs))
-        return true;
-      return regions.some(
-        (region) => livesIn(endpoint, region) && this.current(endpoint, region) === undefined,
-      );
-    });
-    return [...waking, ...others];
+    const watched = restless.filter(
+      (endpoint) =>
+        !mayDoze(endpoint.scaling) ||
+        regions.some((region) => livesIn(endpoint, region) && this.current(endpoint, region) === undefined),
+    );
+    const names = new Set([
+      ...waitedFor,
+      ...watched.map(({ name }) => name),
+      ...this.parts.state.awake,
+      ...this.scalers.due(atMs),
+    ]);
+    return [...names].flatMap((name) => this.endpoints.get(name) ?? []);
   }
 
   private decide(endpoint: Scaled, sums: Sums, now: Now): Record<string, number> {

@@ -12,8 +12,8 @@ export interface DaysParts {
   readonly scalers: EndpointScalers;
   readonly kept: BucketLog;
   readonly keptState: ScheduleState;
-  /** Endpoints that are scaled. */
-  readonly names: () => ReadonlySet<string>;
+  /** By name. */
+  readonly scaled: Pick<ReadonlyMap<string, unknown>, 'has'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -29,8 +29,7 @@ export async function keepDays(parts: DaysParts, epoch: number, signal: AbortSig
   }
 }
 
-async function keep({ scalers, kept, keptState, names, clock }: DaysParts, epoch: number): Promise<void> {
-  const scaled = names();
+async function keep({ scalers, kept, keptState, scaled, clock }: DaysParts, epoch: number): Promise<void> {
   const write = (endpoint: string, region: string, value: ForecastRecord | undefined): Promise<void> =>
     kept.transact(() => {
       keptState.fence(epoch);

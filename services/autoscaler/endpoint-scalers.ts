@@ -47,14 +47,15 @@ export class EndpointScalers {
     );
   }
 
-  /** Of an endpoint that sleeps: it is time to see whether somebody is expected. */
-  isDue(endpoint: string, nowMs: number): boolean {
-    const kept = this.kept.get(endpoint);
-    return kept !== undefined && nowMs - kept.lookedMs >= ASLEEP_EVERY_MS;
+  /** Endpoints that nobody looked at for a while: it is time to see whether somebody is expected. */
+  due(nowMs: number): string[] {
+    return [...this.kept].flatMap(([name, { lookedMs }]) =>
+      nowMs - lookedMs >= ASLEEP_EVERY_MS ? [name] : [],
+    );
   }
 
   /** Forgets who is gone and, above the limit, who sleeps for longest. */
-  tidy(endpoints: ReadonlySet<string>, awake: ReadonlySet<string>, keptMax = KEPT_MAX): void {
+  tidy(endpoints: Pick<ReadonlySet<string>, 'has'>, awake: ReadonlySet<string>, keptMax = KEPT_MAX): void {
     for (const [name, kept] of [...this.kept]) {
       if (!endpoints.has(name)) this.kept.delete(name);
       else if (awake.has(name)) {

@@ -5,12 +5,14 @@ import type { Now } from './endpoint-scaler.js';
 import type { Load, LoadBook } from './load-book.js';
 import type { Room } from './policy/greedy-dual.js';
 import { Residency } from './residency.js';
+import type { ScaledEndpoints } from './scaled-endpoints.js';
 import { livesIn, mayDoze, type Scaled } from './sleepy.js';
 import type { WantedState } from './wanted-state.js';
 
 export interface SleepersParts {
   readonly book: LoadBook;
   readonly state: WantedState;
+  readonly endpoints: ScaledEndpoints;
   /** Of a version on disk. */
   readonly memoryOf: (version: string) => number | undefined;
   /** Endpoints that may sleep and are awake in a region at once. */
@@ -59,26 +61,25 @@ export class Sleepers {
   }
 
   /** Puts those to sleep that are worth least, where more are awake than have room; then whoever is expected comes in. */
-  async arrange(scaled: readonly Scaled[], now: Now, write: Write): Promise<void> {
+  async arrange(now: Now, write: Write): Promise<void> {
     const { state, book } = this.parts;
     const mayPreload = now.atMs - this.preloadedMs >= PRELOAD_EVERY_MS;
     if (mayPreload) this.preloadedMs = now.atMs;
-    const dozing = scaled.filter(({ scaling }) => mayDoze(scaling));
+    const dozing = [...state.awake].flatMap((name) => this.dozer(name) ?? []);
     for (const region of book.regions()) {
-      const awake = dozing.filter(({ name }) => state.awake.has(name) && this.wanted(name, region) > 0);
+      const awake = dozing.filter(({ name }) => this.wanted(name, region) > 0);
       const room = { residentsMax: this.parts.residentsMax, bytesMax: this.roomOf(region, awake, now) };
       const names = awake.map(({ name }) => name);
       const victims = new Set(this.of(region).crowdedOut(names, room));
       await this.sleep(region, awake, victims, write);
       if (!mayPreload) continue;
       const left = awake.filter(({ name }) => !victims.has(name));
-      await this.preload(region, dozing, left, room, now, write);
+      await this.preload(region, left, room, now, write);
     }
   }
 
   private async preload(
     region: string,
-    dozing: readonly Scaled[],
     awake: readonly Scaled[],
     room: Room,
     { atMs }: Now,
@@ -88,9 +89,8 @@ export class Sleepers {
       .beats(region, atMs)
       .flatMap(({ replicas }) => replicas)
       .filter(({ state }) => state === 'loading' || state === 'warming').length;
-    const byName = new Map(dozing.map((one) => [one.name, one]));
     const mayWake = (name: string): boolean => {
-      const endpoint = byName.get(name);
+      const endpoint = this.dozer(name);
       return endpoint !== undefined && livesIn(endpoint, region) && this.wanted(name, region) === 0;
     };
     const atOnce = Math.max(0, LOADS_AT_ONCE - loading);
@@ -98,7 +98,7 @@ export class Sleepers {
     const { wake, sleep } = this.of(region).preload(names, room, { atOnce, nowMs: atMs, mayWake });
     await this.sleep(region, awake, new Set(sleep), write);
     for (const name of wake) {
-      const endpoint = byName.get(name);
+      const endpoint = this.dozer(name);
       if (endpoint) await write(endpoint, { [region]: 1 }, 'it is expected to be called soon: loaded before');
     }
   }
@@ -125,6 +125,11 @@ export class Sleepers {
       .filter(({ version }) => !leaving.has(version))
       .reduce((sum, { version }) => sum + this.memoryOf(version), 0);
     return there - staying;
+  }
+
+  private dozer(name: string): Scaled | undefined {
+    const endpoint = this.parts.endpoints.all.get(name);
+    return endpoint && mayDoze(endpoint.scaling) ? endpoint : undefined;
   }
 
   private wanted(endpoint: string, region: string): number {

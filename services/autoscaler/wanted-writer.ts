@@ -51,7 +51,7 @@ export class WantedWriter {
   }
 
   /** Endpoints that are scaled no more. */
-  async tidy(scaled: ReadonlySet<string>, epoch: number): Promise<void> {
+  async tidy(scaled: Pick<ReadonlySet<string>, 'has'>, epoch: number): Promise<void> {
     for (const { endpoint } of this.parts.state.records())
       if (!scaled.has(endpoint)) await this.remove(endpoint, epoch);
   }

@@ -40,9 +40,16 @@ export function newKeyPair(purpose: KeyPurpose, curve: Curve = 'P-256'): KeyPair
   };
 }
 
+const publicKeys = new Map<string, KeyObject>();
+/** To read one takes half as long as the verification that it is read for, and a mesh has a handful. */
+const PUBLIC_KEYS_MAX = 64;
+
 export function publicKeyOf(pem: string): KeyObject {
   try {
-    return createPublicKey(pem);
+    const key = publicKeys.get(pem) ?? createPublicKey(pem);
+    if (publicKeys.size >= PUBLIC_KEYS_MAX) publicKeys.clear();
+    publicKeys.set(pem, key);
+    return key;
   } catch (error) {
     throw failure('BAD_REQUEST', 'This is no public key in PEM form.', {}, error);
   }

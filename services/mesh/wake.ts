@@ -3,22 +3,35 @@
 import type { Clock } from './clock.js';
 
 export class Wake {
-  private news = new AbortController();
+  private news = 0;
+  private readonly sleepers = new Set<() => void>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly clock: Pick<Clock, 'after'>) {}
 
+  /** Called for every write of a bucket: mostly nobody sleeps, and then it costs nothing. */
   nudge(): void {
-    this.news.abort();
+    this.news++;
+    for (const wake of [...this.sleepers]) wake();
   }
 
   /** Take it before the look: what happens from then on ends the sleep. */
-  mark(): AbortSignal {
-    if (this.news.signal.aborted) this.news = new AbortController();
-    return this.news.signal;
+  mark(): number {
+    return this.news;
   }
 
   /** Returns early on news after the mark, and when the signal aborts. */
-  async sleep(ms: number, mark: AbortSignal, signal: AbortSignal): Promise<void> {
-    await this.clock.sleep(ms, AbortSignal.any([mark, signal])).catch(() => undefined);
+  async sleep(ms: number, mark: number, signal: AbortSignal): Promise<void> {
+    if (mark !== this.news || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        cancel();
+        signal.removeEventListener('abort', wake);
+        this.sleepers.delete(wake);
+        resolve();
+      };
+      const cancel = this.clock.after(ms, wake);
+      signal.addEventListener('abort', wake);
+      this.sleepers.add(wake);
+    });
   }
 }

@@ -29,14 +29,10 @@ export type NewVersion = Omit<VersionRecord, 'createdAt' | 'state' | 'moves' | '
 export class Admission {
   constructor(private readonly parts: AdmissionParts) {}
 
-  /** As of now, with the revision that a later admission refers to. */
-  async find(
-    model: string,
-    digest: Digest,
-  ): Promise<{ version: VersionRecord | undefined; revision: number }> {
+  /** As of now. */
+  async find(model: string, digest: Digest): Promise<VersionRecord | undefined> {
     await this.parts.log.refresh();
-    const version = this.parts.state.models.get(model)?.versions.get(digest);
-    return { version, revision: this.parts.log.revision };
+    return this.parts.state.models.get(model)?.versions.get(digest);
   }
 
   /** A push that goes on after it was cut off is the same one. */
@@ -62,10 +58,11 @@ export class Admission {
       .catch(() => undefined);
   }
 
-  /** Throws what `admit` would throw by now, so that a push which cannot succeed ends before it copies. */
-  async check(record: NewVersion): Promise<void> {
+  /** Throws what `admit` would throw by now, so that a push which cannot succeed ends before it copies; else the revision that `admit` refers to. */
+  async check(record: NewVersion): Promise<number> {
     await this.parts.log.refresh();
     this.refuse(record);
+    return this.parts.log.revision;
   }
 
   /** The step that makes a version exist; everything before it is nothing, everything after it is comfort. */

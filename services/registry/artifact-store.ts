@@ -1,6 +1,7 @@
 // Resources by their digest, complete or not there at all. A copy that is cut off goes on where it ended, a copy of wrong bytes
 // is thrown away, and only after the last byte was checked does the object get its name. Push fills the home region's store,
 // replication the others'; shards read them with any object store client.
+import type { StoredMsg } from '@nats-io/jetstream';
 import { headers as natsHeaders } from '@nats-io/transport-node';
 import { createHash } from 'node:crypto';
 import { failure } from '../../contracts/errors.js';
@@ -43,12 +44,16 @@ export class ArtifactStore {
     yield* this.objects.chunks(found, signal);
   }
 
-  /** Afterwards it is there; false when it was before. Throws UNSIGNED, naming `what`, when the bytes have another digest. */
-  async write(digest: Digest, source: Source, what = 'the artifact'): Promise<boolean> {
+  /** Afterwards it is there, with so many bytes. Throws UNSIGNED, naming `what`, when they have another digest. */
+  async write(digest: Digest, source: Source, what = 'the artifact'): Promise<number> {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      if ((await this.bytesOf(digest)) !== undefined) return false;
-      const copied = await this.copy(digest, source(), what);
-      if (copied === 'complete') return true;
+      const [there, part] = await Promise.all([
+        this.bytesOf(digest),
+        this.last(this.objects.chunkSubject(digest)),
+      ]);
+      if (there !== undefined) return there;
+      const copied = await this.copy(digest, part, source(), what);
+      if (typeof copied === 'number') return copied;
       // Parts of an earlier copy turned out wrong, or another process copies at the same time: look again where it stands.
       if (copied === 'spoilt') await this.remove(digest);
     }
@@ -93,13 +98,14 @@ export class ArtifactStore {
       );
   }
 
+  /** `before`: the last part that is there. How many bytes it is, once it is complete. */
   private async copy(
     digest: Digest,
+    before: StoredMsg | null,
     source: AsyncIterable<Uint8Array>,
     what: string,
-  ): Promise<'complete' | 'raced' | 'spoilt'> {
+  ): Promise<number | 'raced' | 'spoilt'> {
     const hash = createHash('sha256');
-    const before = await this.last(this.objects.chunkSubject(digest));
     const written = before ? Number(before.header.get(PART_HEADER)) + 1 : 0;
     let last = before?.seq ?? 0;
     let bytes = 0;
@@ -124,7 +130,7 @@ export class ArtifactStore {
     // What this run wrote came from the bytes it hashed; what it found there is read back.
     if (written > 0 && !(written <= parts && (await this.holds(digest, parts, bytes)))) return 'spoilt';
     await this.name(digest, parts, bytes);
-    return 'complete';
+    return bytes;
   }
 
   /** Undefined when somebody else appended first. */

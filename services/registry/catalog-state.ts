@@ -9,11 +9,13 @@ import { AliasRecord, EndpointRecord, VersionRecord } from '../../contracts/regi
 import type { Log } from '../mesh/log.js';
 import type { LogEntry, BucketState } from '../mesh/bucket-log.js';
 import type { ModelEntry } from './resolve.js';
+import { isSleeper } from './sleeper.js';
 import { SWEEP_KEY, SweepRecord } from './sweep.js';
 
 interface Model extends ModelEntry {
   readonly versions: Map<Digest, VersionRecord>;
   readonly aliases: Map<string, Digest>;
+  readonly endpoints: Map<string, EndpointRecord>;
 }
 
 type Taken =
@@ -27,8 +29,13 @@ type Taken =
 export class CatalogState implements BucketState {
   readonly models = new Map<string, Model>();
   readonly endpoints = new Map<string, EndpointRecord>();
+  /** Of these, those that want no place of their own accord, and the others. */
+  readonly sleepers = new Map<string, EndpointRecord>();
+  readonly placed = new Map<string, EndpointRecord>();
   readonly pipelines = new Map<string, PipelineRecord>();
-  /** Grows with every change of an endpoint or of a version's size: all that placing goes by. */
+  /** Models of which a version or an endpoint changed; whoever has seen to it takes them out. */
+  readonly touched = new Set<string>();
+  /** Grows with every change of an endpoint, all that placing goes by: a version has its size before an endpoint has it. */
   placing = 0;
   private readonly pending = new Map<string, SubmissionRecord>();
   private readonly byDigest = new Map<Digest, VersionRecord>();
@@ -47,14 +54,17 @@ export class CatalogState implements BucketState {
     switch (taken.kind) {
       case 'version':
         this.entry(taken.record.model).versions.set(taken.record.digest, taken.record);
+        this.touched.add(taken.record.model);
         this.byDigest.set(taken.record.digest, taken.record);
-        this.placing++;
         break;
       case 'alias':
         this.entry(taken.record.model).aliases.set(taken.record.alias, taken.record.version);
         break;
       case 'endpoint':
         this.endpoints.set(taken.record.name, taken.record);
+        (isSleeper(taken.record) ? this.sleepers : this.placed).set(taken.record.name, taken.record);
+        this.entry(taken.record.model).endpoints.set(taken.record.name, taken.record);
+        this.touched.add(taken.record.model);
         this.placing++;
         break;
       case 'pipeline':
@@ -72,6 +82,8 @@ export class CatalogState implements BucketState {
   reset(): void {
     this.models.clear();
     this.endpoints.clear();
+    this.sleepers.clear();
+    this.placed.clear();
     this.pipelines.clear();
     this.byDigest.clear();
     this.byKey.clear();
@@ -85,6 +97,10 @@ export class CatalogState implements BucketState {
     const entry = this.models.get(name);
     if (entry && entry.versions.size > 0) return entry;
     throw failure('MODEL_UNKNOWN', `There is no model "${name}".`, { model: name });
+  }
+
+  endpointsOf(model: string): Iterable<EndpointRecord> {
+    return this.models.get(model)?.endpoints.values() ?? [];
   }
 
   /** Of any model. */
@@ -111,7 +127,7 @@ export class CatalogState implements BucketState {
   private entry(name: string): Model {
     const known = this.models.get(name);
     if (known) return known;
-    const fresh: Model = { model: name, versions: new Map(), aliases: new Map() };
+    const fresh: Model = { model: name, versions: new Map(), aliases: new Map(), endpoints: new Map() };
     this.models.set(name, fresh);
     return fresh;
   }
@@ -123,6 +139,7 @@ export class CatalogState implements BucketState {
     switch (taken.kind) {
       case 'version':
         this.models.get(taken.record.model)?.versions.delete(taken.record.digest);
+        this.touched.add(taken.record.model);
         this.byDigest.delete(taken.record.digest);
         break;
       case 'alias':
@@ -130,6 +147,10 @@ export class CatalogState implements BucketState {
         break;
       case 'endpoint':
         this.endpoints.delete(taken.record.name);
+        this.sleepers.delete(taken.record.name);
+        this.placed.delete(taken.record.name);
+        this.models.get(taken.record.model)?.endpoints.delete(taken.record.name);
+        this.touched.add(taken.record.model);
         this.placing++;
         break;
       case 'pipeline':

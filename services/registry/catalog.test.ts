@@ -228,6 +228,19 @@ test('lineage follows the cards, and a parent that nobody pushed is refused', as
   await expect(admit('v2', { card: orphan })).rejects.toThrow('nobody pushed');
 });
 
+test('an endpoint that begins asleep wants a place once the autoscaler has spoken of it, or when it does not sleep any more', async () => {
+  await admit('v1');
+  const placed = async (woken: string[]): Promise<string[]> =>
+    (await catalog.wanting(() => woken)).endpoints().map(({ name }) => name);
+  const scaling = { minReplicas: 0, initialReplicas: 0 };
+  await deploy([], { scaling });
+  expect([await placed([]), await placed(['ocr', 'nobody'])]).toEqual([[], ['ocr']]);
+  await deploy([], { scaling: { ...scaling, initialReplicas: 1 } });
+  expect([await placed([]), await placed(['ocr'])]).toEqual([['ocr'], ['ocr']]);
+  await catalog.undeploy({ endpoint: 'ocr' });
+  expect(await placed(['ocr'])).toEqual([]);
+});
+
 test('unknown models and versions are refused by name', async () => {
   await expect(catalog.show({ model: 'nobody' })).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
   await admit('v1');

@@ -203,8 +203,8 @@ export class Catalog {
     });
   }
 
-  /** What the placer places, and how large it is. */
-  async wanting(): Promise<Wanting> {
+  /** What the placer places, and how large it is. `woken`: endpoints of which the autoscaler has spoken, as of when they are read. */
+  async wanting(woken: () => Iterable<string>): Promise<Wanting> {
     await this.parts.log.refresh();
     const { state } = this.parts;
     const memoryOf = (digest: Digest) => {
@@ -215,7 +215,11 @@ export class Catalog {
       const version = state.version(digest);
       return version ? bytesPerRequest(version) : 0;
     };
-    return { endpoints: state.endpoints.values(), memoryOf, bytesOf, revision: state.placing };
+    const endpoints = (): EndpointRecord[] => [
+      ...state.placed.values(),
+      ...[...woken()].flatMap((name) => state.sleepers.get(name) ?? []),
+    ];
+    return { endpoints, memoryOf, bytesOf, revision: state.placing };
   }
 }
 

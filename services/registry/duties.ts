@@ -23,20 +23,17 @@ export interface DutiesParts {
 
 export class Duties {
   private placer: Placer | undefined;
-  private conductor: Conductor | undefined;
 
   constructor(private readonly parts: DutiesParts) {}
 
-  /** Endpoints or versions changed. */
+  /** Endpoints or versions changed, or orders about them. */
   nudge(): void {
-    this.placer?.nudge();
-    this.conductor?.nudge();
     this.parts.keeper.nudge();
     this.parts.replicator.nudge();
     this.parts.standIns.nudge();
   }
 
-  /** Other numbers of replicas are wanted. */
+  /** Endpoints changed, or other numbers of replicas are wanted. */
   nudgePlacer(): void {
     this.placer?.nudge();
   }
@@ -45,11 +42,9 @@ export class Duties {
     // Every term has a placer and a conductor of its own: what an earlier one heard is old.
     const placer = this.parts.placer();
     this.placer = placer;
-    const conductor = this.parts.conductor();
-    this.conductor = conductor;
     return [
       placer.run(epoch, signal),
-      conductor.run(epoch, signal),
+      this.parts.conductor().run(epoch, signal),
       this.parts.keeper.run(signal),
       this.parts.replicator.run(signal),
       this.parts.standIns.run(signal),

@@ -9,6 +9,7 @@ import type { Bus } from '../mesh/bus.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
 import { type Fingerprint, fingerprintOf, likeness, SAME_FROM } from '../onnx/fingerprint.js';
+import { FingerprintIndex } from '../onnx/fingerprint-index.js';
 import type { NewVersion } from './admission.js';
 
 const WeightsRecord = z.strictObject({
@@ -21,7 +22,8 @@ const WeightsRecord = z.strictObject({
   rows: z.base64().max(65_536),
 });
 type WeightsRecord = z.infer<typeof WeightsRecord>;
-type Known = Omit<WeightsRecord, 'rows' | 'width'> & { readonly fingerprint: Fingerprint };
+/** Of ten thousand versions each row as an array of its own would be most of the process. */
+type Known = Omit<WeightsRecord, 'rows'> & { readonly shares: Buffer };
 
 /** Rows that are kept: those that fall fastest are the most telling. */
 const ROWS_KEPT = 256;
@@ -36,6 +38,7 @@ const TOLERANCE = 0.008;
 
 export class KnownWeights {
   private readonly known = new Map<Digest, Known>();
+  private readonly index = new FingerprintIndex<Known>(TOLERANCE);
 
   private constructor(
     private readonly bucket: KV,
@@ -77,9 +80,9 @@ export class KnownWeights {
     if (rows.length === 0) return;
     const parent = record.card.parent === undefined ? undefined : this.known.get(record.card.parent)?.model;
     let nearest: { readonly known: Known; readonly share: number } | undefined;
-    for (const known of this.known.values()) {
+    for (const known of this.index.like({ rows }, SAME_FROM)) {
       if (known.model === record.model) continue;
-      const share = likeness(known.fingerprint, { rows }, TOLERANCE, SAME_FROM);
+      const share = likeness(fingerprintIn(known), { rows }, TOLERANCE, SAME_FROM);
       // Where they come from is said: that others have them too is old news.
       if (share >= SAME_FROM && known.model === parent) return;
       if (share >= SAME_FROM && share > (nearest?.share ?? 0)) nearest = { known, share };
@@ -123,13 +126,19 @@ export class KnownWeights {
       .catch((error: unknown) => this.log.warn('weights.not-kept', { version, ...errorFields(error) }));
   }
 
-  private take({ rows, width, ...about }: WeightsRecord): void {
-    const shares = Buffer.from(rows, 'base64');
-    const list = Array.from({ length: Math.floor(shares.length / width) }, (_, r) =>
-      Float32Array.from(shares.subarray(r * width, (r + 1) * width), (byte) => byte / 255),
-    );
-    // `likeness` looks them up by their second share.
-    list.sort((a, b) => (a[1] ?? 0) - (b[1] ?? 0));
-    this.known.set(about.version, { ...about, fingerprint: { rows: list } });
+  private take({ rows, ...about }: WeightsRecord): void {
+    // One that was archived and pushed again.
+    if (this.known.has(about.version)) return;
+    const known = { ...about, shares: Buffer.from(rows, 'base64') };
+    this.known.set(about.version, known);
+    this.index.add(known, fingerprintIn(known));
   }
+}
+
+function fingerprintIn({ width, shares }: Known): Fingerprint {
+  const rows = Array.from({ length: Math.floor(shares.length / width) }, (_, r) =>
+    Float32Array.from(shares.subarray(r * width, (r + 1) * width), (byte) => byte / 255),
+  );
+  // `likeness` looks them up by their second share.
+  return { rows: rows.sort((a, b) => (a[1] ?? 0) - (b[1] ?? 0)) };
 }

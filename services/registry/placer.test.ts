@@ -76,7 +76,7 @@ async function aPlacer(epoch: number) {
     state,
     wanting: async () => {
       if (crashes-- > 0) throw new TypeError('a mistake of ours');
-      return { endpoints, memoryOf: () => 1_000, revision: endpointsRevision };
+      return { endpoints: () => endpoints, memoryOf: () => 1_000, revision: endpointsRevision };
     },
     clock,
     random: seededRandom(3),

@@ -27,7 +27,8 @@ import type { TellAudit } from '../mesh/tell-audit.js';
 import { Wake } from '../mesh/wake.js';
 
 export interface Wanting {
-  readonly endpoints: Iterable<EndpointRecord>;
+  /** As of when they are asked for. */
+  readonly endpoints: () => readonly EndpointRecord[];
   readonly memoryOf: MemoryOf;
   /** Of a request and its answer. */
   readonly bytesOf?: (version: Digest) => number;
@@ -150,7 +151,9 @@ export class Placer {
     const { endpoints, memoryOf, bytesOf, revision } = await wanting();
     const nowMs = clock.monotonicMs();
     const shards = this.census.shards(nowMs);
-    const all = [...endpoints];
+    const { scaled } = this.parts;
+    const all = endpoints();
+    const scaledAs = scaled?.revision;
     const byPolicy = all.some((endpoint) => endpoint.placement);
     const things = [revision, ...shards.map(aboutShard)].join(' ');
     const current = state.placements();
@@ -172,8 +175,7 @@ export class Placer {
       byPolicy || all.some(({ pins }) => pins)
         ? shards.map((shard) => [...shard.ready].sort().join()).join(' ')
         : '';
-    const { scaled } = this.parts;
-    const about = [placement.revision, this.plans.revision, scaled?.revision, things, ready].join(' ');
+    const about = [placement.revision, this.plans.revision, scaledAs, things, ready].join(' ');
     if (about === this.decidedAbout) return;
     const fromMs = clock.monotonicMs();
     const placing = place(all, shards, current, memoryOf, {

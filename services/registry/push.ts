@@ -52,7 +52,7 @@ export class Pusher {
     const manifest = verifyManifest(request.bundle, trusted, { model: request.model, nowMs: clock.now() });
     refuseRevoked({ digest: manifest.root, model: request.model }, trusted);
     checkResources(manifest, request.resources);
-    const { version: known } = await admission.find(request.model, manifest.root);
+    const known = await admission.find(request.model, manifest.root);
     if (known && known.label !== request.label)
       throw failure('BAD_REQUEST', `This version exists already, under the label "${known.label}".`, {
         version: known.digest,
@@ -86,11 +86,10 @@ export class Pusher {
     signal: AbortSignal,
   ) {
     const { admission } = this.parts;
-    const { record, weights } = await this.describe(request, manifest, signal);
-    await admission.check(record);
+    const { record, graph, weights } = await this.describe(request, manifest, signal);
     for (let sweeps = 0; sweeps < SWEEPS_MET_MAX; sweeps++) {
-      const { revision } = await admission.find(request.model, manifest.root);
-      for (const resource of request.resources) await this.store(resource, signal);
+      const revision = await admission.check(record);
+      for (const resource of request.resources) await this.store(resource, graph, signal);
       signal.throwIfAborted();
       const admitted = await admission.admit(record, submission, revision);
       if (admitted.kind === 'created') await this.parts.weights?.keep(record, weights);
@@ -103,7 +102,7 @@ export class Pusher {
     { model, label, bundle, resources }: PushRequest,
     { root, publisher }: VerifiedManifest,
     signal: AbortSignal,
-  ): Promise<{ record: NewVersion; weights: Fingerprint }> {
+  ): Promise<{ record: NewVersion; graph: Held; weights: Fingerprint }> {
     const graph = resources.find(({ name }) => name === RESOURCES.model);
     if (!graph) throw failure('BAD_REQUEST', `A version has a file ${RESOURCES.model}; this one has none.`);
     const card = resources.find(({ name }) => name === RESOURCES.card);
@@ -125,7 +124,7 @@ export class Pusher {
     };
     const weights = this.parts.weights?.of(bytes) ?? { rows: [] };
     this.parts.weights?.check(record, weights, this.parts.policy.current().copies ?? 'report');
-    return { record, weights };
+    return { record, graph: { digest: graph.digest, bytes }, weights };
   }
 
   /** The bytes of a file, only if they are the signed ones. */
@@ -135,12 +134,11 @@ export class Pusher {
     return readWhole(resource, this.source(resource, signal)());
   }
 
-  private async store(resource: Resource, signal: AbortSignal): Promise<void> {
-    const { artifacts } = this.parts;
-    await artifacts.write(resource.digest, this.source(resource, signal), resource.name);
+  private async store(resource: Resource, graph: Held, signal: AbortSignal): Promise<void> {
+    const source = resource.digest === graph.digest ? held(graph) : this.source(resource, signal);
+    const stored = await this.parts.artifacts.write(resource.digest, source, resource.name);
     // The signature covers the digest, not the size that the request gives.
-    const stored = await artifacts.bytesOf(resource.digest);
-    if (stored !== undefined && stored !== resource.bytes) throw unlike(resource, stored);
+    if (stored !== resource.bytes) throw unlike(resource, stored);
   }
 
   /** From the upload; from the artifacts when an earlier push, or another version, left the same bytes there. */
@@ -156,6 +154,19 @@ export class Pusher {
     };
   }
 }
+
+/** A file that was read, and need not be again. */
+interface Held {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
+
+/** In pieces: who cuts them anew would copy two GiB at once. */
+const PIECE_BYTES = 512 * 1024;
+const held = ({ bytes }: Held): Source =>
+  async function* () {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+  };
 
 const unlike = ({ name, bytes }: Resource, uploaded: number) =>
   failure('UNSIGNED', `The upload of ${name} has ${uploaded} bytes, not ${bytes}.`, { name });

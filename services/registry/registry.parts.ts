@@ -133,7 +133,12 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
     clock,
     log,
   });
-  catalogLog.onChange(() => duties.nudge());
+  let { placing } = state;
+  catalogLog.onChange(() => {
+    duties.nudge();
+    if (state.placing !== placing) duties.nudgePlacer();
+    placing = state.placing;
+  });
   orders.onChange(() => duties.nudge());
   scaled.onChange(() => duties.nudgePlacer());
   const leadership = new Leadership({
@@ -202,7 +207,7 @@ function openPlacers(
       regions: config.regions,
       placement,
       state,
-      wanting: () => catalog.wanting(),
+      wanting: () => catalog.wanting(() => scaled.endpoints()),
       scaled,
       clock,
       random,

@@ -28,6 +28,11 @@ export class Scaled {
     return watchBucket(bus, buckets.scaling(home), (entry) => this.take(entry), signal, options);
   }
 
+  /** Those of which the autoscaler has spoken. */
+  endpoints(): string[] {
+    return Array.from(this.records.values(), ({ endpoint }) => endpoint);
+  }
+
   /** Undefined where no autoscaler decides, or none has yet and the policy does not say what to begin with. */
   replicasOf({ name, scaling }: EndpointRecord, region: string): number | undefined {
     if (!scaling || scaling.dryRun) return undefined;

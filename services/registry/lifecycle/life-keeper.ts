@@ -68,9 +68,15 @@ export class LifeKeeper {
     const { catalogLog, state, releases } = this.parts;
     await catalogLog.refresh();
     let moves = 0;
-    for (const { digest } of this.unsettled()) {
+    for (const model of [...state.touched]) {
       signal.throwIfAborted();
-      if (await this.settle(digest)) moves++;
+      state.touched.delete(model);
+      try {
+        for (const { digest } of this.unsettled(model)) if (await this.settle(digest)) moves++;
+      } catch (error) {
+        state.touched.add(model);
+        throw error;
+      }
     }
     if ([...state.versions()].some(isArchived)) {
       await releases.refresh();
@@ -89,19 +95,18 @@ export class LifeKeeper {
     return moves;
   }
 
-  private unsettled(): VersionRecord[] {
+  private unsettled(model: string): VersionRecord[] {
     const { state } = this.parts;
-    const uses = usesOf(state.endpoints.values());
-    return [...state.versions()].filter(({ digest, state: now }) => dueMove(now, uses.get(digest)));
+    const uses = usesOf(state.endpointsOf(model));
+    const versions = state.models.get(model)?.versions.values() ?? [];
+    return [...versions].filter(({ digest, state: now }) => dueMove(now, uses.get(digest)));
   }
 
   private async settle(digest: Digest): Promise<boolean> {
     const { catalogLog, state, clock, log, told } = this.parts;
     const moved = await catalogLog.transact((): Decision<VersionRecord | undefined> => {
       const record = state.version(digest);
-      // Of ten thousand endpoints those of other models need no look, ten thousand times.
-      const own = [...state.endpoints.values()].filter(({ model }) => model === record?.model);
-      const due = record && dueMove(record.state, usesOf(own).get(digest));
+      const due = record && dueMove(record.state, usesOf(state.endpointsOf(record.model)).get(digest));
       if (!due) return { result: undefined };
       const value = recorded(record, due.type, {
         by: this.who(due.release),

@@ -57,10 +57,6 @@ export class Conductor {
     this.wake = new Wake(parts.clock);
   }
 
-  nudge(): void {
-    this.wake.nudge();
-  }
-
   /** Until the signal ends it; rejects with LEASE_LOST when a later leader has decided. */
   async run(epoch: number, signal: AbortSignal): Promise<void> {
     const { store, clock, random, log } = this.parts;

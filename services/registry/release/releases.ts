@@ -107,9 +107,11 @@ export class Releases {
   /** Weights and settings change at once; other versions come by a release: load first, then switch, then drain. */
   async deploy(request: DeployRequest): Promise<DeployReply> {
     const { store, catalog } = this.parts;
-    await store.refresh();
-    const now = await catalog.endpoint(request.endpoint);
-    const next = await catalog.decide(request);
+    const [now, next] = await Promise.all([
+      catalog.endpoint(request.endpoint),
+      catalog.decide(request),
+      store.refresh(),
+    ]);
     const active = store.states.activeAt(request.endpoint);
     if (active) return this.repeated(active, next, now);
     if (!now || now.model !== next.model || sameArms(now, next)) return catalog.deploy(request);

@@ -58,8 +58,8 @@ export class StandIns {
 
   async look(signal: AbortSignal): Promise<void> {
     const { catalogLog, state, orders, store } = this.parts;
-    await catalogLog.refresh();
     if (!orders.withholdsVersions) return;
+    await catalogLog.refresh();
     for (const endpoint of Array.from(state.endpoints.values())) {
       signal.throwIfAborted();
       const held = endpoint.variants.find(({ version }) => orders.version(version) !== undefined);
