@@ -63,6 +63,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   });
   const privateKeyPem = await readFile(join(mesh.topology.keys, 'publisher.pem'), 'utf8');
   const registered = await registerAll(client, size.models, privateKeyPem);
+  progress(`${size.models} registered in ${registered.seconds} s`);
   await register(client, 'hot', mlp(0), privateKeyPem, { minReplicas: 1, maxReplicas: 1 });
   await waitUntil('the hot model is there', () => residents.has('hot'), 60_000);
 
@@ -72,6 +73,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   for (let rank = 0; residents.count < size.residents && rank < size.models; rank += 4)
     await Promise.all([0, 1, 2, 3].map((i) => ask(client, nameOf(rank + i))));
   const fillS = (performance.now() - fillFrom) / 1000;
+  progress(`${residents.count} awake in ${round(fillS)} s`);
   await sleep(2_000);
 
   const [hits, misses]: [number[], number[]] = [[], []];
@@ -82,6 +84,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     (here ? hits : misses).push(took);
   });
 
+  progress(`${size.requests} asked by Zipf's law`);
   // It is hot before anything is measured: by then it has an engine without crowd.
   await atRate(HOT_PER_S, form === 'ci' ? 50 : 8 * HOT_PER_S, () => ask(client, 'hot'));
   await sleep(2_000);
@@ -93,7 +96,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   const processors = { loads: new ProcessorTime(), residents: new ProcessorTime() };
   let [loadsMs, loadsSeen] = [0, 0];
   using spinner = new Spinner();
-  for (let round = 0; round < size.windows; round++)
+  for (let round = 0; round < size.windows; round++) {
     for (const beside of BESIDE) {
       const ms = size.windowMs;
       const pids = pidsOf(mesh, residents);
@@ -115,6 +118,8 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
       if (beside === 'loads') loadsSeen += residents.loads - seen;
       if (beside === 'residents') loadsMs = sumOf(processors.loads.beyond(processors.residents, loadsSeen));
     }
+    progress(`window ${round + 1} of ${size.windows}`);
+  }
   // A round is one model in and one model out.
   while (form !== 'ci' && residents.loads - loadsBefore < ROUNDS_AIM) {
     woken.push(await ask(client, nameOf(evicted.next())));
@@ -189,6 +194,8 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - from;
 }
 
+const progress = (done: string): void => console.error(`density: ${done}`);
+
 const ask = (client: MassifClient, name: string): Promise<number> =>
   timed(() => client.infer(name, INPUT, { timeoutMs: PATIENT_MS }));
 
@@ -221,11 +228,12 @@ async function register(
   return [pushed, deployed];
 }
 
-/** Asleep; what a push takes in the beginning and at the end. */
+/** Asleep; what it takes in the beginning and at the end, and how many come in a second. */
 async function registerAll(client: MassifClient, models: number, privateKeyPem: string) {
   const scaling = { minReplicas: 0, initialReplicas: 0, maxReplicas: 1, idleMs: 3_600_000 };
   const pushes: number[] = [];
   const deploys: number[] = [];
+  const doneMs: number[] = [];
   const from = performance.now();
   let rank = 0;
   const one = async (): Promise<void> => {
@@ -240,14 +248,20 @@ async function registerAll(client: MassifClient, models: number, privateKeyPem: 
       );
       pushes.push(push);
       deploys.push(deploy);
+      doneMs.push(performance.now() - from);
+      if (doneMs.length % 1_000 === 0) progress(`${doneMs.length} registered`);
     }
   };
   await Promise.all(Array.from({ length: PUSHES_AT_ONCE }, one));
   const tenth = Math.ceil(models / 10);
+  /** Over the tenth that ends with this one. */
+  const perS = (count: number) =>
+    round((1_000 * tenth) / ((doneMs[count - 1] ?? 0) - (doneMs[count - tenth - 1] ?? 0)));
   const p50 = (samples: readonly number[]) => round(percentile(samples, 0.5));
   return {
     models,
     seconds: round((performance.now() - from) / 1000),
+    perS: { first: perS(tenth), half: perS(Math.ceil(models / 2)), last: perS(models) },
     pushMs: { first: p50(pushes.slice(0, tenth)), last: p50(pushes.slice(-tenth)) },
     deployMs: { first: p50(deploys.slice(0, tenth)), last: p50(deploys.slice(-tenth)) },
   };

@@ -10,6 +10,7 @@ const endpoint = (name: string, scaling?: object): EndpointRecord => ({
   salt: 'salt',
   assignment: 'user',
   replicasPerRegion: 1,
+  timeoutMs: 1_000,
   ...(scaling && { scaling: ScalingPolicy.parse(scaling) }),
   updatedAt: '2026-11-26T00:00:00Z',
 });

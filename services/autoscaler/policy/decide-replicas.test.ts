@@ -53,6 +53,26 @@ test('an endpoint that may sleep sleeps once nobody has asked for its time, and 
   expect(decision.desired).toBeGreaterThan(0);
 });
 
+test('a lone call of a slow model that slept is served by one replica, calls that go on get theirs within seconds', () => {
+  const sleepy = policy({ minReplicas: 0 });
+  const service = { meanMs: 2_000, cv: 0.5 };
+  const most = (perS: number): number => {
+    let state = newScaler(0, 1);
+    return Math.max(
+      ...Array.from({ length: 20 }, (_, look) => {
+        const atMs = 250 * (look + 1);
+        // For a moment the first one waits and is served.
+        const arrived = 2 + Math.floor((atMs * perS) / 1_000);
+        const step = decideReplicas(state, seen({ atMs, arrived, running: 1, service }), sleepy);
+        state = step.state;
+        return step.decision.desired;
+      }),
+    );
+  };
+  expect(most(0)).toBe(1);
+  expect(most(4)).toBeGreaterThan(8);
+});
+
 test('the bounds have the last word and say so', () => {
   const flood = seen({ arrived: 500, running: 1, queued: 499 });
   expect(decideReplicas(newScaler(0), flood, policy({ maxReplicas: 4 })).decision).toMatchObject({

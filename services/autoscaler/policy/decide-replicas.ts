@@ -114,7 +114,7 @@ export function decideReplicas(
   const held = peaks[0]?.servers ?? inSystem;
   const dispersion = arrivals === before.arrivals ? before.dispersion : dispersionZ(arrivals.counts);
   const steady = isSteady(before.steady, arrivals, dispersion);
-  const erlangs = (recentRate(arrivals) * seen.service.meanMs) / 1_000;
+  const erlangs = offered(arrivals, seen.service.meanMs);
   const level = steady
     ? steadyLevel(before, seen, policy, erlangs, held)
     : { base: 0, fewerSinceMs: undefined, regrets: [], overflow: 0 };
@@ -157,10 +157,19 @@ export function decideReplicas(
   };
 }
 
-function recentRate(arrivals: Arrivals): number {
+/**
+ * In Erlangs. Who has just woken is looked at because somebody came, and who waits and is served may be counted twice on the way from the one to the
+ * other: until the window is full one arrival tells of no rate, and of the others no more can be served at once than came.
+ */
+function offered(arrivals: Arrivals, meanMs: number): number {
   const long = arrivalRate(arrivals, RATE_SECONDS_MAX);
-  const seconds = long > 0 ? Math.ceil(RATE_COUNTED / long) : RATE_SECONDS_MIN;
-  return arrivalRate(arrivals, Math.min(RATE_SECONDS_MAX, Math.max(RATE_SECONDS_MIN, seconds)));
+  const counted = long > 0 ? Math.ceil(RATE_COUNTED / long) : RATE_SECONDS_MIN;
+  const window = Math.min(RATE_SECONDS_MAX, Math.max(RATE_SECONDS_MIN, counted));
+  const rate = arrivalRate(arrivals, window);
+  const seconds = arrivals.counts.length;
+  if (seconds >= window || seconds === 0) return (rate * meanMs) / 1_000;
+  const telling = Math.max(0, rate * seconds - 1);
+  return Math.min(telling, ((telling / seconds) * meanMs) / 1_000);
 }
 
 function isSteady(was: boolean, { counts }: Arrivals, dispersion: number): boolean {
