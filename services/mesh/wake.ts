@@ -11,7 +11,7 @@ export class Wake {
   /** Called for every write of a bucket: mostly nobody sleeps, and then it costs nothing. */
   nudge(): void {
     this.news++;
-    for (const wake of [...this.sleepers]) wake();
+    for (const wake of this.sleepers) wake();
   }
 
   /** Take it before the look: what happens from then on ends the sleep. */
