@@ -7,8 +7,8 @@ import { seededRandom } from '../services/mesh/random.js';
 import { mlp } from '../services/onnx/testing/mlp.js';
 import { alarms } from './audit/alarms.js';
 import { outage } from './audit/outage.js';
-import { askerOf, costOf, overhead, type OverheadForm, type Seen } from './audit/overhead.js';
-import { SHARDS, termination } from './audit/termination.js';
+import { askerOf, costOf, overhead, type Seen, type Watched } from './audit/overhead.js';
+import { termination } from './audit/termination.js';
 import { verification } from './audit/verification.js';
 import { benchmark as auditLog } from './audit-log.js';
 import type { Call } from './load/closed-loop.js';
@@ -23,12 +23,15 @@ const FORMS = {
 } as const;
 
 export const benchmark: Benchmark = async (options: BenchOptions) => {
-  const { form, seed } = options;
+  const { form, seed, log } = options;
   const sizes = FORMS[form];
+  log('verification');
   const verified = await verification({ times: sizes.verify, largeMib: sizes.largeMib });
+  log('alarms');
   const told = await alarms(sizes.owners, seededRandom(seed));
   const live = await onMesh(options);
-  const log = form === 'ci' ? { results: {}, aims: [] } : await auditLog(options);
+  log('the log');
+  const kept = form === 'ci' ? { results: {}, aims: [] } : await auditLog(options);
   const { cost, ended, away } = live;
   const aim = (name: string, value: number, unit: string, limit: number, op: Aim['op'] = '<='): Aim => ({
     name,
@@ -38,7 +41,7 @@ export const benchmark: Benchmark = async (options: BenchOptions) => {
     op,
   });
   return {
-    results: { verified, told, ...live, log: log.results },
+    results: { verified, told, ...live, log: kept.results },
     aims: [
       aim('observed against not: p50', cost.percent.p50, '%', 3),
       aim('observed against not: p99', cost.percent.p99, '%', 5),
@@ -57,66 +60,69 @@ export const benchmark: Benchmark = async (options: BenchOptions) => {
       aim('notifications of 1,000 alarms at once', told.together.notifications, '', 3),
       aim(`failed requests, auditor away for ${away.seconds} s`, away.failed, `of ${away.answered}`, 0),
       aim('answers that it counted wrongly afterwards', away.miscounted, `of ${away.counted}`, 0),
-      ...log.aims,
+      ...kept.aims,
     ],
   };
 };
 
-async function onMesh({ form, seed }: BenchOptions) {
-  const sizes = FORMS[form];
-  const rounds = Math.ceil(sizes.rounds / 2);
-  // That it runs is shown by one of the two.
-  const roles = form === 'ci' ? [PAIR[1]] : [PAIR[1], PAIR[0]];
+async function onMesh({ form, seed, log }: BenchOptions) {
+  const { rounds, seconds, kills, away } = FORMS[form];
+  const half = { rounds: Math.ceil(rounds / 2), seconds };
   const seen: Seen[] = [];
-  for (const off of roles) seen.push(await observed({ seed, seconds: sizes.seconds, rounds, off }));
-  await using mesh = await startMesh({ ...SHAPE, shardsPerRegion: SHARDS });
-  const nc = await connect({ servers: mesh.natsUrls[0] ?? '', noAsyncTraces: true });
-  try {
-    // Alone on the mesh first: in an engine that it shares its neighbours would move away before it is killed.
-    const ended = await termination(mesh, nc, sizes.kills);
-    const call = await publishedOn(mesh, nc, seed, SHARDS);
-    const away = await outage({
-      ...{ mesh, nc, call: call(PAIR[0]), shard: PAIR[0] },
-      ...{ model: MODEL, seconds: sizes.away },
+  // That it runs is shown by one of the two.
+  if (form !== 'ci') {
+    log('observed against not, the first of two meshes');
+    await onPair(seed, PAIR[0], async ({ asked }) => {
+      seen.push(await overhead(asked, half));
     });
-    return { ended, cost: costOf(seen), away };
-  } finally {
-    await nc.close();
   }
+  log('observed against not, the last mesh');
+  return onPair(seed, PAIR[1], async ({ mesh, nc, asked }) => {
+    seen.push(await overhead(asked, half));
+    log(`the auditor away for ${away} s`);
+    const unheard = await outage({ mesh, nc, call: asked.on, shard: PAIR[0], model: MODEL, seconds: away });
+    const ended = await termination(mesh, nc, kills, log);
+    return { ended, cost: costOf(seen), away: unheard };
+  });
 }
 
-const SHAPE = { regions: ['east'], apart: true, development: true };
+interface Pair {
+  readonly mesh: DrillMesh;
+  readonly nc: NatsConnection;
+  readonly asked: Watched<Call>;
+}
 
-/** One of the pair tells the auditor nothing. */
-async function observed({
-  seed,
-  off,
-  ...form
-}: { seed: number; off: (typeof PAIR)[number] } & OverheadForm): Promise<Seen> {
+/** A mesh of the pair with the model on both; one of them tells the auditor nothing. */
+async function onPair<T>(
+  seed: number,
+  off: (typeof PAIR)[number],
+  measure: (pair: Pair) => Promise<T>,
+): Promise<T> {
   await using mesh = await startMesh({
-    ...SHAPE,
+    regions: ['east'],
+    apart: true,
+    development: true,
     shardsPerRegion: PAIR.length,
     env: { [off]: { MASSIF_SHARD_OBSERVE: 'off' } },
   });
   const nc = await connect({ servers: mesh.natsUrls[0] ?? '', noAsyncTraces: true });
   try {
-    const call = await publishedOn(mesh, nc, seed, PAIR.length);
+    const call = await published(mesh, nc, seed);
     const on = PAIR.find((shard) => shard !== off) ?? off;
-    return await overhead({ on: call(on), off: call(off) }, form);
+    return await measure({ mesh, nc, asked: { on: call(on), off: call(off) } });
   } finally {
     await nc.close();
   }
 }
 
 /** The model on every shard, and how each of them is asked. */
-async function publishedOn(
+async function published(
   mesh: DrillMesh,
   nc: NatsConnection,
   seed: number,
-  shards: number,
 ): Promise<(shard: string) => Call> {
   const model = mlp(seed);
-  await mesh.publish(MODEL, [{ name: 'model.onnx', bytes: model }], shards);
+  await mesh.publish(MODEL, [{ name: 'model.onnx', bytes: model }], PAIR.length);
   const inputs = (await questions(model, 64)).map(({ input }) => input);
   // Every shard has told of its replica by then.
   await mesh.heardAgain();

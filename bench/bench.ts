@@ -33,6 +33,7 @@ const started = performance.now();
 const result = await benchmark({
   form: values.ci ? 'ci' : values.quick ? 'quick' : 'full',
   seed: Number(values.seed),
+  log: (line) => console.error(`${name}, ${Math.round((performance.now() - started) / 1_000)} s: ${line}`),
   ...(values.only !== undefined && { only: values.only }),
 });
 printAims(result.aims);

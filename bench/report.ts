@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly seed: number;
   /** The part of it whose name begins so; all where absent. Benchmarks that take long have parts. */
   readonly only?: string;
+  /** How far it is, for who waits. */
+  log(line: string): void;
 }
 
 export interface BenchResult {

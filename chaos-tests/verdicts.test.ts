@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import type { MassifClient } from '../client/mod.js';
+import { AlertsReply } from '../contracts/alert.js';
+import { subjects } from '../contracts/subjects.js';
+import { VerdictsReply } from '../contracts/verdict.js';
 import { root } from '../deploy/local/root.mjs';
 import { GraphBuilder } from '../services/onnx/builder.js';
 import { seeded } from '../services/onnx/seeded.js';
@@ -14,6 +17,7 @@ import { mlp } from '../services/onnx/testing/mlp.js';
 import { TensorProto_DataType as T } from '../services/onnx/proto/onnx_pb.js';
 import { type DrillMesh, eventually, startMesh, stateFileOf } from './harness.js';
 import { pushVersions } from './push-versions.js';
+import { releaseAtOnce } from './release-at-once.js';
 import { swappedEngine } from './swapped-engine.js';
 
 const MODEL = 'turning';
@@ -50,13 +54,7 @@ test('a version whose answers turn into no numbers is killed everywhere, the las
   await mesh.publish(MODEL, [{ name: 'model.onnx', bytes: graph('Abs') }], 1);
   await using client = await mesh.client({ mode: 'routed' });
   await pushVersions(mesh, client, MODEL, new Map([['2', graph('Log')]]));
-  await client.registry.deploy({
-    endpoint: MODEL,
-    model: MODEL,
-    variants: [{ version: '2', weight: 10_000 }],
-    replicasPerRegion: 1,
-    timeoutMs: 2_000,
-  });
+  await releaseAtOnce(client, MODEL, '2');
   const ask = (values: readonly number[]) =>
     client.infer(MODEL, { x: { data: Float32Array.from(values), shape: [1, 4] } });
   await eventually('version 2 answers', async () => expect((await ask([1, 2, 3, 4])).modelVersion).toBe('2'));
@@ -94,13 +92,14 @@ test('a version whose answers turn into no numbers is killed everywhere, the las
     expect(history.find(({ label }) => label === '1')?.moves.at(-1)?.to).toBe('live');
   });
 
-  await takesTheOrderBack(client, massif);
+  await takesTheOrderBack(mesh, client, massif);
   await drifts(mesh, massif);
   await liesAboutItsModel(mesh, massif);
 }, 360_000);
 
 /** Who lifts the order has the version served again, and the auditor does not end it a second time. */
 async function takesTheOrderBack(
+  mesh: DrillMesh,
   client: MassifClient,
   massif: (...args: string[]) => Promise<never>,
 ): Promise<void> {
@@ -126,9 +125,7 @@ async function takesTheOrderBack(
     60_000,
   );
   const seen = async (): Promise<number> => {
-    const { versions } = (await massif('verdicts', MODEL)) as {
-      versions: { label: string; answered: number }[];
-    };
+    const versions = await verdictsOf(mesh, MODEL);
     return versions.find(({ label }) => label === '2')?.answered ?? 0;
   };
   const before = await seen();
@@ -164,9 +161,7 @@ async function copies(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
     async () => {
       const answers = await Promise.all(Array.from({ length: 16 }, ask));
       asked += answers.filter((status) => status === 200).length;
-      const { alerts } = (await massif('alerts')) as {
-        alerts: { kind: string; evidence: Record<string, string> }[];
-      };
+      const alerts = await alertsOf(mesh);
       const found = alerts.filter(({ kind }) => kind === 'extraction').map(({ evidence }) => evidence);
       expect(found).toContainEqual(expect.objectContaining({ caller: `key ${key.id}`, done: 'revoked' }));
       expect(await ask()).toBe(401);
@@ -175,6 +170,15 @@ async function copies(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
   );
   expect(asked).toBeLessThanOrEqual(1_000);
 }
+
+/** What `massif verdicts` and `massif alerts` ask for, without a process for each look. */
+async function verdictsOf(mesh: DrillMesh, model: string): Promise<VerdictsReply['versions']> {
+  const { versions } = VerdictsReply.parse(await mesh.ask(subjects.auditor('verdicts'), 2_000));
+  return versions.filter((one) => one.model === model);
+}
+
+const alertsOf = async (mesh: DrillMesh): Promise<AlertsReply['alerts']> =>
+  AlertsReply.parse(await mesh.ask(subjects.auditor('alerts'), 2_000)).alerts;
 
 async function referenceFile(mesh: DrillMesh, x: { data: Float32Array; shape: number[] }): Promise<string> {
   const reference = join(mesh.topology.dir, 'reference.jsonl');
@@ -205,9 +209,7 @@ async function liesAboutItsModel(
     'the lying shard is found and told of',
     async () => {
       await answers();
-      const { alerts } = (await massif('alerts')) as {
-        alerts: { kind: string; severity: string; evidence: Record<string, string> }[];
-      };
+      const alerts = await alertsOf(mesh);
       expect(alerts.filter(({ kind }) => kind === 'probe.other-model')).toMatchObject([
         { severity: 'critical', evidence: { shard: 'shard-west-1', act: expect.stringContaining('killed') } },
       ]);
@@ -251,9 +253,7 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
     'the drift is told',
     async () => {
       await Promise.all(Array.from({ length: 8 }, () => client.infer('drifting', pictures(1, 0.5))));
-      const { alerts } = (await massif('alerts')) as {
-        alerts: { model: string; kind: string; severity: string }[];
-      };
+      const alerts = await alertsOf(mesh);
       expect(alerts.filter(({ model }) => model === 'drifting')).toMatchObject([
         { kind: 'verdict.suspicious', severity: 'warning' },
       ]);
@@ -266,15 +266,17 @@ async function drifts(mesh: DrillMesh, massif: (...args: string[]) => Promise<ne
     'what was asked is looked at more closely, and the verdict says so',
     async () => {
       await Promise.all(Array.from({ length: 8 }, () => client.infer('drifting', pictures(1, 0.5))));
-      const { versions: now } = (await massif('verdicts', 'drifting')) as { versions: object[] };
-      expect(now).toMatchObject([{ last: { note: expect.stringContaining('Looked closer at') } }]);
+      expect(await verdictsOf(mesh, 'drifting')).toMatchObject([
+        { last: { note: expect.stringContaining('Looked closer at') } },
+      ]);
     },
     60_000,
   );
   await copies(mesh, massif);
+  expect(await massif('alerts')).toEqual({ alerts: await alertsOf(mesh) });
   await eventually('its engines tell of the hidden feature too', async () => {
     await client.infer('drifting', pictures(1, 0));
-    const now = (await massif('verdicts', 'drifting')) as { versions: { tapped: number }[] };
-    expect(now.versions[0]?.tapped).toBeGreaterThan(0);
+    const [now] = await verdictsOf(mesh, 'drifting');
+    expect(now?.tapped).toBeGreaterThan(0);
   });
 }

@@ -10,6 +10,8 @@ import { percentile } from '../report.js';
 const WIDTH = 784;
 const TIMEOUT_MS = 5_000;
 const DEPTH = 64;
+/** Of a round's time: a tail wants more requests than a rate. */
+const [ALONE, TOGETHER] = [1.5, 0.5];
 
 export interface Watched<T> {
   readonly on: T;
@@ -18,7 +20,7 @@ export interface Watched<T> {
 
 export interface OverheadForm {
   readonly rounds: number;
-  /** For each side and each of the two loops of a round. */
+  /** For each side and each of the two loops of a round, on average. */
   readonly seconds: number;
 }
 
@@ -51,15 +53,15 @@ export interface Seen {
 
 export async function overhead(calls: Watched<Call>, { rounds, seconds }: OverheadForm): Promise<Seen> {
   const sides = ['on', 'off'] as const;
-  for (const side of sides) await closedLoop(calls[side], DEPTH, 1, []);
+  for (const side of sides) await closedLoop(calls[side], DEPTH, seconds, []);
   const us: Record<'on' | 'off', number[]> = { on: [], off: [] };
   const ratios: Record<'p50' | 'p99' | 'rps', number[]> = { p50: [], p99: [], rps: [] };
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? sides : sides.toReversed();
     const alone: Record<'on' | 'off', number[]> = { on: [], off: [] };
     const rps = { on: 0, off: 0 };
-    for (const side of order) await closedLoop(calls[side], 1, seconds, alone[side]);
-    for (const side of order) rps[side] = await closedLoop(calls[side], DEPTH, seconds, []);
+    for (const side of order) await closedLoop(calls[side], 1, seconds * ALONE, alone[side]);
+    for (const side of order) rps[side] = await closedLoop(calls[side], DEPTH, seconds * TOGETHER, []);
     for (const side of sides) us[side].push(...alone[side]);
     const ratio = (p: number) => percentile(alone.on, p) / percentile(alone.off, p);
     ratios.p50.push(ratio(0.5));
@@ -87,6 +89,16 @@ export function costOf(seen: readonly Seen[]) {
     percent: { p50: change('p50'), p99: change('p99'), throughput: change('rps') },
     /** Of each mesh alone: how far they lie apart is what the processes themselves differ by. */
     percentOfEach: { p50: each('p50'), p99: each('p99'), throughput: each('rps') },
+    /** Half of all rounds lie between these. */
+    p99Quartiles: [0.25, 0.75].map(
+      (p) =>
+        (percentile(
+          seen.flatMap(({ ratios }) => ratios.p99),
+          p,
+        ) -
+          1) *
+        100,
+    ),
   };
 }
 

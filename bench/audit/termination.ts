@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NatsConnection, nuid } from '@nats-io/transport-node';
 import { type DrillMesh, eventually } from '../../chaos-tests/harness.js';
-import { pushVersions } from '../../chaos-tests/push-versions.js';
+import { releaseAtOnce } from '../../chaos-tests/release-at-once.js';
 import type { MassifClient } from '../../client/mod.js';
 import { replicaId } from '../../contracts/names.js';
 import { OverrideReply } from '../../contracts/override.js';
@@ -17,51 +17,61 @@ import { silentLog } from '../../services/mesh/log.js';
 import { signOrder } from '../../services/mesh/order.js';
 import { systemRandom } from '../../services/mesh/random.js';
 import { privateKeyOf } from '../../services/mesh/signing-key.js';
+import { waitUntil } from '../../services/mesh/testing/wait-until.js';
 import { slow } from '../../services/onnx/testing/slow.js';
-import { percentile } from '../report.js';
+import { type BenchOptions, percentile } from '../report.js';
 
-const MODEL = 'slow';
 const REGION = 'east';
-export const SHARDS = 2;
+const SHARDS = 2;
+/** Deployed side by side and killed one after the other: a deployment is seconds, most of them waiting. */
+const TOGETHER = 10;
 /** Products of matrices: some seconds. */
 const LONG = 20_000;
 /** The run is under way by then. */
 const UNDER_WAY_MS = 60;
 const WAIT_MS = 10_000;
 
-export async function termination(mesh: DrillMesh, nc: NatsConnection, times: number) {
-  await mesh.publish(MODEL, [{ name: 'model.onnx', bytes: slow() }], SHARDS);
+/** A model, its endpoint, and the version of it that is to die. */
+interface Doomed {
+  readonly name: string;
+  readonly version: string;
+}
+
+interface Killed {
+  readonly deadMs: number;
+  readonly servedMs: number;
+}
+
+export async function termination(
+  mesh: DrillMesh,
+  nc: NatsConnection,
+  times: number,
+  log: BenchOptions['log'],
+) {
   await using client = await mesh.client({ mode: 'routed' });
-  await pushVersions(mesh, client, MODEL, new Map([['2', slow('slower')]]));
-  const { digest: version } = await client.registry.show({ model: MODEL, version: '2' });
+  const doomed: Doomed[] = [];
+  for (let n = 0; n < Math.min(TOGETHER, times); n++) doomed.push(await published(mesh, client, `slow-${n}`));
   const key = async (name: string) => privateKeyOf(await readFile(join(mesh.topology.keys, name), 'utf8'));
   const bus = await connectBus({ url: mesh.natsUrls[0] ?? '', name: 'bench-auditor', region: REGION });
   const parts = { bus, regions: [REGION], clock: systemClock, random: systemRandom, log: silentLog };
   const orders = new StopOrders({ ...parts, key: await key('auditor.pem') });
   const operator = await key('operator.pem');
-  const dead: number[] = [];
-  const served: number[] = [];
+  const ended: Killed[] = [];
   try {
-    for (let n = 0; n < times; n++) {
-      await serve(client, mesh, version);
-      const { replica, pid } = engineOf(mesh, version);
-      nc.publish(subjects.run(replica), body(LONG), { reply: '_INBOX.bench.nobody' });
-      await sleep(UNDER_WAY_MS);
-      const from = performance.now();
-      const given = orders.kill(MODEL, version, 'bench', AbortSignal.timeout(WAIT_MS));
-      const [deadMs, servedMs] = await Promise.all([
-        until(() => !isAlive(pid)).then(() => performance.now() - from),
-        answered(nc).then(() => performance.now() - from),
-        given,
-      ]);
-      dead.push(deadMs);
-      served.push(servedMs);
-      await lift(bus, version, operator);
+    while (ended.length < times) {
+      const wave = doomed.slice(0, times - ended.length);
+      await Promise.all(wave.map((one) => serve(client, one)));
+      log(`kills ${ended.length + 1} to ${ended.length + wave.length} of ${times}`);
+      for (const one of wave) ended.push(await killed(mesh, nc, orders, one));
+      await Promise.all(wave.map((one) => lift(bus, one, operator)));
     }
   } finally {
     await bus.drain();
-    await eventually('the endpoint is given up', () => client.registry.undeploy(MODEL));
+    for (const { name } of doomed)
+      await eventually('the endpoint is given up', () => client.registry.undeploy(name));
   }
+  const dead = ended.map(({ deadMs }) => deadMs);
+  const served = ended.map(({ servedMs }) => servedMs);
   return {
     kills: times,
     deadMs: { p50: percentile(dead, 0.5), p99: percentile(dead, 0.99), max: Math.max(...dead) },
@@ -70,52 +80,83 @@ export async function termination(mesh: DrillMesh, nc: NatsConnection, times: nu
   };
 }
 
+/** Version 1 serves; version 2 waits for its release, in an engine of its own. */
+async function published(mesh: DrillMesh, client: MassifClient, name: string): Promise<Doomed> {
+  await mesh.publish(name, [{ name: 'model.onnx', bytes: slow(name) }], SHARDS);
+  const privateKeyPem = await readFile(join(mesh.topology.keys, 'publisher.pem'), 'utf8');
+  const card = Buffer.from(JSON.stringify({ ownEngine: true }));
+  const { version } = await client.registry.push(
+    [
+      { name: 'model.onnx', bytes: slow(`${name}, slower`) },
+      { name: 'card.json', bytes: card },
+    ],
+    { model: name, label: '2', privateKeyPem },
+  );
+  return { name, version: version.digest };
+}
+
 const body = (n: number): string =>
   JSON.stringify({ inputs: [{ name: 'n', datatype: 'INT64', shape: [], data: [n] }] });
 
 /** Version 2 answers, on every shard. */
-async function serve(client: MassifClient, mesh: DrillMesh, version: string): Promise<void> {
-  await eventually('version 2 is deployed', () =>
-    client.registry.deploy({
-      endpoint: MODEL,
-      model: MODEL,
-      variants: [{ version, weight: 10_000 }],
-      replicasPerRegion: SHARDS,
-      timeoutMs: WAIT_MS,
-    }),
-  );
+async function serve(client: MassifClient, { name }: Doomed): Promise<void> {
+  await eventually('version 2 is released', () => releaseAtOnce(client, name, '2'));
   await eventually('version 2 answers', async () => {
-    const { modelVersion } = await client.infer(MODEL, { n: { data: BigInt64Array.of(0n), shape: [] } });
+    const { modelVersion } = await client.infer(name, { n: { data: BigInt64Array.of(0n), shape: [] } });
     if (modelVersion !== '2') throw new Error(`version ${modelVersion} answers`);
   });
-  await mesh.heardAgain();
 }
 
-function engineOf(mesh: DrillMesh, version: string): { replica: string; pid: number } {
+async function killed(
+  mesh: DrillMesh,
+  nc: NatsConnection,
+  orders: StopOrders,
+  { name, version }: Doomed,
+): Promise<Killed> {
+  const { replica, pid } = await waitUntil('an engine has version 2', () => engineOf(mesh, version));
+  nc.publish(subjects.run(replica), body(LONG), { reply: '_INBOX.bench.nobody' });
+  await sleep(UNDER_WAY_MS);
+  const from = performance.now();
+  const [deadMs, servedMs] = await Promise.all([
+    until(() => !isAlive(pid)).then(() => performance.now() - from),
+    answered(nc, name).then(() => performance.now() - from),
+    orders.kill(name, version, 'bench', AbortSignal.timeout(WAIT_MS)),
+  ]);
+  return { deadMs, servedMs };
+}
+
+/** Shards may not have told yet that the one before is dead. */
+function engineOf(mesh: DrillMesh, version: string): { replica: string; pid: number } | undefined {
   for (const { shard, engines, replicas } of mesh.heard()) {
     const id = replicaId(shard, version);
     if (!replicas.some((one) => one.id === id && one.state === 'ready')) continue;
     const engine = engines.find((one) => one.replicas.includes(id));
-    if (engine) return { replica: id, pid: engine.pid };
+    if (engine && isAlive(engine.pid)) return { replica: id, pid: engine.pid };
   }
-  throw new Error('no engine has version 2');
+  return undefined;
 }
 
 /** The first answer of the version before. */
-async function answered(nc: NatsConnection): Promise<void> {
+async function answered(nc: NatsConnection, endpoint: string): Promise<void> {
   await until(async () => {
-    const reply = await nc.request(subjects.infer(MODEL), body(0), { timeout: 1_000 }).catch(() => undefined);
+    const reply = await nc
+      .request(subjects.infer(endpoint), body(0), { timeout: 1_000 })
+      .catch(() => undefined);
     return reply?.string().includes('"model_version":"1"') ?? false;
   });
 }
 
-async function lift(bus: Bus, version: string, key: ReturnType<typeof privateKeyOf>): Promise<void> {
+async function lift(
+  bus: Bus,
+  { name, version }: Doomed,
+  key: ReturnType<typeof privateKeyOf>,
+): Promise<void> {
   const now = Date.now();
   const order = {
     nonce: nuid.next(),
     region: REGION,
     sequence: now,
-    target: { kind: 'version', model: MODEL, version },
+    target: { kind: 'version', model: name, version },
     action: 'lift',
     reason: 'bench',
     issuedAt: new Date(now).toISOString(),

@@ -36,12 +36,7 @@ export class ReleaseStore {
   async open(endpoint: string, make: (id: string) => ReleaseRecord): Promise<ReleaseRecord> {
     const record = await this.parts.log.transact(() => {
       const active = this.states.activeAt(endpoint);
-      if (active)
-        throw failure(
-          'BAD_REQUEST',
-          `The release ${active.id} of "${endpoint}" goes on (${active.state}): wait for it, or end it with massif release abort ${active.id}.`,
-          { release: active.id },
-        );
+      if (active) throw goesOn(active);
       const made = make(`${endpoint}-${this.states.lastNumber(endpoint) + 1}`);
       return { change: { key: keys.release(made.id), value: made }, result: made };
     });
@@ -123,3 +118,13 @@ export class ReleaseStore {
     throw failure('INTERNAL', `Entry ${seq} of the journal of ${id} is missing.`, { id, seq });
   }
 }
+
+/** Why another release, or a deployment, has to wait. */
+export const goesOn = ({ id, endpoint, state }: ReleaseRecord) =>
+  failure(
+    'BAD_REQUEST',
+    state === 'aborting'
+      ? `The release ${id} of "${endpoint}" is being taken back: wait until its last requests have had their time.`
+      : `The release ${id} of "${endpoint}" goes on (${state}): wait for it, or end it with massif release abort ${id}.`,
+    { release: id },
+  );

@@ -28,7 +28,7 @@ import type { Catalog } from '../catalog.js';
 import { armOf } from '../../../contracts/registry.js';
 import type { CarryOut } from './carry-out.js';
 import { courseOf } from './course.js';
-import type { ReleaseStore } from './release-store.js';
+import { goesOn, type ReleaseStore } from './release-store.js';
 import type { Reported } from './reported.js';
 import { readSpec } from './read-spec.js';
 
@@ -205,13 +205,6 @@ export class Releases {
 }
 
 const LISTED_MAX = 200;
-
-const goesOn = ({ id, endpoint, state }: ReleaseRecord) =>
-  failure(
-    'BAD_REQUEST',
-    `The release ${id} of "${endpoint}" goes on (${state}): wait for it, or end it with massif release abort ${id}.`,
-    { release: id },
-  );
 
 /** Only shares differ, and nothing has to be loaded or to leave. */
 function sameArms(now: EndpointRecord, next: EndpointRecord): boolean {

@@ -44,17 +44,20 @@ const TENSORS_MAX = 8;
 const TAPPED_MAX = 32 * 1_024;
 
 export class Observer {
-  private kept: Answered[] = [];
+  private unseen: Answered[] = [];
+  private seen: ObservedRequest[] = [];
   private numbers = 0;
+  private tapped = 0;
   private answered = 0;
   private total = 0;
+  private looking = false;
   private stop: (() => void) | undefined;
 
   constructor(private readonly parts: ObserverParts) {}
 
   /** False: the next answer will be counted alone. */
   get hasRoom(): boolean {
-    return this.kept.length < OBSERVED_MAX && this.numbers < NUMBERS_MAX;
+    return this.unseen.length + this.seen.length < OBSERVED_MAX && this.numbers < NUMBERS_MAX;
   }
 
   /** Looks at nothing yet: the caller of the next request is waiting. */
@@ -63,11 +66,12 @@ export class Observer {
     this.total++;
     this.parts.sampler?.see(answer);
     this.stop ??= this.parts.clock.after(EVERY_MS, () => this.report());
-    if (this.kept.length >= OBSERVED_MAX) return;
+    if (!this.hasRoom) return;
     const size = [...answer.inputs, ...answer.outputs].reduce((sum, { data }) => sum + data.length, 0);
     if (this.numbers + size > NUMBERS_MAX) return;
     this.numbers += size;
-    this.kept.push(answer);
+    this.unseen.push(answer);
+    this.lookSoon();
   }
 
   /** What was kept goes out now; nothing where nothing was answered. */
@@ -75,16 +79,31 @@ export class Observer {
     this.parts.sampler?.tell();
     this.stop?.();
     this.stop = undefined;
-    const { kept, answered, total, parts } = this;
+    while (this.unseen.length > 0) this.look();
+    const { seen: requests, answered, total, parts } = this;
     if (answered === 0) return;
-    [this.kept, this.numbers, this.answered] = [[], 0, 0];
-    let tapped = 0;
-    const requests = kept.map((one) => {
-      const taps = rowsOfTaps(one);
-      tapped += Object.values(taps).reduce((sum, { length }) => sum + length, 0);
-      return { ...observed(one, parts.outputs), taps: tapped > TAPPED_MAX ? {} : packed(taps) };
-    });
+    [this.seen, this.numbers, this.tapped, this.answered] = [[], 0, 0, 0];
     parts.publish({ ...parts.about, total, answered, leftOut: answered - requests.length, requests });
+  }
+
+  /** One in a turn of the event loop, after its answer has left: all of a report at once would be in a request's way. */
+  private lookSoon(): void {
+    if (this.looking || this.unseen.length === 0) return;
+    this.looking = true;
+    setImmediate(() => {
+      this.looking = false;
+      this.look();
+      this.lookSoon();
+    });
+  }
+
+  private look(): void {
+    const one = this.unseen.shift();
+    if (one === undefined) return;
+    const taps = rowsOfTaps(one);
+    this.tapped += Object.values(taps).reduce((sum, { length }) => sum + length, 0);
+    const told = this.tapped > TAPPED_MAX ? {} : packed(taps);
+    this.seen.push({ ...observed(one, this.parts.outputs), taps: told });
   }
 }
 
