@@ -67,7 +67,7 @@ export const ERRORS = {
     retryable: false,
     http: 404,
     grpc: 5,
-    fix: 'Look at the path: the doors are listed in README.',
+    fix: 'Correct the name or the path: the commands that list things show the names, README the paths.',
   },
   METHOD_NOT_ALLOWED: {
     retryable: false,

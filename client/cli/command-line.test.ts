@@ -55,6 +55,16 @@ test('help names every command, and every command explains itself', async () => 
   expect((await massif('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
+test('a word more than a command takes is a mistake that is told, before anything is asked', async () => {
+  for (const { name, argumentsMax } of COMMANDS) {
+    if (argumentsMax === Infinity) continue;
+    const words = Array.from({ length: argumentsMax + 1 }, (_, i) => `word${i}`);
+    const { code, out, err } = await massif(name, ...words);
+    expect({ code, out }).toEqual({ code: 64, out: '' });
+    expect(err).toContain(`${name}: "word${argumentsMax}" is one word too many`);
+  }
+});
+
 test('every option of a command is named in its help or its usage', () => {
   for (const { options = {}, usage, help = '' } of COMMANDS) {
     for (const option of Object.keys(options)) expect(usage + help).toContain(`--${option}`);

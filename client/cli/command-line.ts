@@ -20,7 +20,7 @@ export interface Terminal extends Pick<Surroundings, 'env' | 'cwd' | 'isRunning'
 const EXIT_USAGE = 64; // EX_USAGE of sysexits.h
 const EXIT_INTERRUPTED = 130; // 128 + SIGINT, as shells have it
 
-const EVERYWHERE = {
+export const EVERYWHERE = {
   nats: { type: 'string' },
   region: { type: 'string' },
   json: { type: 'boolean' },
@@ -57,7 +57,10 @@ export async function runCommandLine(
     const options = { ...EVERYWHERE, ...command.options };
     const parsed = parseArgs({ args: rest, options, allowPositionals: true, strict: true });
     const { values, positionals } = parsed;
-    return values.help === true ? say(helpOf(command)) : await run(command, positionals, values, terminal);
+    if (values.help === true) return say(helpOf(command));
+    const [tooMany] = positionals.slice(command.argumentsMax);
+    if (tooMany !== undefined) return wrong(`${command.name}: "${tooMany}" is one word too many`, command);
+    return await run(command, positionals, values, terminal);
   } catch (error) {
     if (error instanceof UsageError || isParseError(error))
       return wrong(`${command.name}: ${error.message}`, command);

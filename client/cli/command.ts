@@ -25,6 +25,8 @@ export interface Command {
   readonly name: string;
   /** Beginning with the name: `alias MODEL ALIAS VERSION`. */
   readonly usage: string;
+  /** Words behind the name that are no options; one more is a mistake and not passed over. */
+  readonly argumentsMax: number;
   /** One line, for the list of commands. */
   readonly summary: string;
   /** More, for `massif help NAME`. */

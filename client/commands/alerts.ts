@@ -11,6 +11,7 @@ const MINUTES = 60;
 export const alerts: Command = {
   name: 'alerts',
   usage: 'alerts [list]  |  alerts ack ID  |  alerts silence ID [--minutes N] [--reason TEXT]',
+  argumentsMax: 2,
   summary:
     'what a person should know: evidence, next step, runbook; acknowledge it, or silence it for a while',
   help: `  --minutes N   of silence (${MINUTES})

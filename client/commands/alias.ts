@@ -4,6 +4,7 @@ import { argument, type Command, type Invocation } from '../cli/command.js';
 export const alias: Command = {
   name: 'alias',
   usage: 'alias MODEL ALIAS VERSION',
+  argumentsMax: 3,
   summary: 'moves a name such as stable to a version (label or digest)',
   async run({ args, client, out }: Invocation) {
     const request = {

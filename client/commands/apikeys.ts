@@ -17,6 +17,7 @@ const TIMEOUT_MS = 10_000;
 export const apikeys: Command = {
   name: 'apikeys',
   usage: 'apikeys [issue TENANT | rotate ID | revoke ID]',
+  argumentsMax: 2,
   summary: 'keys for the REST and gRPC doors: who, which roles, until when',
   help: [
     `  --role LIST             of a new key: ${Role.options.join(', ')}; caller when not given`,

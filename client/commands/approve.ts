@@ -14,6 +14,7 @@ const DAY_MS = 86_400_000;
 export const approve: Command = {
   name: 'approve',
   usage: 'approve MODEL VERSION --reason TEXT [--days N] [--show]',
+  argumentsMax: 2,
   summary: 'approves a version that somebody else published; the trust policy says how many it takes',
   help: `  --reason TEXT      why it may run, for the record
   --days N           for how long it counts (${DAYS}, at most ${APPROVAL_DAYS_MAX})

@@ -5,6 +5,7 @@ import { argument, type Command, type Invocation, text } from '../cli/command.js
 export const archive: Command = {
   name: 'archive',
   usage: 'archive MODEL VERSION [--why TEXT] [--by PERSON]',
+  argumentsMax: 2,
   summary: 'takes a version that no endpoint serves out of the lists; after a while its files go',
   options: { why: { type: 'string' }, by: { type: 'string' } },
   async run({ args, values, client, out }: Invocation) {

@@ -33,6 +33,7 @@ export const audit: Command = {
   name: 'audit',
   usage:
     'audit list [--last N] [--about TEXT]  |  audit export --out LOG  |  audit prove INDEX --out PROOF  |  audit verify LOG --checkpoints FILE --key KEY',
+  argumentsMax: 2,
   summary: 'who did what and why; copies, proofs, and a check that works without a mesh',
   help: `  list               the newest entries (${LISTED}); --about keeps those that contain the text
   export             writes the whole log to LOG, an entry a line, its checkpoints to LOG.checkpoints, the key to LOG.key

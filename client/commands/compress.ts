@@ -40,6 +40,7 @@ export const compress: Command = {
   name: 'compress',
   usage:
     'compress MODEL [VERSION] --recipe NAME|FILE | --target size=0.25,latency=0.5,drop=0.5pt|edge [--samples FILE|--live] [--deploy|--canary]',
+  argumentsMax: 2,
   summary: 'makes a smaller, faster version that proves itself against its parent',
   help: `  MODEL [VERSION]     a label, digest or alias; the default version when not given
   --recipe NAME|FILE  a recipe by name (massif compress --recipes) or JSON: {"steps": [...], "budget": {...}}

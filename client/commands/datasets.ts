@@ -8,6 +8,7 @@ import { TrainerClient } from '../trainer.js';
 export const datasets: Command = {
   name: 'datasets',
   usage: 'datasets [FILE ...]',
+  argumentsMax: Infinity,
   summary: 'data sets that were uploaded; with files or folders of pictures, uploads them',
   options: {},
   async run({ args, connections, out }: Invocation) {

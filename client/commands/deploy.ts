@@ -25,6 +25,7 @@ export const deploy: Command = {
   name: 'deploy',
   usage:
     'deploy ENDPOINT [--model MODEL] [--variant VERSION=PERCENT[,ARM] ...] [--replicas N] [--by-user] [--traffic FILE]',
+  argumentsMax: 1,
   summary: 'puts versions behind an endpoint, each with its share',
   help: `  --model MODEL              the model; the endpoint's own name when absent
   --variant VERSION=PERCENT  a label, digest or alias and its share, down to 0.01; without any the default version takes all

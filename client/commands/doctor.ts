@@ -27,6 +27,7 @@ const HTTP_TIMEOUT_MS = 3_000;
 export const doctor: Command = {
   name: 'doctor',
   usage: 'doctor',
+  argumentsMax: 0,
   summary: 'checks servers, ports, versions and clocks, and says what to do',
   async run(invocation: Invocation) {
     const findings = await examine(invocation);

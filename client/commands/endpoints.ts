@@ -7,6 +7,7 @@ import { percentText, table } from '../cli/table.js';
 export const endpoints: Command = {
   name: 'endpoints',
   usage: 'endpoints',
+  argumentsMax: 0,
   summary: 'what can be called, and which versions answer',
   async run({ client, out }: Invocation) {
     const found = await (await client('routed')).endpoints();

@@ -6,6 +6,7 @@ import { table } from '../cli/table.js';
 export const explain: Command = {
   name: 'explain',
   usage: 'explain ENDPOINT [--user USER] [--version VERSION] [--tenant TENANT] [--header NAME=VALUE ...]',
+  argumentsMax: 1,
   summary: 'which version and replica a call would get, and why',
   options: {
     user: { type: 'string' },

@@ -6,6 +6,7 @@ import { table } from '../cli/table.js';
 export const history: Command = {
   name: 'history',
   usage: 'history MODEL [VERSION]',
+  argumentsMax: 2,
   summary: 'the life of its versions: which state since when, by whom and why',
   async run({ args, client, out }: Invocation) {
     const model = argument(args, 0, 'MODEL');

@@ -24,6 +24,7 @@ export const infer: Command = {
   name: 'infer',
   usage:
     'infer ENDPOINT (--image FILE | --wav FILE | --request FILE) [--user USER] [--version VERSION] [--routed]',
+  argumentsMax: 1,
   summary: 'one inference: the text of a picture, the speech in a sound, or a request of your own',
   help: `  --image FILE       PNG of one line of text for a PP-OCRv4 recogniser, or of a page for a pipeline that takes one: prints the text
   --wav FILE         16-bit WAV at 16 kHz, for Silero VAD: prints the intervals of speech

@@ -10,6 +10,7 @@ import { progressLine, resultText } from '../training-text.js';
 export const jobs: Command = {
   name: 'jobs',
   usage: 'jobs [ID [--plots FOLDER] | cancel ID]',
+  argumentsMax: 2,
   summary: 'training jobs and recipes; with an id one job and its report',
   options: { plots: { type: 'string' } },
   async run({ args, values, connections, out }: Invocation) {

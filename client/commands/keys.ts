@@ -20,6 +20,7 @@ const CURVES: readonly Curve[] = ['P-256', 'P-384'];
 export const keys: Command = {
   name: 'keys',
   usage: `keys new ${PURPOSES.join('|')} --out FOLDER [--name NAME] [--curve P-256|P-384]  |  keys show FILE`,
+  argumentsMax: 2,
   summary: 'makes key pairs for publishers, approvers, operators, and tells whose a key file is',
   help: `  new PURPOSE        writes NAME.pem (readable by you alone) and NAME.pub.pem; NAME is the purpose when absent
   show FILE          the fingerprint, as trust policies name it

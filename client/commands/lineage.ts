@@ -6,6 +6,7 @@ import { table } from '../cli/table.js';
 export const lineage: Command = {
   name: 'lineage',
   usage: 'lineage MODEL [VERSION]',
+  argumentsMax: 2,
   summary: 'which version was made from which, and how',
   async run({ args, client, out }: Invocation) {
     const model = argument(args, 0, 'MODEL');

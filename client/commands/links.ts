@@ -10,6 +10,7 @@ const TIMEOUT_MS = 5_000;
 export const links: Command = {
   name: 'links',
   usage: 'links [--region NAME]',
+  argumentsMax: 0,
   summary:
     'what lies between the regions: class, round trip, bandwidth, price, loss; measured where it can be',
   help: `  --region NAME   as this region sees it; as each region that can be reached does when absent

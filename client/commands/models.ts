@@ -9,6 +9,7 @@ type Model = ModelsReply['models'][number];
 export const models: Command = {
   name: 'models',
   usage: 'models [MODEL] [--archived]',
+  argumentsMax: 1,
   summary: 'published models; with a name its versions, inputs and outputs',
   options: { archived: { type: 'boolean' } },
   async run({ args, values, client, out }: Invocation) {

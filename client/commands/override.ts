@@ -30,6 +30,7 @@ export const override: Command = {
   name: 'override',
   usage:
     'override set|lift ENDPOINT --arm ARM | --version VERSION  |  override set|lift --shard SHARD  |  override list',
+  argumentsMax: 2,
   summary: 'orders of safety: weight 0, quarantine, kill; obeyed at once, without the home region',
   help: `  set ENDPOINT --arm ARM [--fallback ARM]       no share of the traffic for this arm
   set ENDPOINT --version VERSION [--kill]        no request at all for this version (label, digest); --kill ends its engines

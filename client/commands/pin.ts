@@ -5,6 +5,7 @@ import { table } from '../cli/table.js';
 export const pin: Command = {
   name: 'pin',
   usage: 'pin ENDPOINT  |  pin ENDPOINT USER SHARD|none',
+  argumentsMax: 3,
   summary: 'lets one shard answer a user, as long as it can',
   help: `  ENDPOINT               its pins
   ENDPOINT USER SHARD    the shard loads what the endpoint serves, and answers this user from then on

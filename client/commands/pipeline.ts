@@ -9,6 +9,7 @@ import { pipelineTable } from './pipelines.js';
 export const pipeline: Command = {
   name: 'pipeline',
   usage: 'pipeline (apply FILE | withdraw NAME)',
+  argumentsMax: 2,
   summary: 'declares a graph of models as one endpoint, or takes it away',
   help: `  apply FILE      a declaration as JSON (docs/pipelines.md; deploy/examples/ocr-page.json is one); the same again changes nothing
   withdraw NAME   the pipeline answers no more; its endpoints stay`,

@@ -7,6 +7,7 @@ import { table } from '../cli/table.js';
 export const pipelines: Command = {
   name: 'pipelines',
   usage: 'pipelines',
+  argumentsMax: 0,
   summary: 'graphs of models with one name, and their steps',
   async run({ client, out }: Invocation) {
     const massif = await client('routed');

@@ -19,6 +19,7 @@ const LISTEN_MS = 4 * HEARTBEAT_MS + 200;
 export const place: Command = {
   name: 'place',
   usage: 'place --dry-run [--inventory FILE] [--policy NAME]',
+  argumentsMax: 0,
   summary: 'where each placement policy would put what is served, what it costs and why',
   help: `  --inventory FILE   devices, links and endpoints as JSON (docs/placement.md), without a mesh; else what runs now
   --policy NAME      proportional, traffic, user or intelligent: that plan endpoint by endpoint; intelligent when not given`,

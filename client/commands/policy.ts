@@ -21,6 +21,7 @@ const POLICY_FILE = 'trust-policy.json';
 export const policy: Command = {
   name: 'policy',
   usage: 'policy show  |  policy apply DRAFT [--dry-run] [--key FILE]',
+  argumentsMax: 2,
   summary: 'who may publish, approve and order: shows it, and puts a new one in force after a dry run',
   help: `  show               the policy in force, as JSON: the draft of the next one
   apply DRAFT        signs the draft with the trust root and puts it into the folder of keys, where every process of this

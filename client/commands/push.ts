@@ -10,6 +10,7 @@ export const push: Command = {
   name: 'push',
   usage:
     'push FILE --name MODEL --label LABEL [--card FILE] [--labels FILE] [--external [NAME=]FILE ...] [--bundle FILE] [--alias ALIAS ...]',
+  argumentsMax: 1,
   summary: 'signs and publishes an ONNX file as an immutable version',
   help: `  --name MODEL            the model it is a version of
   --label LABEL           what people call this version, such as v2

@@ -25,6 +25,7 @@ const ACTIONS = [
 export const release: Command = {
   name: 'release',
   usage: `release ${ACTIONS.join('|')} ...`,
+  argumentsMax: 2,
   summary: 'brings another version to an endpoint, in steps that statistics decide',
   help: `  release apply FILE         begins what the spec in FILE says (JSON); --follow waits for its end
   release status ID          where it is, and why

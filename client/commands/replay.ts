@@ -22,6 +22,7 @@ interface Tally {
 export const replay: Command = {
   name: 'replay',
   usage: 'replay ENDPOINT --version VERSION [--last N] [--tolerance T]',
+  argumentsMax: 1,
   summary:
     'sends sampled requests (massif samples) to a version and compares its answers with those given then',
   help: `  --version VERSION  a version that the endpoint has, also with weight 0: label or digest

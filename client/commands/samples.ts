@@ -23,6 +23,7 @@ export const samples: Command = {
   name: 'samples',
   usage:
     'samples [list]  |  samples on MODEL [--rate R] [--keep NAMES] [--minutes N] [--on-suspicion] [--follow FILE] [--plain]  |  samples off MODEL  |  samples export MODEL --out FILE',
+  argumentsMax: 2,
   summary:
     'keeps some requests of a model for detection, distillation and replay; only where somebody asks for it',
   help: `  --rate R        share of the requests that is kept (0.01)

@@ -10,6 +10,7 @@ export const scale: Command = {
   name: 'scale',
   usage:
     'scale explain [ENDPOINT]  |  scale set ENDPOINT min=N,max=N,... | --spec FILE  |  scale pin ENDPOINT N|none  |  scale off ENDPOINT',
+  argumentsMax: 3,
   summary: 'how many replicas an endpoint gets, and why',
   help: `  explain [ENDPOINT]         what was seen, what was decided, and why
   set ENDPOINT WORDS         min=0 lets it sleep, max=4, idle=30s, slowdown=5, violations=0.01, budget=2.5 (an hour, for nodes of

@@ -9,6 +9,7 @@ import { FILE_HELP, FILE_OPTIONS, filesOf } from './version-files.js';
 export const sign: Command = {
   name: 'sign',
   usage: 'sign FILE --name MODEL --out BUNDLE [--card FILE] [--labels FILE] [--external [NAME=]FILE ...]',
+  argumentsMax: 1,
   summary: 'signs an ONNX file and what belongs to it, without a mesh; massif push --bundle publishes it',
   help: `  --name MODEL            the model it is a version of
   --out BUNDLE            where the bundle goes: OpenSSF Model Signing, to be checked by any tool that knows it

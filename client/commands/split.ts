@@ -26,6 +26,7 @@ export const split: Command = {
   name: 'split',
   usage:
     'split MODEL [VERSION] (--stages N | --fit BYTES) [--name NAME] [--region NAME ...] [--spares N] [--dry-run]',
+  argumentsMax: 2,
   summary: 'cuts a version into stages, and serves them as one endpoint',
   help: `  --stages N        so many, the slowest as fast as can be
   --fit BYTES       the fewest that each fit so much memory; 64MB, 2GB

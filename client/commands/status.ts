@@ -5,6 +5,7 @@ import { bytesText, durationText, table } from '../cli/table.js';
 export const status: Command = {
   name: 'status',
   usage: 'status',
+  argumentsMax: 0,
   summary: 'processes of all regions, endpoints and whether they are ready',
   async run({ client, clock, out }: Invocation) {
     const massif = await client('routed');

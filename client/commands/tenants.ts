@@ -9,6 +9,7 @@ const TIMEOUT_MS = 10_000;
 export const tenants: Command = {
   name: 'tenants',
   usage: 'tenants [NAME [--rps N] [--burst N] [--in-flight N]]',
+  argumentsMax: 1,
   summary: 'tenants and their quotas; with a name the quota is set, without numbers it is lifted',
   options: { rps: { type: 'string' }, burst: { type: 'string' }, 'in-flight': { type: 'string' } },
   async run({ args, values, connections, out }: Invocation) {

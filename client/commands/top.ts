@@ -20,6 +20,7 @@ const CLEAR = '\u001b[2J\u001b[H';
 export const top: Command = {
   name: 'top',
   usage: 'top [--once]',
+  argumentsMax: 0,
   summary: 'what each replica does right now, what the autoscaler makes of it, pools and jobs',
   options: { once: { type: 'boolean' } },
   async run({ values, client, connections, clock, signal, out }: Invocation) {

@@ -24,6 +24,7 @@ export const train: Command = {
   name: 'train',
   usage:
     'train FILE|--recipe NAME|--job FILE [--name MODEL] [--target COLUMN] [--network JSON] [--deploy] [--detach]',
+  argumentsMax: 1,
   summary: 'trains a model from data and publishes it as a signed version',
   help: `  FILE                a table: .csv or .jsonl (may end in .gz); with --labels pictures in IDX; .txt for running text;
                       a folder of pictures, or a .tar of it: one folder a class, PNG files in them;

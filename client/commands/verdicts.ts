@@ -10,6 +10,7 @@ const TIMEOUT_MS = 5_000;
 export const verdicts: Command = {
   name: 'verdicts',
   usage: 'verdicts [MODEL]',
+  argumentsMax: 1,
   summary: 'what the auditor thinks of each version that answers: normal, suspicious, abnormal, and why',
   async run({ args, connections, out }: Invocation) {
     const [model] = args;

@@ -12,6 +12,7 @@ const ALIKE = 0.1;
 export const watch: Command = {
   name: 'watch',
   usage: 'watch MODEL [VERSION] --reference FILE [--output NAME]',
+  argumentsMax: 2,
   summary: 'the auditor learns what is normal for a version from clean requests, and tells when it changes',
   help: `  --reference FILE  clean requests that the version never learned from, one body of the Open Inference Protocol a line: 500 or
                     more (750 for a tap on a hidden feature), 5,000 for a bound on false alarms that holds as printed

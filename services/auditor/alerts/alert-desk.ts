@@ -98,7 +98,7 @@ export class AlertDesk {
   answer({ id, by, silenceS }: AlertAnswer): Alert {
     const { clock } = this.parts;
     const found = [...this.alerts.values()].find((alert) => alert.id.startsWith(id));
-    if (!found) throw failure('NOT_FOUND', `There is no alert ${id}.`, { id });
+    if (!found) throw failure('NOT_FOUND', `There is no alert ${id}: massif alerts lists them.`, { id });
     const now = clock.now();
     const alert: Alert =
       silenceS === undefined

@@ -197,8 +197,8 @@ function lateReleases({ releases, nowMs }: Seen, { releaseOverdueS, releasePause
             : `Release ${id} of ${endpoint} has waited for a person for ${seconds(inStateMs)}.`,
           evidence: { release: id, endpoint, state, step: String(step), since: enteredAt },
           next: overdue
-            ? 'Is a registry leading? massif status; massif release show says what it waits for.'
-            : `massif release show ${id}, then resume, promote or abort.`,
+            ? 'Is a registry leading? massif status; massif release status says what it waits for.'
+            : `massif release status ${id}, then resume, promote or abort.`,
           runbook: 'deploy/runbooks/releases.md',
         }),
       ];
