@@ -1,5 +1,5 @@
-// Looks at every scaled endpoint that is awake or called four times a second, decides, and, while it leads, writes down how many replicas are wanted. All
-// autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
+// Looks at every scaled endpoint that is awake four times a second, and at once at one that is called while it sleeps, decides, and, while it leads,
+// writes down how many replicas are wanted. All autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
 import { toFailure } from '../../contracts/errors.js';
 import type { ScalingQuery, ScalingReply } from '../../contracts/scaling.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
@@ -55,6 +55,7 @@ export class Autoscaler {
   private readonly writer: WantedWriter;
   private readonly closing = new AbortController();
   private epoch: number | undefined;
+  private nextRoundMs = Number.NEGATIVE_INFINITY;
   private lose: (error: unknown) => void = () => undefined;
   private running: Promise<unknown> = Promise.resolve();
 
@@ -69,7 +70,7 @@ export class Autoscaler {
   start(): void {
     const { signal } = this.closing;
     const stop = hear(this.parts, this.book, ({ endpoint, region }) => {
-      if ((this.parts.state.of(endpoint)?.regions[region] ?? 0) === 0) this.nudge();
+      if ((this.parts.state.of(endpoint)?.regions[region] ?? 0) === 0) this.wake.nudge();
     });
     signal.addEventListener('abort', stop, { once: true });
     const versions = (): ReadonlySet<string> =>
@@ -88,6 +89,7 @@ export class Autoscaler {
 
   /** An endpoint changed. */
   nudge(): void {
+    this.nextRoundMs = Number.NEGATIVE_INFINITY;
     this.wake.nudge();
   }
 
@@ -152,7 +154,7 @@ export class Autoscaler {
   }
 
   private async lookAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { log } = this.parts;
+    const { clock, log } = this.parts;
     let troubled = false;
     while (!signal.aborted) {
       const mark = this.wake.mark();
@@ -164,21 +166,36 @@ export class Autoscaler {
         else if (!troubled) log.warn('scaling.waiting', errorFields(error));
         troubled = true;
       }
-      await this.wake.sleep(LOOK_EVERY_MS, mark, signal);
+      await this.wake.sleep(Math.max(0, this.nextRoundMs - clock.monotonicMs()), mark, signal);
     }
   }
 
+  /** At those that somebody waits for, and when it is time for a round at all the others. */
   private async look(): Promise<void> {
-    const { clock, metrics, state } = this.parts;
+    const { clock } = this.parts;
     const now: Now = { atMs: clock.monotonicMs(), wallMs: clock.now() };
-    const restless = [...this.parts.endpoints.restless.values()];
-    metrics.follow(new Set(restless.flatMap(({ scaling }) => scaling.metric?.subject ?? [])));
     this.book.forget(now.atMs);
     const sums = this.book.sums(now.atMs);
-    for (const endpoint of this.due(restless, sums, now)) {
+    await this.lookAt(sums.waitedFor, sums, now);
+    if (now.atMs < this.nextRoundMs) return;
+    this.nextRoundMs = now.atMs + LOOK_EVERY_MS;
+    await this.round(sums, now);
+  }
+
+  private async lookAt(names: Iterable<string>, sums: Sums, now: Now): Promise<void> {
+    for (const name of names) {
+      const endpoint = this.endpoints.get(name);
+      if (!endpoint) continue;
       const regions = this.decide(endpoint, sums, now);
       if (this.epoch !== undefined) await this.writer.write(endpoint, regions, this.epoch, now);
     }
+  }
+
+  private async round(sums: Sums, now: Now): Promise<void> {
+    const { metrics, state } = this.parts;
+    const restless = [...this.parts.endpoints.restless.values()];
+    metrics.follow(new Set(restless.flatMap(({ scaling }) => scaling.metric?.subject ?? [])));
+    await this.lookAt(this.due(restless, sums, now), sums, now);
     this.scalers.tidy(this.endpoints, state.awake);
     const { epoch } = this;
     if (epoch === undefined) return;
@@ -188,8 +205,8 @@ export class Autoscaler {
     await this.writer.tidy(this.endpoints, epoch);
   }
 
-  /** First those that somebody waits for. Who may doze is left out while it sleeps and nobody asks for it. */
-  private due(restless: readonly Scaled[], { waitedFor }: Sums, { atMs }: Now): Scaled[] {
+  /** Who may doze is left out while it sleeps, but for a look now and then. */
+  private due(restless: readonly Scaled[], { waitedFor }: Sums, { atMs }: Now): string[] {
     const regions = this.book.regions();
     const watched = restless.filter(
       (endpoint) =>
@@ -197,12 +214,11 @@ export class Autoscaler {
         regions.some((region) => livesIn(endpoint, region) && this.current(endpoint, region) === undefined),
     );
     const names = new Set([
-      ...waitedFor,
       ...watched.map(({ name }) => name),
       ...this.parts.state.awake,
       ...this.scalers.due(atMs),
     ]);
-    return [...names].flatMap((name) => this.endpoints.get(name) ?? []);
+    return [...names].filter((name) => !waitedFor.has(name));
   }
 
   private decide(endpoint: Scaled, sums: Sums, now: Now): Record<string, number> {

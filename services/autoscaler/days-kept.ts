@@ -19,17 +19,25 @@ export interface DaysParts {
 }
 
 const KEEP_EVERY_MS = 120_000;
+/** A thousand endpoints at once would hold up everybody else for a second. */
+const PAUSE_MS = 20;
 
 /** Now and then, and once more at the end: what the next leader would otherwise have to see for a day. */
 export async function keepDays(parts: DaysParts, epoch: number, signal: AbortSignal): Promise<void> {
   const { clock, log } = parts;
   while (!signal.aborted) {
     await clock.sleep(KEEP_EVERY_MS, signal).catch(() => undefined);
-    await keep(parts, epoch).catch((error: unknown) => log.warn('forecast.not-kept', errorFields(error)));
+    await keep(parts, epoch, signal).catch((error: unknown) =>
+      log.warn('forecast.not-kept', errorFields(error)),
+    );
   }
 }
 
-async function keep({ scalers, kept, keptState, scaled, clock }: DaysParts, epoch: number): Promise<void> {
+async function keep(
+  { scalers, kept, keptState, scaled, clock }: DaysParts,
+  epoch: number,
+  signal: AbortSignal,
+): Promise<void> {
   const write = (endpoint: string, region: string, value: ForecastRecord | undefined): Promise<void> =>
     kept.transact(() => {
       keptState.fence(epoch);
@@ -39,6 +47,7 @@ async function keep({ scalers, kept, keptState, scaled, clock }: DaysParts, epoc
   for (const { endpoint, region, forecast } of learned) {
     if (keptState.forecast(endpoint, region)?.minute === forecast.minute) continue;
     await write(endpoint, region, { endpoint, region, epoch, ...forecast });
+    await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
   }
   for (const { endpoint, region } of keptState.kept())
     if (!scaled.has(endpoint)) await write(endpoint, region, undefined);
