@@ -22,12 +22,15 @@ import { type Aim, type Benchmark, percentile, round } from './report.js';
 
 const DEADLINE_MS = 50;
 const CAPACITY = 4_096;
+/** Rows that share a run at most: batched, and every request alone. */
+const ROWS_MAX = [256, 1] as const;
+const LONE_COPIES = 4;
 /** Of what the engine should be able to serve: below, near and beyond. A side that serves nearly all of the last is asked for more, until it does not. */
 const RATES = [0.5, 0.75, 0.9, 1.05, 1.3, 1.7];
 const FORMS = {
-  ci: { rounds: 1, seconds: 0.15, rates: [0.6, 1.2], lone: 10 },
-  quick: { rounds: 1, seconds: 0.4, rates: RATES, lone: 100 },
-  full: { rounds: 5, seconds: 1.5, rates: RATES, lone: 500 },
+  ci: { rounds: 1, seconds: 0.15, rates: [0.6, 1.2], lone: 5 },
+  quick: { rounds: 1, seconds: 0.4, rates: RATES, lone: 50 },
+  full: { rounds: 5, seconds: 1.5, rates: RATES, lone: 250 },
 } as const;
 /** Of one request besides its run, as a first guess for the rates: two messages, header, body. */
 const MESSAGE_MS = 0.04;
@@ -63,15 +66,13 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   try {
     const results: Record<string, Figures> = {};
     for (const model of served) {
-      const sides = [await serve(batched, model, 256), await serve(alone, model, 1)] as const;
+      const sides = [
+        await serve(batched, model, ROWS_MAX[0]),
+        await serve(alone, model, ROWS_MAX[1]),
+      ] as const;
       const bodies = bodiesOf(model.inputs);
       const runs = { answers: await answersOf(batched, sides[0], model), sides, bodies, load, seed };
-      const taken = await ask<number[][]>(load, {
-        kind: 'lone',
-        targets: targetsOf(sides),
-        bodies,
-        rounds: lone,
-      });
+      const taken = await loneMs([batched, alone], model, load, lone);
       const goods = await interleave(runs, rounds, seconds, rates);
       const messageMs = await messagePrice(runs, goods, seconds);
       results[model.name] = figuresOf(sides, goods, taken, messageMs);
@@ -82,6 +83,42 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
     load.kill();
   }
 };
+
+/**
+ * What a lone request takes, batched and unbatched. Two sessions of one version differ by a tenth for as long as they live, by where their weights came
+ * to lie, and so do two processes: each side has copies in both engines, all asked in turn, and the middle one of them counts.
+ */
+async function loneMs(
+  engines: readonly [DrivenEngine, DrivenEngine],
+  model: Served,
+  load: ChildProcess,
+  rounds: number,
+): Promise<[batched: number, alone: number]> {
+  const copies: { readonly engine: DrivenEngine; readonly side: number; readonly target: Target }[] = [];
+  for (let n = 0; n < LONE_COPIES; n++)
+    for (const [side, rowsMax] of ROWS_MAX.entries()) {
+      const engine = engines[(n + side) % 2 === 0 ? 0 : 1];
+      const card = { ...model.parts.card, description: `copy ${n} for ${rowsMax} rows` };
+      const { target } = await serve(engine, { ...model, parts: { ...model.parts, card } }, rowsMax);
+      copies.push({ engine, side, target });
+    }
+  const order: Lone = {
+    kind: 'lone',
+    targets: copies.map(({ target }) => target),
+    bodies: bodiesOf(model.inputs),
+    rounds,
+  };
+  const taken = await ask<number[][]>(load, order);
+  for (const { engine, target } of copies) await engine.engine.unload(target.replica, 0);
+  const middle = (of: number): number => {
+    const samples = taken.filter((_, i) => copies[i]?.side === of);
+    return percentile(
+      samples.map((one) => percentile(one, 0.5)),
+      0.5,
+    );
+  };
+  return [middle(0), middle(1)];
+}
 
 type Shape = Pick<Tensor, 'name' | 'shape'>;
 
@@ -208,7 +245,7 @@ interface Figures {
 function figuresOf(
   sides: readonly [Side, Side],
   cells: readonly Cell[],
-  taken: number[][],
+  [loneBatched, loneAlone]: readonly [number, number],
   messageMs: number,
 ): Figures {
   const peak = (side: number, of: 'goodPerSecond' | 'goodPerCpuSecond'): number => {
@@ -224,7 +261,6 @@ function figuresOf(
   const [batchedPerSecond, alonePerSecond] = [peak(0, 'goodPerSecond'), peak(1, 'goodPerSecond')];
   const [batchedPerCpu, alonePerCpu] = [peak(0, 'goodPerCpuSecond'), peak(1, 'goodPerCpuSecond')];
   const boundPerCpu = bound(sides[0].points, messageMs);
-  const [loneBatched = 0, loneAlone = 0] = taken.map((samples) => percentile(samples, 0.5));
   return {
     batchedPerSecond: round(batchedPerSecond),
     alonePerSecond: round(alonePerSecond),
@@ -310,8 +346,6 @@ async function serve(engine: DrivenEngine, { onnx, parts }: Served, rowsMax: num
 /** Of its main thread, which does all the work with one thread a run; Linux alone counts it this finely. */
 const cpuSeconds = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
-
-const targetsOf = (sides: readonly Side[]): Target[] => sides.map(({ target }) => target);
 
 function bodiesOf(inputs: Tensor[]): Bodies {
   const body = encodeInferRequest({ parameters: {}, inputs, binaryOutput: true });

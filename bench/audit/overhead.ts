@@ -10,8 +10,8 @@ import { percentile } from '../report.js';
 const WIDTH = 784;
 const TIMEOUT_MS = 5_000;
 const DEPTH = 64;
-/** Of a round's time: a tail wants more requests than a rate. */
-const [ALONE, TOGETHER] = [1.5, 0.5];
+/** Of a lone request the tail is looked at, and a tail wants more requests than a rate. */
+const ALONE = 1.5;
 
 export interface Watched<T> {
   readonly on: T;
@@ -20,7 +20,7 @@ export interface Watched<T> {
 
 export interface OverheadForm {
   readonly rounds: number;
-  /** For each side and each of the two loops of a round, on average. */
+  /** For each side, with many requests under way; half as much again with one. */
   readonly seconds: number;
 }
 
@@ -61,7 +61,7 @@ export async function overhead(calls: Watched<Call>, { rounds, seconds }: Overhe
     const alone: Record<'on' | 'off', number[]> = { on: [], off: [] };
     const rps = { on: 0, off: 0 };
     for (const side of order) await closedLoop(calls[side], 1, seconds * ALONE, alone[side]);
-    for (const side of order) rps[side] = await closedLoop(calls[side], DEPTH, seconds * TOGETHER, []);
+    for (const side of order) rps[side] = await closedLoop(calls[side], DEPTH, seconds, []);
     for (const side of sides) us[side].push(...alone[side]);
     const ratio = (p: number) => percentile(alone.on, p) / percentile(alone.off, p);
     ratios.p50.push(ratio(0.5));
@@ -72,8 +72,8 @@ export async function overhead(calls: Watched<Call>, { rounds, seconds }: Overhe
 }
 
 /**
- * Of two meshes in which the shards have changed roles: two processes of the same program differ by some per cent for as long as they live, and
- * that is no cost of being observed. Medians over the rounds of each, then their middle on a scale of ratios.
+ * Of meshes in which the shards change roles: two processes of the same program differ by some per cent for as long as they live, and
+ * that is no cost of being observed. Medians over the rounds of each, then their mean on a scale of ratios.
  */
 export function costOf(seen: readonly Seen[]) {
   const us = { on: seen.flatMap((one) => one.us.on), off: seen.flatMap((one) => one.us.off) };

@@ -61,6 +61,7 @@ export async function termination(
     while (ended.length < times) {
       const wave = doomed.slice(0, times - ended.length);
       await Promise.all(wave.map((one) => serve(client, one)));
+      await settled(mesh);
       log(`kills ${ended.length + 1} to ${ended.length + wave.length} of ${times}`);
       for (const one of wave) ended.push(await killed(mesh, nc, orders, one));
       await Promise.all(wave.map((one) => lift(bus, one, operator)));
@@ -105,6 +106,14 @@ async function serve(client: MassifClient, { name }: Doomed): Promise<void> {
     const { modelVersion } = await client.infer(name, { n: { data: BigInt64Array.of(0n), shape: [] } });
     if (modelVersion !== '2') throw new Error(`version ${modelVersion} answers`);
   });
+}
+
+/** What the deployments have begun is over: every shard has an engine in reserve again. */
+async function settled(mesh: DrillMesh): Promise<void> {
+  await mesh.heardAgain();
+  await waitUntil('every shard has an engine in reserve', () =>
+    mesh.heard().every(({ engines }) => engines.some(({ state }) => state === 'spare')),
+  );
 }
 
 async function killed(

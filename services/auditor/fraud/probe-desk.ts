@@ -61,7 +61,9 @@ export class ProbeDesk {
   constructor(private readonly parts: ProbeDeskParts) {}
 
   begin(): void {
-    this.stop = this.parts.clock.every(LOOK_MS, () => void this.look());
+    const { clock, meanMs } = this.parts;
+    // A replica is not asked again before a look has seen that others ask it.
+    this.stop = clock.every(Math.min(LOOK_MS, meanMs), () => void this.look());
   }
 
   close(): void {

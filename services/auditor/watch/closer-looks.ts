@@ -37,7 +37,7 @@ export interface CloserLooksParts {
 }
 
 /** Until so many requests of the version were kept, it is looked again so many times. */
-const [LIVE_LEAST, LIVE_MOST, TRIES, WAIT_MS] = [8, 12, 12, 5_000];
+const [LIVE_LEAST, LIVE_MOST, TRIES, WAIT_MS] = [8, 12, 60, 1_000];
 const CLEAN = 24;
 const AT_ONCE = 4;
 const OWN_KEPT = 8_192;
