@@ -2,7 +2,6 @@
 // make room at the least cost does so; then whoever can have something better without others losing more gets it. Which shards they
 // get is somebody else's question.
 import type { Offers } from './offers.js';
-import type { Random } from '../random.js';
 import { cheapestOf } from './prices.js';
 
 const EPSILON = 1e-9;
@@ -10,13 +9,13 @@ const EPSILON = 1e-9;
 const CHAIN_MAX = 4;
 // Of the choices that would be better.
 const WISHES_MAX = 4;
-// Of what an endpoint costs on average.
-const TOLERANCE = 0.1;
 
 export class Balance {
   /** Of each endpoint the choice, counted as in Offers. */
   readonly chosen: Int32Array;
   private readonly used: Float64Array;
+  /** Of each endpoint the cheapest choice's cost, with what is scarce. */
+  private readonly least: Float64Array;
   private readonly users: readonly Set<number>[];
 
   constructor(
@@ -24,6 +23,7 @@ export class Balance {
     private readonly priced: Float64Array,
   ) {
     this.chosen = cheapestOf(offers, priced);
+    this.least = Float64Array.from(this.chosen, (choice) => priced[choice] as number);
     this.used = offers.used(this.chosen);
     this.users = Array.from({ length: offers.resources }, () => new Set<number>());
     for (let e = 0; e < offers.endpoints; e++) this.enter(e);
@@ -56,34 +56,6 @@ export class Balance {
       for (const { e } of regretting) changed = this.better(e) || changed;
       if (!changed) return;
     }
-  }
-
-  /**
-   * Takes steps that cost a little more too, ever less so (threshold accepting, Dueck and Scheuer 1990), and ends with the best that
-   * was met.
-   */
-  wander(steps: number, random: Random): void {
-    const { first, endpoints } = this.offers;
-    const tolerance = (TOLERANCE * this.cost) / Math.max(1, endpoints);
-    let best = this.chosen.slice();
-    let bestCost = this.cost;
-    let cost = bestCost;
-    for (let step = 0; step < steps; step++) {
-      const e = Math.floor(random() * endpoints);
-      const from = first[e] as number;
-      const count = (first[e + 1] as number) - from;
-      // Cheap ones more often: they are sorted.
-      const wish = from + Math.floor(random() ** 2 * count);
-      const now = this.chosen[e] as number;
-      if (wish === now) continue;
-      const more = this.take(e, wish, tolerance * (1 - step / steps));
-      if (more === undefined) continue;
-      cost += more;
-      if (cost >= bestCost - EPSILON) continue;
-      bestCost = cost;
-      best = this.chosen.slice();
-    }
-    best.forEach((choice, e) => this.move(e, choice));
   }
 
   /** With whoever has to make room for it; undefined, and nothing done, where all together cost more than this more. */
@@ -138,8 +110,10 @@ export class Balance {
         const now = this.chosen[e] as number;
         const costNow = offers.cost[now] as number;
         const pricedNow = priced[now] as number;
+        // Most need no look at their choices: even the cheapest would cost more for all that it could take away.
+        const before = this.excessOf(now);
+        if (Math.max((this.least[e] as number) - pricedNow, 1e-6) >= best * before) continue;
         offers.book(now, -1, this.used);
-        const before = this.excessBy(now);
         for (let choice = offers.first[e] as number; choice < (offers.first[e + 1] as number); choice++) {
           const more = (offers.cost[choice] as number) - costNow;
           // Sorted by cost.
@@ -155,6 +129,17 @@ export class Balance {
       }
     }
     return found;
+  }
+
+  /** What would not be asked for beyond all there is without it. */
+  private excessOf(choice: number): number {
+    const { firstUse, resource, part } = this.offers;
+    let excess = 0;
+    for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++) {
+      const over = (this.used[resource[u] as number] as number) - 1;
+      if (over > 0) excess += Math.min(over, part[u] as number);
+    }
+    return excess;
   }
 
   /** What it adds to what is asked for beyond all there is. */

@@ -31,34 +31,56 @@ const PLENTY: Scarcity = { memory: () => 0, busy: () => 0, moving: 0 };
 
 export const isLeftOut = ({ replicas }: Allocation): boolean => replicas.size === 0;
 
-/** Those that are cheapest with what scarcity adds, by their own costs, cheapest first; the last one leaves the endpoint out. */
-export function choicesOf(setting: EndpointSetting, limits: ChoiceLimits, scarcity = PLENTY): Choice[] {
+/** By which share of which group lies where. */
+export type Known = Map<string, Choice>;
+
+/** Adds those that are cheapest with what scarcity adds. */
+export function learnChoices(
+  known: Known,
+  setting: EndpointSetting,
+  limits: ChoiceLimits,
+  scarcity = PLENTY,
+): void {
   const candidates = candidatesOf(setting, limits.centres, scarcity);
   const parts = partsOf(setting, candidates, scarcity);
-  const sketches = sketchesOf(setting, candidates, parts, limits.beam);
-  // Small sets take less memory: where that is short they are wanted although they cost more.
-  const kept = sketches.filter(({ set }, rank) => rank < limits.kept || set.length === 1);
-  return [
-    ...kept.flatMap((sketch) => finished(setting, candidates, parts, sketch) ?? []),
-    leftOut(setting),
-  ].sort((a, b) => a.cost - b.cost);
+  sketchesOf(setting, candidates, parts, limits.beam).forEach((sketch, rank) => {
+    // Small sets take less memory: where that is short they are wanted although they cost more.
+    if (rank >= limits.kept && sketch.set.length > 1) return;
+    const { key, shares } = seated(setting, candidates, parts, sketch);
+    if (known.has(key)) return;
+    const choice = finished(setting, candidates, sketch, shares);
+    if (choice) known.set(key, choice);
+  });
 }
 
-/** Both, without what is the same. */
-export function merged(a: readonly Choice[], b: readonly Choice[]): Choice[] {
-  const key = ({ cost, uses }: Choice): string =>
-    `${cost.toPrecision(9)} ${uses.map((use) => `${use.centre}:${use.bytes}`).join()}`;
-  const known = new Set(a.map(key));
-  return [...a, ...b.filter((choice) => !known.has(key(choice)))].sort((x, y) => x.cost - y.cost);
-}
+/** By their own costs, cheapest first; the last one leaves the endpoint out. */
+export const choicesOf = (setting: EndpointSetting, known: Known): Choice[] =>
+  [...known.values(), leftOut(setting)].sort((a, b) => a.cost - b.cost);
 
-const leftOut = (setting: EndpointSetting): Choice => ({
+export const leftOut = (setting: EndpointSetting): Choice => ({
   replicas: new Map(),
   shares: setting.groups.map(() => new Map<number, number>()),
   cost: leftOutCost(setting),
   movedRate: 0,
   uses: [],
 });
+
+export function choiceOf(
+  setting: EndpointSetting,
+  allocation: Allocation,
+  loads: ReadonlyMap<number, number> = loadsOf(setting, allocation.shares),
+): Choice {
+  return {
+    ...allocation,
+    cost: objectiveOf(setting, allocation),
+    movedRate: movedRate(setting, allocation),
+    uses: [...allocation.replicas].map(([centre, count]) => ({
+      centre,
+      bytes: count * setting.endpoint.memoryBytes,
+      busy: (loads.get(centre) ?? 0) / (setting.options.get(centre) as Option).rateAlonePerS,
+    })),
+  };
+}
 
 interface Candidate {
   readonly option: Option;
@@ -274,17 +296,30 @@ function seat(
   return cost;
 }
 
-function finished(
+function seated(
   setting: EndpointSetting,
   candidates: readonly Candidate[],
   parts: readonly Part[],
-  { set, cap }: Sketch,
-): Choice | undefined {
+  sketch: Sketch,
+): { key: string; shares: Map<number, number>[] } {
   const shares = setting.groups.map(() => new Map<number, number>());
-  seat(candidates, parts, { set, cap }, new Float64Array(candidates.length), ({ g }, k, share) => {
+  // Where none of the users are asked for, a replica is a standby.
+  const lies = sketch.set.map((k) => (candidates[k] as Candidate).option.centre.index);
+  let key = setting.endpoint.spread.domains > 1 ? lies.sort((a, b) => a - b).join() : '';
+  seat(candidates, parts, sketch, new Float64Array(candidates.length), ({ g }, k, share) => {
     const { index } = (candidates[k] as Candidate).option.centre;
     shares[g]?.set(index, (shares[g]?.get(index) ?? 0) + share);
+    key += `/${g} ${index} ${Math.round(share * 1e6)}`;
   });
+  return { key, shares };
+}
+
+function finished(
+  setting: EndpointSetting,
+  candidates: readonly Candidate[],
+  { set }: Sketch,
+  shares: readonly Map<number, number>[],
+): Choice | undefined {
   const loads = loadsOf(setting, shares);
   for (const k of set) {
     const { index } = (candidates[k] as Candidate).option.centre;
@@ -292,15 +327,5 @@ function finished(
   }
   const replicas = replicasFor(setting, loads);
   if ('constraint' in replicas) return undefined;
-  const allocation: Allocation = { replicas, shares };
-  return {
-    ...allocation,
-    cost: objectiveOf(setting, allocation),
-    movedRate: movedRate(setting, allocation),
-    uses: [...replicas].map(([centre, count]) => ({
-      centre,
-      bytes: count * setting.endpoint.memoryBytes,
-      busy: (loads.get(centre) ?? 0) / (setting.options.get(centre) as Option).rateAlonePerS,
-    })),
-  };
+  return choiceOf(setting, { replicas, shares }, loads);
 }

@@ -1,7 +1,7 @@
 // What scarcity costs: memory, busy time and movement get prices that rise while too much of them is asked for and fall while there is
 // some to spare: a Lagrangian relaxation by subgradients with Polyak's step (Introduction to Optimization, 1987). The greedy answer and
 // the list of choices lean on them.
-import type { Scarcity } from './choices.js';
+import type { Choice, Scarcity } from './choices.js';
 import type { Offers } from './offers.js';
 import { BUSY_SHARE, type Setting } from './setting.js';
 
@@ -37,9 +37,19 @@ export class Prices implements Scarcity {
     return this.movableRate > 0 ? (this.best.at(-1) as number) / this.movableRate : 0;
   }
 
-  /** Of every choice: its cost and what it takes of what is scarce. */
-  priced(offers: Offers): Float64Array {
-    return pricedBy(this.best, offers);
+  priceOf({ cost, uses, movedRate }: Choice): number {
+    return uses.reduce(
+      (sum, { centre, bytes, busy }) => sum + bytes * this.memory(centre) + busy * this.busy(centre),
+      cost + movedRate * this.moving,
+    );
+  }
+
+  /** Of every choice: its cost and what it takes of what is scarce, whose prices may be multiplied. */
+  priced(offers: Offers, factor: () => number = () => 1): Float64Array {
+    return pricedBy(
+      this.best.map((value) => value * factor()),
+      offers,
+    );
   }
 
   /** `target`: what a plan is known to cost, or may. True when the cheapest of all ask for no more than there is. */

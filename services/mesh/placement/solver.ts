@@ -17,6 +17,8 @@ export interface SolverLimits {
   readonly seconds: number;
   /** Ends when the objective is within this part of the bound. */
   readonly gap: number;
+  /** Looks for good solutions instead of proofs: so much of the time goes into smaller programmes round those that are known. */
+  readonly heuristics?: number;
   /** When the thread is ended if the solver has not noticed that its time is up: a second after that when not given. */
   readonly patienceS?: number;
 }
@@ -28,28 +30,43 @@ const GRACE_S = 1;
 const PROGRAM = `
 const { parentPort, workerData } = require('node:worker_threads');
 const ready = require(workerData.highs)();
-parentPort.on('message', async ({ text, seconds, gap, start }) => {
+parentPort.on('message', async ({ text, seconds, gap, heuristics, start }) => {
   const model = (await ready).createModel({ format: 'lp', data: text });
   model.options.set({ output_flag: false, time_limit: seconds, mip_rel_gap: gap });
+  if (heuristics)
+    model.options.set({
+      mip_heuristic_effort: heuristics,
+      mip_heuristic_run_feasibility_jump: false,
+      mip_detect_symmetry: false,
+    });
   if (start) model.setSolution({ colValue: start });
-  model.run();
+  // 4: a better solution, in HiGHS' numbers. Told at once: a thread may be ended before the solver notices that its time is up.
+  model.run({
+    4: ({ data }) =>
+      parentPort.postMessage({
+        objective: data.objective_function_value,
+        bound: data.mip_dual_bound,
+        values: data.mip_solution,
+      }),
+  });
+  // 2: a feasible point.
+  const found = Number(model.info.get('primal_solution_status')) === 2;
   parentPort.postMessage({
-    status: model.getModelStatus(),
+    ended: true,
     objective: model.info.get('objective_function_value'),
     bound: model.info.get('mip_dual_bound'),
-    primal: Number(model.info.get('primal_solution_status')),
-    values: model.getSolution().colValue,
+    values: found ? model.getSolution().colValue : undefined,
   });
   model.dispose();
 });
 `;
 
 interface Answer {
-  readonly status: unknown;
+  /** The solver's last word. */
+  readonly ended?: true;
   readonly objective: number;
   readonly bound: number;
-  readonly primal: number;
-  readonly values: ArrayLike<number>;
+  readonly values: ArrayLike<number> | undefined;
 }
 
 /** One programme after the other in the same thread: the WebAssembly is loaded once. */
@@ -64,24 +81,23 @@ export class SolverThread {
   /** Undefined when nothing was found: there is no solution, or none within the time. Aborting ends the thread and rejects. */
   async solve(
     { text, variables }: Programme,
-    { seconds, gap, patienceS = seconds + GRACE_S }: SolverLimits,
+    { seconds, gap, heuristics, patienceS = seconds + GRACE_S }: SolverLimits,
     start?: ReadonlyMap<string, number>,
     signal?: AbortSignal,
   ): Promise<Solved | undefined> {
     signal?.throwIfAborted();
     const worker = this.running();
     worker.postMessage({
-      ...{ text, seconds, gap },
+      ...{ text, seconds, gap, heuristics },
       start: start && Float64Array.from(variables, (name) => start.get(name) ?? 0),
     });
     let answer: Answer | undefined;
     try {
       answer = await answerOf(worker, patienceS * 1_000, signal);
     } finally {
-      if (!answer) await this.close();
+      if (!answer?.ended) await this.close();
     }
-    // 2: a feasible point, in HiGHS' numbers.
-    if (!answer || answer.primal !== 2) return undefined;
+    if (!answer?.values) return undefined;
     const { values, objective, bound } = answer;
     const byName = new Map(variables.map((name, column) => [name, values[column] ?? 0]));
     const within = objective - bound <= (gap + 1e-6) * Math.abs(objective) + 1e-9;
@@ -99,24 +115,37 @@ export class SolverThread {
 
   private running(): Worker {
     const highs = createRequire(import.meta.url).resolve('highs');
-    this.worker ??= new Worker(PROGRAM, { eval: true, workerData: { highs } });
+    if (!this.worker) {
+      this.worker = new Worker(PROGRAM, { eval: true, workerData: { highs } });
+      // Who waits for an answer has a timer.
+      this.worker.unref();
+    }
     return this.worker;
   }
 }
 
+/** The last word, or what is best when the time is up. Undefined when that is nothing. */
 async function answerOf(worker: Worker, limitMs: number, signal?: AbortSignal): Promise<Answer | undefined> {
   const done = new AbortController();
   const { signal: ended } = done;
+  let best: Answer | undefined;
+  const last = new Promise<Answer>((resolve) => {
+    const listen = (answer: Answer): void => {
+      best = answer;
+      if (answer.ended) resolve(answer);
+    };
+    worker.on('message', listen);
+    ended.addEventListener('abort', () => worker.off('message', listen), { once: true });
+  });
   try {
-    const messages = once(worker, 'message', { signal: ended }) as Promise<[Answer]>;
-    const exit = once(worker, 'exit', { signal: ended }).then(() => undefined);
+    const exit = once(worker, 'exit', { signal: ended });
     const timeUp = sleep(Math.ceil(limitMs), undefined, { signal: ended });
     const called = new Promise<never>((_, reject) =>
       signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: ended }),
     );
-    const all = [messages.then(([answer]) => answer), exit, timeUp, called];
-    for (const one of all) one.catch(() => undefined);
-    return await Promise.race(all);
+    for (const one of [exit, timeUp, called]) one.catch(() => undefined);
+    await Promise.race([last, exit, timeUp, called]);
+    return best;
   } finally {
     done.abort();
   }
