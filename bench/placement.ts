@@ -15,7 +15,7 @@ import { type Benchmark, type BenchOptions, percentile } from './report.js';
 const FORMS = {
   ci: { instances: 1, boundsS: 1, scale: { regions: 10, shards: 500, endpoints: 250 } },
   quick: { instances: 6, boundsS: 34, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
-  full: { instances: 100, boundsS: 185, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
+  full: { instances: 100, boundsS: 160, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
 } as const;
 /** Bounds are proven side by side, when all plans have been made. */
 const PROVERS = 2;

@@ -84,6 +84,8 @@ export function choiceOf(
 
 interface Candidate {
   readonly option: Option;
+  /** Of all its shards together. */
+  readonly ratePerS: number;
   /** With what scarcity adds. */
   readonly replicaCost: number;
 }
@@ -105,8 +107,10 @@ interface Cap {
 
 interface Sketch {
   readonly set: readonly number[];
+  /** The same as bits. */
+  readonly mask: number;
   readonly cap: Cap | undefined;
-  readonly cost: number;
+  cost: number;
 }
 
 function candidatesOf(setting: EndpointSetting, count: number, scarcity: Scarcity): Candidate[] {
@@ -114,6 +118,7 @@ function candidatesOf(setting: EndpointSetting, count: number, scarcity: Scarcit
     const { index } = option.centre;
     return {
       option,
+      ratePerS: option.shards * option.ratePerS,
       replicaCost: option.replicaCost + setting.endpoint.memoryBytes * scarcity.memory(index),
     };
   });
@@ -196,22 +201,25 @@ function sketchesOf(
 ): Sketch[] {
   const found: Sketch[] = [];
   const loads = new Float64Array(candidates.length);
+  const loadsCapped = new Float64Array(candidates.length);
   const sizeMax = Math.min(candidates.length, Math.max(parts.length, setting.endpoint.spread.domains));
-  let level: Sketch[] = [{ set: [], cap: undefined, cost: 0 }];
+  let level: Sketch[] = [{ set: [], mask: 0, cap: undefined, cost: 0 }];
   for (let size = 1; size <= sizeMax && level.length > 0; size++) {
     const seen = new Set<number>();
     const next: Sketch[] = [];
-    for (const { set } of level)
+    for (const { set, mask } of level)
       for (let k = 0; k < candidates.length; k++) {
-        const mask = set.reduce((bits, one) => bits | (1 << one), 1 << k);
-        if (set.includes(k) || seen.has(mask)) continue;
-        seen.add(mask);
-        const sketch: Sketch = { set: [...set, k], cap: undefined, cost: 0 };
+        const larger = mask | (1 << k);
+        if (larger === mask || seen.has(larger)) continue;
+        seen.add(larger);
+        const sketch: Sketch = { set: [...set, k], mask: larger, cap: undefined, cost: 0 };
         const cost = costOfSet(setting, candidates, parts, sketch, loads);
         if (cost === undefined) continue;
-        next.push({ ...sketch, cost });
-        if (cost < NO_SEAT)
-          found.push({ ...sketch, cost }, ...capped(setting, candidates, parts, sketch, loads));
+        sketch.cost = cost;
+        next.push(sketch);
+        if (cost >= NO_SEAT) continue;
+        found.push(sketch);
+        if (size > 1) addCapped(found, setting, candidates, parts, sketch, loads, loadsCapped);
       }
     level = next.sort((a, b) => a.cost - b.cost).slice(0, beam);
   }
@@ -219,22 +227,25 @@ function sketchesOf(
 }
 
 /** The same set with a replica less in one centre, where the others take what it cannot. */
-function capped(
+function addCapped(
+  found: Sketch[],
   setting: EndpointSetting,
   candidates: readonly Candidate[],
   parts: readonly Part[],
-  { set }: Sketch,
+  { set, mask }: Sketch,
   loads: Float64Array,
-): Sketch[] {
-  if (set.length === 1) return [];
-  return set.flatMap((k) => {
+  loadsCapped: Float64Array,
+): void {
+  for (const k of set) {
     const each = (candidates[k] as Candidate).option.ratePerS;
     const replicas = (loads[k] as number) / each;
-    if (replicas <= 1 || replicas % 1 < 1e-6) return [];
-    const sketch = { set, cap: { k, ratePerS: Math.floor(replicas) * each } };
-    const cost = costOfSet(setting, candidates, parts, sketch, new Float64Array(candidates.length));
-    return cost !== undefined && cost < NO_SEAT ? [{ ...sketch, cost }] : [];
-  });
+    if (replicas <= 1 || replicas % 1 < 1e-6) continue;
+    const sketch: Sketch = { set, mask, cap: { k, ratePerS: Math.floor(replicas) * each }, cost: 0 };
+    const cost = costOfSet(setting, candidates, parts, sketch, loadsCapped);
+    if (cost === undefined || cost >= NO_SEAT) continue;
+    sketch.cost = cost;
+    found.push(sketch);
+  }
 }
 
 /** Loads are left as they come out. Undefined where a smaller set says the same. */
@@ -265,27 +276,27 @@ function seat(
   seated?: (part: Part, k: number, share: number) => void,
 ): number {
   let cost = 0;
-  const room = (k: number): number => {
-    const { ratePerS, shards } = (candidates[k] as Candidate).option;
-    return (k === cap?.k ? cap.ratePerS : shards * ratePerS) - (loads[k] as number);
-  };
   for (const part of parts) {
     let rest = part.ratePerS;
     do {
       let best = -1;
       let bestCost = Number.POSITIVE_INFINITY;
+      let bestRoom = 0;
       for (const k of set) {
         const its = part.costs[k] as number;
-        if (its < bestCost && (rest === 0 || room(k) > 1e-9)) {
-          best = k;
-          bestCost = its;
-        }
+        if (its >= bestCost) continue;
+        const room =
+          (k === cap?.k ? cap.ratePerS : (candidates[k] as Candidate).ratePerS) - (loads[k] as number);
+        if (rest > 0 && room <= 1e-9) continue;
+        best = k;
+        bestCost = its;
+        bestRoom = room;
       }
       if (best < 0) {
         cost += (rest + 1) * NO_SEAT;
         break;
       }
-      const taken = Math.min(rest, room(best));
+      const taken = Math.min(rest, bestRoom);
       // Nobody asks yet, and it is to lie there all the same.
       loads[best] = (loads[best] as number) + Math.max(taken, 1e-12);
       cost += taken * bestCost;

@@ -2,18 +2,16 @@
 import { seededRandom } from '../random.js';
 import type { PlacedAll } from './by-rule.js';
 import { type Effort, effortFor, marketOf, packed, placeGreedily } from './greedy.js';
+import { borrowSolver, giveBack } from './idle-solvers.js';
 import { rearrange } from './rearrange.js';
 import type { Setting } from './setting.js';
-import { type SolverLimits, SolverThread } from './solver.js';
+import type { SolverLimits } from './solver.js';
 
 export interface Improved extends PlacedAll {
   readonly quality: 'greedy' | 'feasible' | 'optimal';
 }
 
-// Kept between plans: the solver's code is slow until it has been compiled well, which takes it a second.
-const idle: SolverThread[] = [];
-
-const USUAL_LIMITS: SolverLimits = { seconds: 2.5, gap: 0.002 };
+const USUAL_LIMITS: SolverLimits = { seconds: 2.75, gap: 0.002 };
 
 /** More choices than the greedy answer has time for. */
 function widely(setting: Setting): Effort {
@@ -31,7 +29,7 @@ export async function placeIntelligently(
 ): Promise<Improved> {
   signal?.throwIfAborted();
   const endsMs = performance.now() + seconds * 1_000;
-  const thread = idle.pop() ?? new SolverThread();
+  const thread = borrowSolver();
   try {
     // Loads while the plan to start from is made.
     thread.begin();
@@ -48,6 +46,6 @@ export async function placeIntelligently(
     if (lying.objective > best.objective) return { ...best, quality: 'feasible' };
     return { ...lying, quality: lying.objective > cost * (1 + gap) ? 'feasible' : found.quality };
   } finally {
-    idle.push(thread);
+    giveBack(thread);
   }
 }

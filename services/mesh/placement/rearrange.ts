@@ -120,7 +120,7 @@ async function laidAnew(
 
 const costOf = (all: readonly Choice[]): number => all.reduce((sum, { cost }) => sum + cost, 0);
 
-/** For each endpoint its two centres, at least, that cost least with what is scarce, and of all others the cheapest so many. */
+/** For each endpoint its two centres, at least, that cost least with what is scarce, and of all pairs of both the cheapest so many. */
 function narrowed(
   { endpoints }: Setting,
   { choices, priced }: Pick<Market, 'choices' | 'priced'>,
