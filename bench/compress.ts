@@ -11,10 +11,11 @@ import {
   denseSubject,
   readerErrors,
   readerSubject,
-  textSubjects,
 } from './compress-models/rounded-subjects.js';
 import { storiesSubject } from './compress-models/stories.js';
 import { SIZES, type Subject } from './compress-models/subject.js';
+import { turnedSubject } from './compress-models/turned-lines.js';
+import { lstmSubject, transformerSubject } from './compress-models/text-subjects.js';
 import { type Aim, type Benchmark, round } from './report.js';
 
 interface Row {
@@ -48,7 +49,10 @@ export const benchmark: Benchmark = async ({ form, seed, only = '' }) => {
     const fromMs = performance.now();
     const subject = await make();
     if (subject === undefined) console.log(`${name} skipped: ../shared/data has no such file.`);
-    else rows.push(...(await measured(subject, size.rounds)));
+    else {
+      rows.push(...(await measured(subject, size.rounds)));
+      aims.push(...(subject.aims ?? []));
+    }
     console.log(`${name}: ${((performance.now() - fromMs) / 1_000).toFixed(1)} s`);
     return subject;
   };
@@ -66,8 +70,10 @@ export const benchmark: Benchmark = async ({ form, seed, only = '' }) => {
     const ocr = await take('OCR recogniser', () => readerSubject(size.lines));
     if (ocr !== undefined)
       aims.push(...(await readerAims(ocr, rows)), await errorAim(ocr, readerOf(rows), size.lines));
+    await take('line classifier', () => turnedSubject(size));
     await take('stories260K', storiesSubject);
-    for (const [name, make] of textSubjects(seed, size.steps / 2)) await take(name, make);
+    await take('LSTM', () => lstmSubject(seed, size));
+    await take('transformer', () => transformerSubject(seed, size));
   }
   console.table(rows.map((row) => ({ ...row, bytes: round(row.bytes), drop: round(row.drop) })));
   return { results, aims: [...aimsOf(rows), ...aims] };
@@ -164,7 +170,8 @@ function maskedAims(rows: readonly Row[]): Aim[] {
 
 /** What the teacher adds to the student: where every digit has a label, and where a twentieth of them has. */
 function ahead(rows: readonly Row[]): Aim[] {
-  const drop = (method: string): number | undefined => rows.find((row) => row.method === method)?.drop;
+  const drop = (method: string): number | undefined =>
+    rows.find((row) => row.model === 'digits CNN' && row.method === method)?.drop;
   const pairs = [
     ['student, distilled', 'student, labels alone'],
     ['student, no labels, distilled', 'student, 512 labels'],
@@ -179,19 +186,21 @@ function ahead(rows: readonly Row[]): Aim[] {
 
 const LOSS_THAT_COUNTS = 0.5; // points; below it the share is noise of the test set
 
-/** What feedback got back of what rounding to 4 bits cost, for the network and for its student, which bears less. */
+/** What feedback got back of what rounding to 4 bits cost. */
 function recovered(rows: readonly Row[]): Aim[] {
-  const drop = (method: string): number | undefined => rows.find((row) => row.method === method)?.drop;
+  const drop = (model: string, method: string): number | undefined =>
+    rows.find((row) => row.model === model && row.method === method)?.drop;
   const cases = [
-    ['feedback', drop('all int4, one scale a layer'), drop('feedback'), 0],
+    ['feedback', 'digits CNN', 'all int4, one scale a layer', 'feedback', ''],
     [
-      'feedback on the student',
-      drop('student, int4, one scale a layer'),
-      drop('student, int4, feedback'),
-      drop('student, distilled') ?? 0,
+      ...(['feedback on the student', 'digits CNN', 'student, int4, one scale a layer'] as const),
+      ...(['student, int4, feedback', 'student, distilled'] as const),
     ],
+    ['feedback on turned lines', 'line classifier', 'all int4', 'feedback', ''],
   ] as const;
-  return cases.flatMap(([name, lost, left, float]): Aim[] => {
+  return cases.flatMap(([name, model, rounded, mended, before]): Aim[] => {
+    const float = drop(model, before) ?? 0;
+    const [lost, left] = [drop(model, rounded), drop(model, mended)];
     if (lost === undefined || left === undefined || lost - float < LOSS_THAT_COUNTS) return [];
     const points = round(lost - float);
     const value = (lost - left) / (lost - float);

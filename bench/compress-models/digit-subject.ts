@@ -22,12 +22,17 @@ import { studentsOf } from './students.js';
 import { SIZES, type Size, type Subject } from './subject.js';
 
 export async function digitsSubject(seed: number, size: Size) {
-  const { testName, batches, samples, accuracy } = await digits(seed, size.tests);
+  const { testName, batches, samples, accuracy, accuracyToChooseBy } = await digits(seed, size.tests);
   const parent = await tuned(digitsNetwork(seed), batches, { steps: size.steps, rate: 2e-3, threads: 2 });
   const float = await accuracy(parent);
   const found = await calibrated(parent, samples(32));
   const few = { ...batches, count: 20 };
-  const loop = { measure: accuracy, batches, samples: () => samples(32), steps: size.feedbackSteps };
+  const loop = {
+    measure: accuracyToChooseBy,
+    batches,
+    samples: () => samples(32),
+    steps: size.feedbackSteps,
+  };
   const coarse = await inFourBits(parent, found, loop);
   const masked = await quantizeMasked(found, few, { share: 0.75 });
   const uniform = writeStatic(found).model;

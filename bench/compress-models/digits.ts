@@ -14,6 +14,7 @@ import { digitImages } from '../../services/onnx/data/package-source.js';
 
 const PIXELS = 784;
 const BATCH = 64;
+const JUDGED = 0.8; // of the digits that nothing learns from; by the rest something is chosen
 const OFFICIAL = join(root, '..', 'shared', 'data');
 
 export interface Digits {
@@ -23,6 +24,8 @@ export interface Digits {
   readonly samples: (count: number) => Tensors[];
   /** Share of the test digits that the model tells, seen plainly or otherwise. */
   readonly accuracy: (model: Uint8Array, seen?: Seen) => Promise<number>;
+  /** Of digits that are neither learned from nor judged by. */
+  readonly accuracyToChooseBy: (model: Uint8Array) => Promise<number>;
 }
 
 interface Example {
@@ -52,7 +55,10 @@ export async function digits(seed: number, tests: number): Promise<Digits> {
   const keyed = all.map((example) => ({ example, key: random.uniform() })).sort((a, b) => a.key - b.key);
   const shuffled = keyed.map(({ example }) => example);
   const official = officialTest();
-  const test = (official ?? shuffled.filter((_, i) => i % 5 === 0)).slice(0, tests);
+  const held = official ?? shuffled.filter((_, i) => i % 5 === 0);
+  const judged = Math.floor(JUDGED * held.length);
+  const test = held.slice(0, Math.min(tests, judged));
+  const others = held.slice(judged).slice(0, tests);
   const training = official === undefined ? shuffled.filter((_, i) => i % 5 !== 0) : shuffled;
   const count = Math.floor(training.length / BATCH);
   const batch = (step: number): Tensors => tensors(training.slice(step * BATCH, (step + 1) * BATCH));
@@ -62,6 +68,7 @@ export async function digits(seed: number, tests: number): Promise<Digits> {
     samples: (wanted) =>
       Array.from({ length: wanted }, (_, i) => ({ image: imagesOf(training.slice(i * 8, i * 8 + 8)) })),
     accuracy: (model, seen) => accuracyOf(model, test, seen),
+    accuracyToChooseBy: (model) => accuracyOf(model, others),
   };
 }
 

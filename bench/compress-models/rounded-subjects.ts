@@ -1,11 +1,9 @@
-// The other subjects of bench compress: dense, convolutional, reading, recurrent and attending networks, rounded in the ways that
-// suit them.
+// Subjects of bench compress that are rounded and nothing else: a dense, a convolutional and a reading network.
 import { quantizeBlockwise } from '../../services/onnx/quantize/blockwise.js';
 import { quantizeDynamic } from '../../services/onnx/quantize/dynamic.js';
 import { toFloat16 } from '../../services/onnx/quantize/float16.js';
 import { quantizeStatic } from '../../services/onnx/quantize/static.js';
 import { ocrRecogniser } from '../../services/onnx/testing/real-models.js';
-import { tuned } from '../../services/onnx/training/tune.js';
 import {
   convolutionInput,
   convolutionNetwork,
@@ -17,7 +15,6 @@ import {
 } from './large.js';
 import type { Subject } from './subject.js';
 import { characterError, writtenLines } from './written-lines.js';
-import { encoderNetwork, lstmNetwork, textAccuracy, texts, textSample } from './texts.js';
 
 export async function denseSubject(seed: number): Promise<Subject> {
   const parent = denseNetwork(seed);
@@ -81,32 +78,5 @@ export async function readerSubject(lines: number): Promise<Subject> {
       float16: toFloat16(parent).model,
     },
     drop: async (model) => 100 * (1 - (await readingAgreement(parent, model, held))),
-  };
-}
-
-export const textSubjects = (seed: number, steps: number): [string, () => Promise<Subject>][] => [
-  ['LSTM', () => textSubject('LSTM', lstmNetwork(seed), seed, steps)],
-  ['transformer', () => textSubject('transformer', encoderNetwork(seed), seed, steps)],
-];
-
-async function textSubject(
-  model: 'LSTM' | 'transformer',
-  network: Uint8Array,
-  seed: number,
-  steps: number,
-): Promise<Subject> {
-  const parent = await tuned(network, texts(seed), { steps, rate: 2e-3, threads: 2 });
-  const float = await textAccuracy(parent, 100);
-  const samples = [1, 2, 3, 4].map((i) => textSample(i, 16));
-  const dynamic = (await quantizeDynamic(parent)).model;
-  return {
-    model,
-    parent,
-    feeds: textSample(7, 1),
-    methods:
-      model === 'LSTM'
-        ? { 'dynamic int8': dynamic }
-        : { 'static int8': (await quantizeStatic(parent, samples)).model, 'dynamic int8': dynamic },
-    drop: async (one) => 100 * (float - (await textAccuracy(one, 100))),
   };
 }

@@ -1,5 +1,6 @@
 // What bench compress compares: a parent and what was made of it, with inputs to time both and a measure of what was lost.
 import type { Tensors } from '../../services/onnx/session.js';
+import type { Aim } from '../report.js';
 
 export interface Subject {
   readonly model: string;
@@ -8,12 +9,23 @@ export interface Subject {
   readonly methods: Readonly<Record<string, Uint8Array>>;
   /** Points lost. */
   readonly drop: (model: Uint8Array) => Promise<number>;
+  /** Beside what its rows show. */
+  readonly aims?: readonly Aim[];
 }
 
 export const SIZES = {
-  ci: { steps: 10, tests: 200, rounds: 3, lines: 2, feedbackSteps: 4 },
-  quick: { steps: 250, tests: 4_000, rounds: 40, lines: 8, feedbackSteps: 100 },
-  full: { steps: 800, tests: 10_000, rounds: 300, lines: 40, feedbackSteps: 300 },
+  ci: {
+    ...{ steps: 10, tests: 200, rounds: 3, lines: 2, feedbackSteps: 4 },
+    ...{ textSteps: 10, textStudents: { steps: 10, seeds: 1 } },
+  },
+  quick: {
+    ...{ steps: 250, tests: 4_000, rounds: 40, lines: 8, feedbackSteps: 100 },
+    ...{ textSteps: 500, textStudents: { steps: 250, seeds: 2 } },
+  },
+  full: {
+    ...{ steps: 400, tests: 8_000, rounds: 100, lines: 40, feedbackSteps: 100 },
+    ...{ textSteps: 750, textStudents: { steps: 250, seeds: 3 } },
+  },
 } as const;
 
 export type Size = (typeof SIZES)['ci' | 'quick' | 'full'];

@@ -17,6 +17,8 @@ export const lstmNetwork = (seed: number): Uint8Array =>
   sequenceClassifier({ ...sizes, seed, cell: 'LSTM', width: 96, hidden: 160 });
 export const encoderNetwork = (seed: number): Uint8Array =>
   encoder({ ...sizes, seed, steps: STEPS, width: 128, heads: 4, layers: 2 });
+export const smallEncoder = (seed: number): Uint8Array =>
+  encoder({ ...sizes, seed, steps: STEPS, width: 32, heads: 4, layers: 1 });
 
 export function texts(seed: number): Batches {
   return {
@@ -32,11 +34,15 @@ export const textSample = (seed: number, rows: number): Tensors => {
   return { ids, mask };
 };
 
-export async function textAccuracy(model: Uint8Array, batches: number): Promise<number> {
+/** Where texts begin that nothing learns from: those that are judged by, and those that something is chosen by. */
+export const JUDGING = 900_000;
+export const CHOOSING = 800_000;
+
+export async function textAccuracy(model: Uint8Array, batches: number, from = JUDGING): Promise<number> {
   await using session = await openSession(model);
   let right = 0;
   for (let i = 0; i < batches; i++) {
-    const { ids, mask, labels } = text(900_000 + i, BATCH);
+    const { ids, mask, labels } = text(from + i, BATCH);
     const scores = floatValues((await session.run({ ids, mask }))['probabilities'] ?? float32([0], []));
     Array.from(labels.data as BigInt64Array).forEach((label, row) => {
       const own = scores.subarray(row * CLASSES, (row + 1) * CLASSES);

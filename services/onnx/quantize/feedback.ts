@@ -40,6 +40,7 @@ export interface FeedbackResult extends Quantized {
 
 const STEPS = 200;
 const RATE = 5e-4;
+const FEW_BATCHES = 20; // enough to put layers in order
 
 /** The first that lies within the budget, or the best of all where none does. */
 export async function quantizeWithFeedback(
@@ -74,10 +75,7 @@ export async function quantizeWithFeedback(
   let fourBits = options.fourBits ?? new Set<string>();
   for (const calibrator of ['minMax', 'percentile', 'entropy', 'squares'] as const)
     if (await attempt(`ranges by ${calibrator}`, first, { calibrator, fourBits, perChannel })) return done();
-  const order = (await sensitivities(first.prepared, batches, 4))
-    .filter(({ weight }) => fourBits.has(weight))
-    .sort((a, b) => b.rise / b.elements - a.rise / a.elements)
-    .map(({ weight }) => weight);
+  let order: readonly string[] | undefined;
   for (let round = 0; ; round++) {
     const bits = new Map(
       writeStatic(first).report.layers.map(({ weight }) => [weight, fourBits.has(weight) ? 4 : 8]),
@@ -87,8 +85,22 @@ export async function quantizeWithFeedback(
     const settings = { fourBits, perChannel, weightScales: learned.scales };
     const what = `weights learned under rounding, ${fourBits.size} layers of 4 bits`;
     if (await attempt(what, { ...found, original: model }, settings)) return done();
+    order ??= await dearest(first, fourBits, batches);
     const next = order[round];
     if (next === undefined) return done();
     fourBits = new Set([...fourBits].filter((weight) => weight !== next));
   }
+}
+
+/** Layers of 4 bits, first those where more bits help most. */
+async function dearest(
+  { prepared }: Calibrated,
+  fourBits: ReadonlySet<string>,
+  batches: Batches,
+): Promise<string[]> {
+  const few = { ...batches, count: Math.min(batches.count, FEW_BATCHES) };
+  return (await sensitivities(prepared, few, 4))
+    .filter(({ weight }) => fourBits.has(weight))
+    .sort((a, b) => b.rise / b.elements - a.rise / a.elements)
+    .map(({ weight }) => weight);
 }
