@@ -114,8 +114,10 @@ const tensors = (part: readonly Example[]): Tensors => ({
 
 function imagesOf(part: readonly Example[], seen: Seen = (pixels) => pixels) {
   const data = new Float32Array(part.length * PIXELS);
-  part.forEach(({ pixels }, i) =>
-    data.set(seen(Float32Array.from(pixels, (value) => value / 255)), i * PIXELS),
-  );
+  part.forEach(({ pixels }, i) => {
+    const own = data.subarray(i * PIXELS, (i + 1) * PIXELS);
+    for (let at = 0; at < PIXELS; at++) own[at] = (pixels[at] ?? 0) / 255;
+    own.set(seen(own));
+  });
   return float32([part.length, 1, 28, 28], data);
 }
