@@ -30,6 +30,8 @@ const LONG = 20_000;
 /** The run is under way by then. */
 const UNDER_WAY_MS = 60;
 const WAIT_MS = 10_000;
+/** What a death leaves to do (a release taken back, tables told to everybody) is not in the way of the next decision. */
+const APART_MS = 500;
 
 /** A model, its endpoint, and the version of it that is to die. */
 interface Doomed {
@@ -63,7 +65,10 @@ export async function termination(
       await Promise.all(wave.map((one) => serve(client, one)));
       await settled(mesh);
       log(`kills ${ended.length + 1} to ${ended.length + wave.length} of ${times}`);
-      for (const one of wave) ended.push(await killed(mesh, nc, orders, one));
+      for (const one of wave) {
+        ended.push(await killed(mesh, nc, orders, one));
+        await sleep(APART_MS);
+      }
       await Promise.all(wave.map((one) => lift(bus, one, operator)));
     }
   } finally {
