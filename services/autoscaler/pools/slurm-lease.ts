@@ -5,6 +5,10 @@ import type { SlurmJob } from './slurm-commands.js';
 /** Of a job's time: below the first it is prolonged, below the second another is to take its place. */
 const PROLONG_BELOW = 0.5;
 const REPLACE_BELOW = 0.25;
+/** Slurm asks the shard host to drain so long before it kills it; less of a short lease. */
+const WARN_S = 30;
+/** sbatch's manual, --signal: "due to the resolution of event handling" it may be sent so much earlier than was asked. */
+const EARLY_S = 60;
 const QUEUED = new Set(['PENDING', 'CONFIGURING', 'REQUEUED']);
 /** It would wait for ever: as good as one that never came. */
 const NEVER =
@@ -20,13 +24,17 @@ export function nodeOf(
   return { name, state: ending ? 'ending' : 'there' };
 }
 
+/** Seconds before its end at which a job is to be asked to end. */
+export const warnS = (leaseMinutes: number): number => Math.min(WARN_S, leaseMinutes * 7);
+
 /** The limit it should have from its beginning, in minutes; undefined while the one it has is enough, or it is to go. */
 export function leaseOf(
   { state, host, ranS, leftS }: SlurmJob,
   toLeave: ReadonlySet<string>,
   leaseMinutes: number,
 ): number | undefined {
-  if (state !== 'RUNNING' || toLeave.has(host) || leftS >= leaseMinutes * 60 * PROLONG_BELOW)
-    return undefined;
-  return Math.ceil(ranS / 60) + leaseMinutes;
+  const askedFromS = warnS(leaseMinutes) + EARLY_S;
+  const belowS = Math.max(leaseMinutes * 60 * PROLONG_BELOW, askedFromS);
+  if (state !== 'RUNNING' || toLeave.has(host) || leftS >= belowS) return undefined;
+  return Math.ceil((ranS + askedFromS) / 60) + leaseMinutes;
 }

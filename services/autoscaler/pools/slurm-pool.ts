@@ -7,7 +7,7 @@ import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
 import { type ComputePool, isNodeOf, type NodeJob, type PoolNode, type PoolShape } from './compute-pool.js';
 import { nodeEnv, type NodePlace, programOf } from './node-env.js';
-import { leaseOf, nodeOf } from './slurm-lease.js';
+import { leaseOf, nodeOf, warnS } from './slurm-lease.js';
 import { nodeScript } from './slurm-script.js';
 import * as slurm from './slurm-commands.js';
 
@@ -32,8 +32,6 @@ export interface SlurmPoolParts {
 /** The keeper looks twice a second; a cluster's controller is not asked as often. */
 const LISTED_FOR_MS = 2_000;
 const RESTARTS_MAX = 5;
-/** Slurm asks the shard host to drain so long before it kills it; less of a short lease. */
-const WARN_S = 30;
 /** Its own drain takes up to four seconds. */
 const END_MS_MAX = 15_000;
 const LOOK_EVERY_MS = 500;
@@ -78,7 +76,7 @@ export class SlurmPool implements ComputePool {
       `--cpus-per-task=${threads}`,
       `--mem=${memoryMib}M`,
       `--time=${leaseMinutes}`,
-      `--signal=B:TERM@${Math.min(WARN_S, leaseMinutes * 7)}`,
+      `--signal=B:TERM@${warnS(leaseMinutes)}`,
       '--requeue',
       '--open-mode=append',
       `--output=${join(mesh.dataDir, `${name}.log`)}`,

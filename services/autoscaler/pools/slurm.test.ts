@@ -50,11 +50,22 @@ test('a job is ending when its time is nearly up, or its machine is to be left',
   expect(nodeOf(job({ leftS: Infinity }), nowhere, 60).state).toBe('there');
 });
 
-test('its limit moves when half of it is over: a whole lease from now on', () => {
+test('its limit moves when half of it is over: a whole lease from when it may be asked to end', () => {
   expect(leaseOf(job({ leftS: 1_801 }), nowhere, 60)).toBeUndefined();
-  expect(leaseOf(job({ ranS: 1_830, leftS: 1_770 }), nowhere, 60)).toBe(91);
+  expect(leaseOf(job({ ranS: 1_830, leftS: 1_770 }), nowhere, 60)).toBe(92);
   expect(leaseOf(job({ leftS: 1_000 }), new Set(['one']), 60)).toBeUndefined();
   expect(leaseOf(job({ state: 'PENDING', leftS: 10 }), nowhere, 60)).toBeUndefined();
+});
+
+test('a short lease moves before Slurm may ask the job to end, a minute early as it does', () => {
+  const [asked, minute] = [67, 60];
+  let limit = 1;
+  for (let ranS = 1; ranS < 600; ranS++) {
+    const next = leaseOf(job({ ranS, leftS: limit * minute - ranS }), nowhere, 1);
+    if (next !== undefined) expect(next).toBeGreaterThan(limit);
+    limit = next ?? limit;
+    expect(limit * minute - ranS).toBeGreaterThanOrEqual(asked);
+  }
 });
 
 let dir: string;
