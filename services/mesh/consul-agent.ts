@@ -130,10 +130,13 @@ export class ConsulAgent {
     return { index, value: entry?.Session };
   }
 
-  /** All instances that Consul knows, healthy or not. */
+  /**
+   * All instances that Consul knows, healthy or not. Read consistently: a server that just came back leads before it has taken
+   * up what it knew, and would answer a plain read with an empty list meanwhile.
+   */
   async health(service: string, blocking: Blocking): Promise<Indexed<HealthEntry[]>> {
     const { index, value } = await this.ask(`list ${service}`, blocking, (more) =>
-      this.api.health.service({ service, ...more }),
+      this.api.health.service({ service, consistent: true, ...more }),
     );
     return { index, value: z.array(HealthEntry).parse(value ?? []) };
   }
