@@ -135,9 +135,11 @@ export class ConsulAgent {
    * up what it knew, and would answer a plain read with an empty list meanwhile.
    */
   async health(service: string, blocking: Blocking): Promise<Indexed<HealthEntry[]>> {
-    const { index, value } = await this.ask(`list ${service}`, blocking, (more) =>
-      this.api.health.service({ service, consistent: true, ...more }),
-    );
+    const { index, value } = await this.ask(`list ${service}`, blocking, (more) => {
+      // The package hands it on, and its types do not know it.
+      const query = { service, consistent: true, ...more };
+      return this.api.health.service(query);
+    });
     return { index, value: z.array(HealthEntry).parse(value ?? []) };
   }
 
