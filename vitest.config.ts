@@ -1,13 +1,19 @@
 // `unit` beside the code, `system` with real servers, `slow` as well but a minute and more each, by name: `npm run -s slow`. The globs keep dist out, where tests are compiled too.
 import { defineConfig } from 'vitest/config';
 
+// Servers are killed and cables pulled on two shared cores: in CI a test that failed is tried once more, and the last lines name
+// every one that needed it, to be looked into. At a desk nothing is tried twice.
+const retry = process.env['CI'] ? 1 : 0;
+
 export default defineConfig({
   test: {
     reporters: ['default', './counted.reporter.ts'],
+    retry,
     projects: [
       {
         test: {
           name: 'unit',
+          retry,
           include: ['{contracts,client,services,deploy}/**/*.test.ts'],
           // What lies behind the doors is tested with open doors; identity.test.ts closes them.
           env: { MASSIF_AUTH: 'development' },
@@ -20,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['chaos-tests/*.test.ts'],
-          retry: 0,
+          retry,
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,

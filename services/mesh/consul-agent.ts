@@ -130,16 +130,11 @@ export class ConsulAgent {
     return { index, value: entry?.Session };
   }
 
-  /**
-   * All instances that Consul knows, healthy or not. Read consistently: a server that just came back leads before it has taken
-   * up what it knew, and would answer a plain read with an empty list meanwhile.
-   */
+  /** All instances that Consul knows, healthy or not. */
   async health(service: string, blocking: Blocking): Promise<Indexed<HealthEntry[]>> {
-    const { index, value } = await this.ask(`list ${service}`, blocking, (more) => {
-      // The package hands it on, and its types do not know it.
-      const query = { service, consistent: true, ...more };
-      return this.api.health.service(query);
-    });
+    const { index, value } = await this.ask(`list ${service}`, blocking, (more) =>
+      this.api.health.service({ service, ...more }),
+    );
     return { index, value: z.array(HealthEntry).parse(value ?? []) };
   }
 
@@ -160,6 +155,8 @@ export class ConsulAgent {
     signal.addEventListener('abort', cancel, { once: true });
     const more = {
       ctx: context,
+      // A server that just came back leads before it has taken up all it knew, and would answer a plain read with less.
+      consistent: true,
       index: index.toString(),
       wait: `${waitMs}ms`,
       timeout: CALL_MS_MAX + Math.ceil(waitMs * WAIT_FACTOR),
