@@ -273,3 +273,22 @@ test('a model that is not served any more stays in the repository index, at the 
   });
   expect(await index('{"ready":true}')).toEqual([]);
 }, 60_000);
+
+test('two endpoints of one model that release at once both come to their end, and the first names what is stable', async () => {
+  const variants = [{ version: 'v1', weight: 10_000 }];
+  for (const endpoint of ['left', 'right'])
+    await ask('deploy', DeployReply, { endpoint, model: 'digits', variants });
+  await ask('alias', ShowReply, { model: 'digits', alias: 'stable', version: 'v1' });
+  // The aliases move with the promotion and stay a moment in which the other's would.
+  const slow = { strategy: { ...canary, steps: [{ weight: 5_000 }] }, deadlines: { drainingMs: 1_000 } };
+  const begun = [
+    await apply({ endpoint: 'left', to: 'v2', ...slow }),
+    await apply({ endpoint: 'right', to: 'v3', ...slow }),
+  ];
+  for (const { release } of begun) await reached(release.id, 'step');
+  for (const { release } of begun)
+    await send(`/v2/releases/${release.id}/promote`, { by: 'ada', why: 'enough', step: 0 });
+  for (const { release } of begun) await reached(release.id, 'done');
+  const stable = await ask('show', ShowReply, { model: 'digits', version: 'stable' });
+  expect(stable.version.label).toBe('v2');
+}, 60_000);

@@ -13,7 +13,6 @@ import {
   type HistoryReply,
   type HistoryRequest,
   type PromoteOrder,
-  type ReleaseCourse,
   type ReleaseEvent,
   type ReleaseList,
   type ReleaseOrder,
@@ -23,6 +22,7 @@ import {
 } from '../../../contracts/release.js';
 import type { Clock } from '../../mesh/clock.js';
 import { opened } from '../../mesh/release/advance.js';
+import { movesAliases } from '../../mesh/release/alias-moves.js';
 import { VERSION } from '../../mesh/version.js';
 import type { Catalog } from '../catalog.js';
 import { armOf } from '../../../contracts/registry.js';
@@ -146,22 +146,16 @@ export class Releases {
     const active = store.states.activeAt(spec.endpoint);
     if (active) throw goesOn(active);
     const inputs = await catalog.releaseInputs(spec.endpoint);
-    const course: ReleaseCourse = {
-      ...courseOf(spec, { ...inputs, regions }),
-    };
+    const course = courseOf(spec, { ...inputs, regions });
     catalog.checkGate(inputs.endpoint, [...course.loading, ...course.promoted, ...course.resident]);
-    const aliases = inputs.aliases;
-    const serving = course.initial.find(({ arm }) => arm === course.control);
-    // Another endpoint's release must not rename what this model calls stable.
-    const moves =
-      course.shadow === undefined && (aliases.stable === undefined || aliases.stable === serving?.version);
-    const whole = moves ? { ...course, aliases } : course;
-    const record = await store.open(spec.endpoint, (id) =>
-      opened(
-        { id, model: inputs.endpoint.model, spec, course: whole, by },
+    const { aliases, endpoint } = inputs;
+    const record = await store.open(spec.endpoint, (id) => {
+      const moves = movesAliases(endpoint.model, course, aliases, store.states.active());
+      return opened(
+        { id, model: endpoint.model, spec, course: moves ? { ...course, aliases } : course, by },
         { atMs: clock.now(), epoch: 0, code: VERSION },
-      ),
-    );
+      );
+    });
     await carryOut.carryOut(record);
     return record;
   }
