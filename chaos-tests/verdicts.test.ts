@@ -68,13 +68,19 @@ test('a version whose answers turn into no numbers is killed everywhere, the las
     expect(outputs['y']?.data[0]).toBe(n);
   });
   const { versions } = (await massif('verdicts', MODEL)) as {
-    versions: { label: string; version: string; last?: { act: string; judgement: { verdict: string } } }[];
+    versions: {
+      label: string;
+      version: string;
+      withheld: string[];
+      last?: { act: string; judgement: { verdict: string } };
+    }[];
   };
   const bad = versions.find(({ label }) => label === '2');
   expect(bad?.last).toMatchObject({
     act: 'stopped',
     judgement: { verdict: 'abnormal', faults: ['not-a-number'] },
   });
+  expect(bad?.withheld).toContainEqual(expect.stringMatching(/^kill in /));
   await eventually('no engine of version 2 is left', async () => {
     const replicas = mesh.heard().flatMap((beat) => beat.replicas);
     expect(replicas.filter((one) => one.version === bad?.version && one.state === 'ready')).toEqual([]);

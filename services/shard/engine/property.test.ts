@@ -22,6 +22,9 @@ beforeAll(async () => {
 afterAll(() => engine[Symbol.asyncDispose]());
 
 const REQUESTS = 400;
+/** A busy machine refuses most of a burst: then more are sent, until enough were answered to say something. */
+const REQUESTS_MAX = 8_000;
+const ANSWERED_MIN = 40;
 const CAPACITY = 48;
 const WIDTHS = [4, 7];
 
@@ -98,9 +101,10 @@ test.each([1, 2, 3])(
       },
     });
     const before = await countsOf(replica);
-    while (sent.length < REQUESTS) {
+    const answeredSoFar = () => [...ends.values()].filter(([code]) => code === 'OK').length;
+    while (sent.length < REQUESTS || (answeredSoFar() <= ANSWERED_MIN && sent.length < REQUESTS_MAX)) {
       const burst = 1 + Math.floor(random() ** 2 * 60);
-      for (let i = 0; i < burst && sent.length < REQUESTS; i++) {
+      for (let i = 0; i < burst; i++) {
         const one = draw(sent.length, random);
         sent.push(one);
         const body = encodeInferRequest({ parameters: {}, inputs: inputsOf(one), binaryOutput: true });
@@ -117,7 +121,7 @@ test.each([1, 2, 3])(
     }
     const ended = async () => {
       const { scheduling } = await countsOf(replica);
-      return ends.size + scheduling.cancelled === REQUESTS;
+      return ends.size + scheduling.cancelled === sent.length;
     };
     await waitUntil('every request has ended', ended, 30_000);
     const after = await countsOf(replica);
@@ -140,7 +144,7 @@ test.each([1, 2, 3])(
     expect(after.statistics.execution_count - before.statistics.execution_count).toBeLessThan(
       answered.length,
     );
-    expect(answered.length).toBeGreaterThan(REQUESTS / 10);
+    expect(answered.length).toBeGreaterThan(ANSWERED_MIN);
     await engine.engine.unload(replica, 1_000);
   },
   60_000,
