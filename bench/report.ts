@@ -16,7 +16,7 @@ export interface BenchOptions {
   /** The part of it whose name begins so; all where absent. Benchmarks that take long have parts. */
   readonly only?: string;
   /** How far it is, for who waits. */
-  log(line: string): void;
+  readonly log: (line: string) => void;
 }
 
 export interface BenchResult {

@@ -249,7 +249,7 @@ test('each step killed in the middle of load costs no caller anything while anot
       const now = enginesOf(name);
       return now.length === 2 && !now.includes(victim as number)
         ? Promise.resolve()
-        : Promise.reject(new Error(`${now}`));
+        : Promise.reject(new Error(now.join()));
     });
   }
   stop.abort();
@@ -330,7 +330,7 @@ test('massif split: a model in three stages over two regions answers as the whol
   const answer = async (endpoint: string): Promise<number[]> => {
     const inputs = { x: { data, shape: [1, 3, 48, 192] } };
     const { outputs } = await client.infer(endpoint, inputs, { timeoutMs: DEADLINE_MS });
-    return [...(Object.values(outputs)[0]?.data as Float32Array)];
+    return Array.from(Object.values(outputs)[0]?.data ?? [], Number);
   };
   const whole = await answer('angle');
   const near = (numbers: number[]): number =>
@@ -414,7 +414,7 @@ test('a decoder in two stages keeps the cache of its layers on each: the tokens 
       const now = enginesOf(second);
       return now.length === 2 && !now.some((pid) => before.includes(pid))
         ? Promise.resolve()
-        : Promise.reject(new Error(`${before} ${now}`));
+        : Promise.reject(new Error(`${before.join()} to ${now.join()}`));
     });
   };
   expect(await write('writer-split', 10, moved)).toEqual(whole);

@@ -20,7 +20,7 @@ export interface DrillReport {
 export interface DrillOptions {
   readonly form: 'ci' | 'quick' | 'full';
   readonly seed: number;
-  log(line: string): void;
+  readonly log: (line: string) => void;
 }
 
 export type Drill = (options: DrillOptions) => Promise<DrillReport>;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { returnsOf } from './traced-call.js';
 
 const answers = (regions: string) =>
-  [...regions].map((letter, i) => ({
+  Array.from(regions, (letter, i) => ({
     caller: 'one',
     replica: letter === 'e' ? 'shard-east-1_a' : 'shard-west-1_a',
     atMs: 1_000 + i * 250,

@@ -88,7 +88,7 @@ function readVocabulary(): Vocabulary {
 
 /** Byte-pair encoding: the neighbours whose union scores best are joined until none is a token. */
 function encoded(text: string, { ids, scores }: Vocabulary): number[] {
-  let pieces = [...` ${text}`];
+  let pieces = Array.from(` ${text}`);
   for (;;) {
     let [best, place] = [-Infinity, -1];
     pieces.slice(1).forEach((piece, i) => {

@@ -76,7 +76,7 @@ export function delayBySource(
   most: number,
   random: Seeded,
 ) {
-  const even = new Array<number>(baseline.classShares.length).fill(1 / baseline.classShares.length);
+  const even = Array<number>(baseline.classShares.length).fill(1 / baseline.classShares.length);
   return Object.fromEntries(
     SOURCES.map((source) => {
       const kept = baseline.streams.flatMap((stream, i) => (stream.source === source ? [i] : []));

@@ -30,9 +30,7 @@ const PLAIN_LOSS_MAX: Record<(typeof KINDS)[number], number> = {
   consul: 0,
 };
 
-export const drill: Drill = async (options) => {
-  const { form, seed } = options;
-  const log = (line: string): void => options.log(line);
+export const drill: Drill = async ({ form, seed, log }) => {
   const random = seededRandom(seed);
   await using mesh = await startMesh({ shardsPerRegion: SHARDS_PER_REGION, apart: true });
   const model = mlp(1);

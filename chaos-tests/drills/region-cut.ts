@@ -28,9 +28,7 @@ const FORMS = {
 /** JetStream's own mirror may take two minutes to ask a lost origin again; what matters is read from the home directly. */
 const CONVERGED_WITHIN_MS = 150_000;
 
-export const drill: Drill = async (options) => {
-  const { form, seed } = options;
-  const log = (line: string): void => options.log(line);
+export const drill: Drill = async ({ form, seed, log }) => {
   const { cuts, cutMs, perSecond } = FORMS[form];
   await using mesh = await startMesh({ cuttable: true });
   const model = mlp(1);

@@ -28,9 +28,7 @@ const ORDERS_WITHIN_MS = 30_000;
 /** A region that is back has been found by its callers. */
 const BACK_MS = 8_000;
 
-export const drill: Drill = async (options) => {
-  const { form, seed } = options;
-  const log = (line: string): void => options.log(line);
+export const drill: Drill = async ({ form, seed, log }) => {
   const { rounds, goneMs, perSecond } = FORMS[form];
   await using mesh = await startMesh();
   const model = mlp(1);

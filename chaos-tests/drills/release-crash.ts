@@ -25,9 +25,7 @@ const KILLS_MAX = { ci: 3, quick: 8, full: 100 } as const;
 /** The short form plays one release of a strategy that goes through loading, switching and draining. */
 const CI = 'immediate';
 
-export const drill: Drill = async (options) => {
-  const { form, seed } = options;
-  const log = (line: string): void => options.log(line);
+export const drill: Drill = async ({ form, seed, log }) => {
   const names = new Set<string>();
   await using mesh = await startMesh({ shardsPerRegion: 1, apart: true });
   await mesh.publish(ENDPOINT, [{ name: 'model.onnx', bytes: mlp(1, 16) }], 1);

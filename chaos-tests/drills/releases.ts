@@ -34,10 +34,8 @@ const FORMS = {
   full: { perSecond: 500, holdMs: 5_000, requestsMin: 100_000 },
 } as const;
 
-export const drill: Drill = async (options) => {
-  const { form, seed } = options;
+export const drill: Drill = async ({ form, seed, log }) => {
   const { perSecond, holdMs, requestsMin } = FORMS[form];
-  const log = (line: string): void => options.log(line);
   await using mesh = await startMesh({ shardsPerRegion: SHARDS_PER_REGION });
   const watch = await WeightWatch.open(mesh, ENDPOINT);
   const asked = new Map<string, Awaited<ReturnType<typeof questions>>>();

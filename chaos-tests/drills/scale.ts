@@ -30,8 +30,7 @@ const FORMS = {
   full: { waveS: 180, perSecond: 35 },
 } as const;
 
-export const drill: Drill = async ({ form, seed, log: say }) => {
-  const log = (line: string): void => say(line);
+export const drill: Drill = async ({ form, seed, log }) => {
   const { waveS, perSecond } = FORMS[form];
   await using mesh = await startMesh({ regions: [REGION], shardsPerRegion: 1, pool: POOL });
   const model = mlp(1, 4_096);

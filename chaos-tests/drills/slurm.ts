@@ -50,8 +50,7 @@ interface Job {
   readonly gres: string;
 }
 
-export const drill: Drill = async ({ form, log: say }) => {
-  const log = (line: string): void => say(line);
+export const drill: Drill = async ({ form, log }) => {
   const { perSecond, serveMs } = FORMS[form];
   const files = await slurmFiles().catch((error: unknown) =>
     log(`skipped: no Slurm here (${String(error)})`),

@@ -47,7 +47,9 @@ async function fill(
   moves: readonly (readonly WeightMove[])[],
   paths: readonly (string | undefined)[],
 ): Promise<void> {
-  const files = await Promise.all(paths.map((path) => (path === undefined ? undefined : open(path, 'wx'))));
+  const files = await Promise.all(
+    paths.map(async (path) => (path === undefined ? undefined : open(path, 'wx'))),
+  );
   try {
     const ranges = new Map<string, Range[]>();
     moves.forEach((own, i) => {
@@ -60,7 +62,7 @@ async function fill(
     });
     for (const [location, list] of ranges) await scatter(location, streamOf(catalog, parent, location), list);
   } finally {
-    await Promise.all(files.map((file) => file?.close()));
+    await Promise.all(files.map(async (file) => file?.close()));
   }
 }
 

@@ -94,7 +94,7 @@ function count(what, ms) {
 function tell() {
   toldMs = performance.now();
   const parts = [...seen]
-    .sort()
+    .sort(([a], [b]) => a.localeCompare(b))
     .map(([what, { calls, ms }]) => `${what} ${calls} (${(ms / calls).toFixed(1)} ms)`);
   if (parts.length > 0)
     console.log(`${String(Math.round((toldMs - began) / 1_000)).padStart(4)} s  ${parts.join(', ')}`);

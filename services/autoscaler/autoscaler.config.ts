@@ -138,7 +138,10 @@ function readSpecs(file: string): unknown[] {
 }
 
 /** A pool of the variables, whose first fault is told under the variable's name. */
-function named(spec: Record<string, unknown>, variables: Readonly<Record<string, string>>): PoolSpec[] {
+function named(
+  spec: Record<string, string | number | boolean | undefined>,
+  variables: Readonly<Record<string, string>>,
+): PoolSpec[] {
   const given = Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== undefined));
   const parsed = PoolSpec.safeParse(given);
   if (parsed.success) return [parsed.data];

@@ -52,11 +52,15 @@ function openDoor(app: NestFastifyApplication): void {
   fastify.addContentTypeParser('*', (_request, _payload, done) => done(null));
   fastify.addHook('onRequest', (request, reply, done) => {
     access.begin(request, reply);
-    if (request.is404) return void filter.answer(noSuchRoute(request), request, reply);
+    if (request.is404) {
+      filter.answer(noSuchRoute(request), request, reply);
+      return;
+    }
     try {
       admit(guard, request, reply);
     } catch (error) {
-      return void filter.answer(error, request, reply);
+      filter.answer(error, request, reply);
+      return;
     }
     done();
   });

@@ -117,7 +117,7 @@ function nearnessOf(keys: readonly (readonly Query[])[]): Pick<Baseline, 'nearne
 }
 
 function sharesOf(rows: readonly Row[], classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
+  const counts = Array<number>(classes).fill(0);
   for (const { logits } of rows) {
     const label = classOf(logits);
     counts[label] = (counts[label] ?? 0) + 1;

@@ -94,7 +94,12 @@ export class VersionWatch {
       ...decideVerdict(found),
       faults,
       evidence,
-      strongest: strongest.map(({ requests: _, ...one }) => one),
+      strongest: strongest.map(({ stream, source, evidence: own, shift }) => ({
+        stream,
+        source,
+        evidence: own,
+        shift,
+      })),
       requestsSince: strongest[0]?.requests ?? 0,
     };
   }

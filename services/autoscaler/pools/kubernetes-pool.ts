@@ -94,7 +94,7 @@ export class KubernetesPool implements ComputePool {
           await this.apps.replaceNamespacedDeploymentScale({
             namespace,
             name,
-            body: { ...scale, spec: { replicas } },
+            body: Object.assign(scale, { spec: { replicas } }),
           });
           break;
         } catch (error) {

@@ -130,7 +130,7 @@ function averagesPlaces(graph: Graph, node: NodeProto): boolean {
   return (
     axes
       .map((axis) => (axis < 0 ? axis + 4 : axis))
-      .toSorted()
+      .toSorted((a, b) => a - b)
       .join() === '2,3'
   );
 }

@@ -46,7 +46,7 @@ export class Reported {
   /** Throws BAD_REQUEST for a metric that nobody reports and that the spec does not call new. */
   async check({ endpoint, analysis }: ReleaseSpec): Promise<void> {
     const asked = (analysis?.metrics ?? []).filter(isFeedback).filter(({ newMetric }) => newMetric !== true);
-    if (asked.length === 0 || asked.every(({ metric }) => this.knows(endpoint, metric))) return;
+    if (asked.every(({ metric }) => this.knows(endpoint, metric))) return;
     const listenedMs = this.clock.monotonicMs() - this.sinceMs;
     if (listenedMs < LISTENED_MS_MIN) await this.clock.sleep(LISTENED_MS_MIN - listenedMs);
     const silent = asked.find(({ metric }) => !this.knows(endpoint, metric));

@@ -109,7 +109,10 @@ export class StandIns {
       const value = withStandIn(endpoint, good, orders, clock.now());
       return { change: { key: keys.endpoint(name), value }, result: { before: endpoint, good } };
     });
-    if (!done) return void log.error('stand-in.missing', { endpoint: name, why });
+    if (!done) {
+      log.error('stand-in.missing', { endpoint: name, why });
+      return;
+    }
     const { before, good } = done;
     const from = before.variants.map(({ label }) => label).join();
     log.warn('stand-in.serves', { endpoint: name, from, to: good.label, why });

@@ -30,7 +30,7 @@ export function redact(text: string): Redacted {
 
 /** Luhn's checksum (ISO/IEC 7812-1). */
 export function passesLuhn(found: string): boolean {
-  const digits = [...found].filter((one) => one >= '0' && one <= '9').map(Number);
+  const digits = Array.from(found.replaceAll(/[^0-9]/g, ''), Number);
   const sum = digits.toReversed().reduce((total, digit, i) => {
     const doubled = i % 2 === 0 ? digit : digit * 2;
     return total + (doubled > 9 ? doubled - 9 : doubled);
