@@ -1,140 +1,22 @@
-// The intelligent policy's answer at once: prices of what is scarce, the choices that are cheapest with those, balanced by sums and
-// packed shard by shard. What the solver starts from, too.
-import { Balance } from './balance.js';
-import { type Choice, type ChoiceLimits, choicesOf, type Known, learnChoices } from './choices.js';
-import { Construction, type Constructed } from './construction.js';
-import { MOVED_SHARE_MAX, placedRate } from './objective.js';
-import { Offers } from './offers.js';
-import { Prices } from './prices.js';
-import { seededRandom } from '../random.js';
+// The intelligent policy's answer at once: prices of what is scarce, the choices that are cheapest with those, balanced by sums, exchanged
+// for a while and packed shard by shard. What the solver starts from, too.
+import type { ExchangeLimits } from './exchange.js';
+import { type LaidDown, layDown } from './lay-down.js';
+import { effortFor, marketOf } from './market.js';
+import { settle } from './settle.js';
 import type { Setting } from './setting.js';
 
-export type GreedyResult = Constructed;
+/** Centres of several shards are not filled quite: there is no time for packing them perfectly. */
+const SPARE = 0.005;
+// There is no time to find back from what is worse.
+const WARMTH = 0.005;
 
-export interface Effort {
-  /** Of the choices before prices are known, and of those that are added for them. */
-  readonly first: ChoiceLimits;
-  readonly priced: ChoiceLimits;
-  readonly pricings: number;
-  readonly rounds: number;
-  /** So many times whoever is in the way makes room, each time at slightly other prices. */
-  readonly starts: number;
-  /** Of whoever is far from its best choice. */
-  readonly passes: number;
-}
-
-export function effortFor({ endpoints }: Setting): Effort {
-  const limits = (centres: number, beam: number, kept: number): ChoiceLimits => ({ centres, beam, kept });
-  if (endpoints.length <= 150) {
-    const often = { pricings: 2, rounds: 150, starts: 24, passes: 1 };
-    return { first: limits(8, 2, 4), priced: limits(10, 5, 14), ...often };
-  }
-  const some = endpoints.length <= 600 ? limits(7, 2, 8) : limits(5, 2, 5);
-  const often =
-    endpoints.length <= 600 ? { rounds: 30, starts: 8, passes: 2 } : { rounds: 12, starts: 1, passes: 0 };
-  return { first: some, priced: some, pricings: 1, ...often };
-}
-
-/** For each endpoint the ways to place it, what scarcity costs, and a choice for each that fits by sums. */
-export interface Market {
-  readonly choices: readonly (readonly Choice[])[];
-  readonly priced: readonly Float64Array[];
-  readonly movableRate: number;
-  readonly chosen: readonly Choice[];
-  /** What a choice costs, with what it takes of what is scarce. */
-  price(choice: Choice): number;
-  /** More was asked for than there is, at no prices. */
-  readonly scarce: boolean;
-}
-
-export function marketOf(
-  setting: Setting,
-  { first, priced, pricings, rounds, starts, passes }: Effort,
-): Market {
-  const movableRate = MOVED_SHARE_MAX * setting.endpoints.reduce((sum, one) => sum + placedRate(one), 0);
-  const prices = new Prices(setting, movableRate);
-  const known = setting.endpoints.map((): Known => new Map());
-  const learn = (limits: ChoiceLimits, scarcity?: Prices): Choice[][] =>
-    setting.endpoints.map((endpoint, e) => {
-      const its = known[e] as Known;
-      learnChoices(its, endpoint, limits, scarcity);
-      return choicesOf(endpoint, its);
-    });
-  let choices = learn(first);
-  let offers = new Offers(setting, choices, movableRate);
-  let plenty = prices.learn(offers, rounds, () => prices.bound * 1.2);
-  for (let pricing = 0; pricing < pricings && !plenty; pricing++) {
-    choices = learn(priced, prices);
-    offers = new Offers(setting, choices, movableRate);
-    plenty = prices.learn(offers, rounds, () => prices.bound * 1.1);
-  }
-  const balance = balanced(offers, prices, starts, passes);
-  const all = prices.priced(offers);
-  return {
-    ...{ choices, movableRate, scarce: !plenty },
-    price: (choice) => prices.priceOf(choice),
-    priced: choices.map((_, e) => all.subarray(offers.first[e], offers.first[e + 1])),
-    chosen: choices.map((list, e) => list[(balance.chosen[e] ?? 0) - (offers.first[e] ?? 0)] as Choice),
+export function placeGreedily(setting: Setting, effort = effortFor(setting)): LaidDown {
+  const market = marketOf(setting, effort);
+  if (effort.looks.length === 0) return layDown(setting, market, 'once');
+  const limits = (round: number): ExchangeLimits | undefined => {
+    const looks = effort.looks[round];
+    return looks === undefined ? undefined : { looks, warmth: WARMTH };
   };
-}
-
-// Prices are exact for fractions of endpoints; whole ones want them a little higher.
-const DEARER_MAX = 0.25;
-const NOISE = 0.2;
-/** Of all starts, the best. */
-const IMPROVED = 2;
-
-/** The best of several: who makes room first decides much, and trying again is cheap. */
-function balanced(offers: Offers, prices: Prices, starts: number, passes: number): Balance {
-  const random = seededRandom(1);
-  const found = Array.from({ length: starts }, (_, start) => {
-    const dearer = 1 + DEARER_MAX * random();
-    const factor = (): number => dearer * Math.exp(NOISE * (random() - random()));
-    const balance = new Balance(offers, prices.priced(offers, start > 0 ? factor : undefined));
-    balance.relieve();
-    return balance;
-  });
-  const best = found.sort((a, b) => a.cost - b.cost).slice(0, IMPROVED);
-  for (const balance of best) balance.improve(passes);
-  return best.reduce((least, balance) => (balance.cost < least.cost ? balance : least));
-}
-
-export function placeGreedily(setting: Setting, effort = effortFor(setting)): GreedyResult {
-  return packed(setting, marketOf(setting, effort), effort.passes > 0 ? 'quickly' : 'once');
-}
-
-// What found no room is placed first at the next try.
-const ORDERS_MAX = 3;
-/** Steps of a search for room, where there is time. */
-const PATIENCE = 400;
-
-/** The market's choices shard by shard; whoever finds no room takes what is cheapest of what fits. */
-export function packed(
-  setting: Setting,
-  { choices, chosen, priced, movableRate, scarce }: Market,
-  care: 'once' | 'quickly' | 'thoroughly',
-): GreedyResult {
-  const size = (e: number): number => Math.max(0, ...(chosen[e]?.uses.map(({ bytes }) => bytes) ?? []));
-  let order = setting.endpoints.map(({ index }) => index).sort((a, b) => size(b) - size(a));
-  let best: GreedyResult | undefined;
-  const thorough = care === 'thoroughly';
-  for (let attempt = 0; attempt < (care === 'once' ? 1 : ORDERS_MAX); attempt++) {
-    const tight = scarce || attempt > 0;
-    const patience = thorough ? PATIENCE : undefined;
-    const construction = new Construction(setting, choices, movableRate, tight, patience);
-    const failed = order.filter((e) => !construction.seat(e, [chosen[e] as Choice]));
-    for (const e of failed) construction.seat(e, sortedBy(choices[e] ?? [], priced[e]));
-    if (failed.length > 0 && care !== 'once')
-      construction.improve(thorough ? order : failed, thorough ? 3 : 2);
-    const found = construction.result();
-    if (!best || found.objective < best.objective) best = found;
-    if (failed.length === 0) return found;
-    order = [...failed, ...order.filter((e) => !failed.includes(e))];
-  }
-  return best as GreedyResult;
-}
-
-function sortedBy(list: readonly Choice[], priced: Float64Array | undefined): Choice[] {
-  const ranks = list.map((choice, k) => ({ choice, cost: priced?.[k] ?? choice.cost }));
-  return ranks.sort((a, b) => a.cost - b.cost).map(({ choice }) => choice);
+  return settle(setting, market, { care: 'quickly', spare: SPARE, limits });
 }

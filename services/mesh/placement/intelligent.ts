@@ -1,10 +1,15 @@
-// The better answer of the intelligent policy: the greedy plan, rearranged by the solver until the time is up, then packed shard by shard.
+// The better answer of the intelligent policy: choices exchanged and packed shard by shard, what that leaves rearranged by the solver, which
+// also knows what no choice says, until the time is up.
 import { seededRandom } from '../random.js';
 import type { PlacedAll } from './by-rule.js';
-import { type Effort, effortFor, marketOf, packed, placeGreedily } from './greedy.js';
+import type { ExchangeLimits } from './exchange.js';
+import { placeGreedily } from './greedy.js';
 import { borrowSolver, giveBack } from './idle-solvers.js';
-import { rearrange } from './rearrange.js';
+import { layDown } from './lay-down.js';
+import { type Effort, effortFor, marketOf } from './market.js';
+import { provable, rearrange } from './rearrange.js';
 import type { Setting } from './setting.js';
+import { settle, type Settling } from './settle.js';
 import type { SolverLimits } from './solver.js';
 
 export interface Improved extends PlacedAll {
@@ -13,12 +18,45 @@ export interface Improved extends PlacedAll {
 
 const USUAL_LIMITS: SolverLimits = { seconds: 2.75, gap: 0.002 };
 
+// Of the time: exchanging finds more than the solver does, unless the solver can prove that there is no more to find.
+const EXCHANGING = 0.75;
+const EXCHANGING_PROVABLE = 0.05;
+
+// The first search has most of the time, those that follow half of what is left.
+const FIRST = 0.6;
+const ROUNDS_MAX = 6;
+const WARMTH = 0.4;
+const WARMTH_AGAIN = 0.1;
+
+function within(spanMs: number): Settling {
+  const endsMs = performance.now() + spanMs;
+  const limits = (round: number): ExchangeLimits | undefined => {
+    if (round >= ROUNDS_MAX) return undefined;
+    const beganMs = performance.now();
+    const mineMs = Math.max(1, (endsMs - beganMs) * (round === 0 ? FIRST : 0.5));
+    return {
+      looks: Number.POSITIVE_INFINITY,
+      warmth: round === 0 ? WARMTH : WARMTH_AGAIN,
+      passed: () => (performance.now() - beganMs) / mineMs,
+    };
+  };
+  return { care: 'thoroughly', spare: 0, limits };
+}
+
 /** More choices than the greedy answer has time for. */
 function widely(setting: Setting): Effort {
   const effort = effortFor(setting);
-  if (setting.endpoints.length > 150) return effort;
-  const limits = { centres: 12, beam: 12, kept: 40 };
-  return { first: { ...limits, kept: 20 }, priced: limits, pricings: 2, rounds: 150, starts: 40, passes: 3 };
+  if (setting.endpoints.length > 150) return { ...effort, looks: [] };
+  const limits = { centres: 12, beam: 14, kept: 60 };
+  return {
+    first: { ...limits, kept: 20 },
+    priced: limits,
+    pricings: 2,
+    rounds: 150,
+    starts: 6,
+    passes: 1,
+    looks: [],
+  };
 }
 
 /** The greedy plan where the solver finds nothing better in time. */
@@ -35,14 +73,15 @@ export async function placeIntelligently(
     thread.begin();
     const market = marketOf(setting, widely(setting));
     const simple = placeGreedily(setting);
-    const wide = packed(setting, market, 'thoroughly');
-    const best = simple.objective < wide.objective ? simple : wide;
+    const exchanging = provable(setting) ? EXCHANGING_PROVABLE : EXCHANGING;
+    const settled = settle(setting, market, within((endsMs - performance.now()) * exchanging));
+    const best = simple.objective < settled.objective ? simple : settled;
     const left = (endsMs - performance.now()) / 1_000;
     if (left <= 0) return { ...best, quality: 'greedy' };
     const limits = { seconds: left, gap };
     const found = await rearrange(setting, market, best.chosen, thread, limits, seededRandom(1), signal);
     const cost = found.chosen.reduce((sum, one) => sum + one.cost, 0);
-    const lying = packed(setting, { ...market, chosen: found.chosen }, 'thoroughly');
+    const lying = layDown(setting, { ...market, chosen: found.chosen }, 'thoroughly');
     if (lying.objective > best.objective) return { ...best, quality: 'feasible' };
     return { ...lying, quality: lying.objective > cost * (1 + gap) ? 'feasible' : found.quality };
   } finally {

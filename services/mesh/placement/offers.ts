@@ -57,6 +57,18 @@ export class Offers {
     return used;
   }
 
+  /** Of every choice: its cost and what it takes at these prices, which are of all there is of a resource. */
+  priced(prices: Float64Array): Float64Array {
+    const priced = this.cost.slice();
+    for (let choice = 0; choice < priced.length; choice++) {
+      let sum = priced[choice] as number;
+      for (let u = this.firstUse[choice] as number; u < (this.firstUse[choice + 1] as number); u++)
+        sum += (prices[this.resource[u] as number] as number) * (this.part[u] as number);
+      priced[choice] = sum;
+    }
+    return priced;
+  }
+
   book(choice: number, sign: 1 | -1, used: Float64Array): void {
     for (let u = this.firstUse[choice] as number; u < (this.firstUse[choice + 1] as number); u++) {
       const r = this.resource[u] as number;

@@ -23,6 +23,11 @@ export class Prices implements Scarcity {
     this.best = this.values;
   }
 
+  /** Of all there is of a resource, as in Offers. */
+  get ofAll(): Float64Array {
+    return this.best;
+  }
+
   memory(centre: number): number {
     return (this.best[centre] as number) / (this.setting.centres[centre]?.memoryBytes ?? 1);
   }
@@ -46,10 +51,7 @@ export class Prices implements Scarcity {
 
   /** Of every choice: its cost and what it takes of what is scarce, whose prices may be multiplied. */
   priced(offers: Offers, factor: () => number = () => 1): Float64Array {
-    return pricedBy(
-      this.best.map((value) => value * factor()),
-      offers,
-    );
+    return offers.priced(this.best.map((value) => value * factor()));
   }
 
   /** `target`: what a plan is known to cost, or may. True when the cheapest of all ask for no more than there is. */
@@ -58,7 +60,7 @@ export class Prices implements Scarcity {
     this.values = this.best.slice();
     this.step = 1;
     for (let round = 0; round < rounds; round++) {
-      const priced = pricedBy(this.values, offers);
+      const priced = offers.priced(this.values);
       const chosen = cheapestOf(offers, priced);
       let bound = -this.values.reduce((sum, value) => sum + value, 0);
       for (const choice of chosen) bound += priced[choice] as number;
@@ -86,17 +88,6 @@ export class Prices implements Scarcity {
     }
     return false;
   }
-}
-
-function pricedBy(values: Float64Array, { cost, firstUse, resource, part }: Offers): Float64Array {
-  const priced = cost.slice();
-  for (let choice = 0; choice < priced.length; choice++) {
-    let sum = priced[choice] as number;
-    for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++)
-      sum += (values[resource[u] as number] as number) * (part[u] as number);
-    priced[choice] = sum;
-  }
-  return priced;
 }
 
 /** Of each endpoint, by these costs. */

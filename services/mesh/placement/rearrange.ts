@@ -3,7 +3,7 @@
 // proves them.
 import type { Random } from '../random.js';
 import type { Choice } from './choices.js';
-import type { Market } from './greedy.js';
+import type { Market } from './market.js';
 import { asVariables, type Free, neighbourhoodProgramme, readChoice } from './neighbourhood.js';
 import { Remaining } from './remaining.js';
 import type { Setting } from './setting.js';
@@ -34,6 +34,9 @@ const HEURISTICS = 0.9;
 const GRACE_S = 0.2;
 const LEAST_S = 0.05;
 
+export const provable = ({ endpoints, centres }: Setting): boolean =>
+  endpoints.length * centres.length <= WHOLE_MAX;
+
 export async function rearrange(
   setting: Setting,
   market: Pick<Market, 'choices' | 'priced' | 'movableRate' | 'price'>,
@@ -51,7 +54,7 @@ export async function rearrange(
   const again = (free: readonly Free[], limits: SolverLimits): Promise<boolean> =>
     laidAnew(free, now, remaining, thread, limits, signal);
   const { endpoints, centres } = setting;
-  if (endpoints.length * centres.length <= WHOLE_MAX) {
+  if (provable(setting)) {
     const proven = await again(endpoints.map(whole), { seconds, gap });
     return { chosen: now, quality: proven ? 'optimal' : 'feasible' };
   }

@@ -1,0 +1,289 @@
+// A plan by sums made better: a handful of endpoints that stand in each other's way give up their places and take the best others there
+// are for all of them together, again and again: a very large neighbourhood searched exactly. The prices of what is scarce keep the tree
+// narrow: whatever its endpoints would like better and cannot have adds up, and beyond what there is to gain nothing needs a look.
+// Sometimes a little worse is taken too (Kirkpatrick 1983), less and less so.
+import { type Random, seededRandom } from '../random.js';
+import type { Offers } from './offers.js';
+
+export interface ExchangeLimits {
+  /** What is lost at first is taken once in e times, in parts of what an endpoint costs on average. */
+  readonly warmth: number;
+  /** Of choices that are looked at. */
+  readonly looks: number;
+  /** Of the time, where it is short, the part that has passed; asked now and then. */
+  readonly passed?: () => number;
+}
+
+// Those that stand aside at once: as many as can be searched.
+const FREE_LEAST = 3;
+const FREE_FIRST = 5;
+const FREE_MOST = 12;
+const LOOKS_EACH = 1_500;
+/** In the end so much of the warmth is left. */
+const WARMTH_END = 0.1;
+// Who has its best choice is chosen all the same, now and then.
+const CONTENT = 0.03;
+const NEIGHBOURS = 0.85;
+const WISHES = 8;
+/** So near to what nothing can be better than, there is no more to look for. */
+const NEARLY = 5e-4;
+const EPSILON = 1e-9;
+
+class Exchange {
+  /** The best so far: of each endpoint the choice, counted as in Offers. */
+  best: Int32Array;
+  bestCost: number;
+  private readonly chosen: Int32Array;
+  private cost: number;
+  /** Of each resource what is taken by all that do not stand aside. */
+  private used: Float64Array;
+  /** What a choice costs, with what it takes of what is scarce, above the cheapest of its endpoint. */
+  private readonly regret: Float64Array;
+  private readonly least: Float64Array;
+  /** Of each endpoint the choices by regret. */
+  private readonly order: Int32Array;
+  private readonly tenants: readonly number[][];
+  private readonly weights: Float64Array;
+  private free = FREE_FIRST;
+  private looks = 0;
+  private readonly who = new Int32Array(FREE_MOST);
+  /** For each of those that stand aside the choices that fit without the others, by regret. */
+  private readonly fitting: Int32Array[];
+  private readonly fits = new Int32Array(FREE_MOST);
+  private readonly regretAfter = new Float64Array(FREE_MOST + 1);
+  private readonly found = new Int32Array(FREE_MOST);
+
+  constructor(
+    private readonly offers: Offers,
+    /** Of all there is of a resource. */
+    private readonly prices: Float64Array,
+    private readonly random: Random,
+    began: Int32Array,
+    /** What may be taken of each resource, in parts of all there is. */
+    private readonly room: Float64Array,
+  ) {
+    const { endpoints, first, cost, resources } = offers;
+    this.chosen = began.slice();
+    this.best = began.slice();
+    this.used = offers.used(began);
+    this.cost = this.bestCost = began.reduce((sum, choice) => sum + (cost[choice] as number), 0);
+    this.regret = offers.priced(prices);
+    this.order = Int32Array.from(cost, (_, choice) => choice);
+    this.least = new Float64Array(endpoints);
+    for (let e = 0; e < endpoints; e++) {
+      const from = first[e] as number;
+      const to = first[e + 1] as number;
+      const mine = this.order.subarray(from, to);
+      mine.sort((a, b) => (this.regret[a] as number) - (this.regret[b] as number));
+      const least = this.regret[mine[0] as number] as number;
+      this.least[e] = least;
+      for (let choice = from; choice < to; choice++)
+        this.regret[choice] = (this.regret[choice] as number) - least;
+    }
+    this.tenants = Array.from({ length: resources }, () => []);
+    for (let e = 0; e < endpoints; e++) this.enter(e);
+    this.weights = new Float64Array(endpoints);
+    const most = Math.max(
+      ...Array.from({ length: endpoints }, (_, e) => (first[e + 1] as number) - (first[e] as number)),
+    );
+    this.fitting = Array.from({ length: FREE_MOST }, () => new Int32Array(most));
+  }
+
+  /** No plan of these choices costs less. */
+  private get bound(): number {
+    let bound = 0;
+    for (const least of this.least) bound += least;
+    this.prices.forEach((price, r) => (bound -= price * (this.room[r] as number)));
+    return bound;
+  }
+
+  search({ looks, warmth, passed = () => 0 }: ExchangeLimits): void {
+    const mean = this.cost / this.offers.endpoints;
+    const wanted = this.bound * (1 + NEARLY);
+    let progress = 0;
+    for (let round = 0; progress < 1 && this.bestCost > wanted; round++) {
+      const worse = warmth * mean * WARMTH_END ** progress;
+      this.step(-worse * Math.log(1 - this.random()));
+      progress = Math.max(this.looks / looks, round % 32 === 0 ? passed() : progress);
+      // Sums of many small steps drift.
+      if (round % 1_000 === 999) this.used = this.offers.used(this.chosen);
+    }
+  }
+
+  /** Takes what costs less than now, or so much more. */
+  private step(worse: number): void {
+    const { offers, used, who, chosen } = this;
+    const { cost } = offers;
+    const count = this.draw();
+    let now = 0;
+    for (let i = 0; i < count; i++) {
+      const choice = chosen[who[i] as number] as number;
+      now += cost[choice] as number;
+      offers.book(choice, -1, used);
+    }
+    const looked = this.looks;
+    const after = this.bestTogether(count, now + worse);
+    const took = this.looks - looked;
+    if (took >= LOOKS_EACH) this.free = Math.max(FREE_LEAST, this.free - 0.1);
+    else if (took < LOOKS_EACH / 4) this.free = Math.min(FREE_MOST - 1, this.free + 0.02);
+    for (let i = 0; i < count; i++) {
+      const e = who[i] as number;
+      if (after !== undefined) {
+        this.leave(e);
+        chosen[e] = this.found[i] as number;
+        this.enter(e);
+      }
+      offers.book(chosen[e] as number, 1, used);
+    }
+    if (after === undefined) return;
+    this.cost += after - now;
+    if (this.cost >= this.bestCost - EPSILON) return;
+    this.bestCost = this.cost;
+    this.best = chosen.slice();
+  }
+
+  /** Somebody far from its best choice, and those who are where it would like to be. */
+  private draw(): number {
+    const { offers, random, who, chosen, weights } = this;
+    const { first, firstUse, resource, endpoints } = offers;
+    const count = Math.min(endpoints, Math.floor(this.free + random()));
+    const content = (CONTENT * this.cost) / endpoints;
+    let sum = 0;
+    for (let e = 0; e < endpoints; e++)
+      sum += weights[e] = (this.regret[chosen[e] as number] as number) + content;
+    let rest = random() * sum;
+    let one = 0;
+    while (one < endpoints - 1 && (rest -= weights[one] as number) > 0) one++;
+    who[0] = one;
+    let drawn = 1;
+    const from = first[one] as number;
+    const wishes = Math.min(WISHES, (first[one + 1] as number) - from);
+    const places = [chosen[one] as number, this.order[from + Math.floor(random() * wishes)] as number];
+    for (let tries = 0; drawn < count && tries < 5 * FREE_MOST; tries++) {
+      let e = Math.floor(random() * endpoints);
+      if (random() < NEIGHBOURS) {
+        const place = places[Math.floor(random() * 2)] as number;
+        const begin = firstUse[place] as number;
+        const uses = (firstUse[place + 1] as number) - begin;
+        const there = this.tenants[resource[begin + Math.floor(random() * uses)] as number];
+        if (uses > 0 && there && there.length > 0) e = there[Math.floor(random() * there.length)] as number;
+      }
+      let known = false;
+      for (let i = 0; i < drawn; i++) known ||= who[i] === e;
+      if (!known) who[drawn++] = e;
+    }
+    return drawn;
+  }
+
+  /** In `found`, what costs least of all that costs less than this and is not what is now; undefined where there is nothing. */
+  private bestTogether(count: number, costMax: number): number | undefined {
+    const { offers, used, room, who, chosen, prices, regret, fitting, fits, regretAfter, found } = this;
+    const { cost, firstUse, resource, part, resources } = offers;
+    // What they would cost if they could share what is left of everything by fractions.
+    let bound = 0;
+    for (let r = 0; r < resources; r++)
+      bound -= (prices[r] as number) * ((room[r] as number) - (used[r] as number));
+    for (let i = 0; i < count; i++) {
+      bound += this.least[who[i] as number] as number;
+      fits[i] = this.listFitting(who[i] as number, fitting[i] as Int32Array);
+      if (fits[i] === 0) return undefined;
+    }
+    this.fewestFirst(count);
+    regretAfter[count] = 0;
+    for (let i = count - 1; i >= 0; i--)
+      regretAfter[i] = (regretAfter[i + 1] as number) + (regret[fitting[i]?.[0] as number] as number);
+    let least = costMax;
+    let isFound = false;
+    const looksMax = this.looks + LOOKS_EACH;
+    const taken = new Int32Array(count);
+    const descend = (i: number, spent: number, regretted: number, same: boolean): void => {
+      const list = fitting[i] as Int32Array;
+      const now = chosen[who[i] as number] as number;
+      for (let k = 0; k < (fits[i] as number) && this.looks < looksMax; k++) {
+        const choice = list[k] as number;
+        const regrets = regretted + (regret[choice] as number);
+        if (bound + regrets + (regretAfter[i + 1] as number) >= least - EPSILON) return;
+        this.looks++;
+        if (!this.isRoom(choice)) continue;
+        const costs = spent + (cost[choice] as number);
+        taken[i] = choice;
+        if (i < count - 1) {
+          for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++)
+            used[resource[u] as number] = (used[resource[u] as number] as number) + (part[u] as number);
+          descend(i + 1, costs, regrets, same && choice === now);
+          for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++)
+            used[resource[u] as number] = (used[resource[u] as number] as number) - (part[u] as number);
+        } else if (costs < least - EPSILON && !(same && choice === now)) {
+          least = costs;
+          isFound = true;
+          found.set(taken);
+        }
+      }
+    };
+    descend(0, 0, 0, true);
+    this.looks += 50;
+    return isFound ? least : undefined;
+  }
+
+  private listFitting(e: number, list: Int32Array): number {
+    const { first } = this.offers;
+    let count = 0;
+    for (let k = first[e] as number; k < (first[e + 1] as number); k++) {
+      const choice = this.order[k] as number;
+      if (this.isRoom(choice)) list[count++] = choice;
+    }
+    return count;
+  }
+
+  private isRoom(choice: number): boolean {
+    const { firstUse, resource, part } = this.offers;
+    for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++) {
+      const r = resource[u] as number;
+      if ((this.used[r] as number) + (part[u] as number) > (this.room[r] as number) + EPSILON) return false;
+    }
+    return true;
+  }
+
+  /** The tree is narrow at its root: whoever has the fewest choices decides first. */
+  private fewestFirst(count: number): void {
+    const { who, fits, fitting } = this;
+    for (let i = 1; i < count; i++)
+      for (let k = i; k > 0 && (fits[k] as number) < (fits[k - 1] as number); k--)
+        for (const list of [who, fits, fitting] as { [index: number]: unknown }[]) {
+          const held = list[k];
+          list[k] = list[k - 1];
+          list[k - 1] = held;
+        }
+  }
+
+  private enter(e: number): void {
+    this.eachPlace(e, (there) => there.push(e));
+  }
+
+  private leave(e: number): void {
+    this.eachPlace(e, (there) => {
+      const last = there.pop() as number;
+      if (last !== e) there[there.indexOf(e)] = last;
+    });
+  }
+
+  private eachPlace(e: number, visit: (there: number[]) => void): void {
+    const { firstUse, resource } = this.offers;
+    const choice = this.chosen[e] as number;
+    for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++)
+      visit(this.tenants[resource[u] as number] as number[]);
+  }
+}
+
+/** The best that is found from here, always the same where no time is asked for. */
+export function exchanged(
+  offers: Offers,
+  prices: Float64Array,
+  began: Int32Array,
+  limits: ExchangeLimits,
+  room = new Float64Array(offers.resources).fill(1),
+): Int32Array {
+  const exchange = new Exchange(offers, prices, seededRandom(1), began, room);
+  exchange.search(limits);
+  return exchange.best;
+}

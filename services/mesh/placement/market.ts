@@ -1,0 +1,104 @@
+// What there is to choose from: for each endpoint the ways to place it, prices of what is scarce, and a choice for each that fits by sums.
+// The greedy answer and the intelligent policy both begin here, with more or less effort.
+import { Balance } from './balance.js';
+import { type Choice, type ChoiceLimits, choicesOf, type Known, learnChoices } from './choices.js';
+import { MOVED_SHARE_MAX, placedRate } from './objective.js';
+import { Offers } from './offers.js';
+import { Prices } from './prices.js';
+import { seededRandom } from '../random.js';
+import type { Setting } from './setting.js';
+
+export interface Effort {
+  /** Of the choices before prices are known, and of those that are added for them. */
+  readonly first: ChoiceLimits;
+  readonly priced: ChoiceLimits;
+  readonly pricings: number;
+  readonly rounds: number;
+  /** So many times whoever is in the way makes room, each time at slightly other prices. */
+  readonly starts: number;
+  /** Of whoever is far from its best choice. */
+  readonly passes: number;
+  /** At choices, by those who exchange theirs; for each time that packing is tried. */
+  readonly looks: readonly number[];
+}
+
+export function effortFor({ endpoints }: Setting): Effort {
+  const limits = (centres: number, beam: number, kept: number): ChoiceLimits => ({ centres, beam, kept });
+  if (endpoints.length <= 150) {
+    const often = { pricings: 2, rounds: 150, starts: 24, passes: 1, looks: [80_000, 30_000, 30_000] };
+    return { first: limits(8, 2, 4), priced: limits(10, 5, 14), ...often };
+  }
+  const some = endpoints.length <= 600 ? limits(7, 2, 8) : limits(5, 2, 5);
+  const often =
+    endpoints.length <= 600
+      ? { rounds: 30, starts: 8, passes: 2, looks: [150_000, 50_000, 50_000] }
+      : { rounds: 12, starts: 1, passes: 0, looks: [] };
+  return { first: some, priced: some, pricings: 1, ...often };
+}
+
+/** For each endpoint the ways to place it, what scarcity costs, and a choice for each that fits by sums. */
+export interface Market {
+  readonly choices: readonly (readonly Choice[])[];
+  readonly priced: readonly Float64Array[];
+  readonly movableRate: number;
+  readonly chosen: readonly Choice[];
+  readonly offers: Offers;
+  /** Of all there is of a resource, as in Offers. */
+  readonly prices: Float64Array;
+  /** What a choice costs, with what it takes of what is scarce. */
+  price(choice: Choice): number;
+  /** More was asked for than there is, at no prices. */
+  readonly scarce: boolean;
+}
+
+export function marketOf(
+  setting: Setting,
+  { first, priced, pricings, rounds, starts, passes }: Effort,
+): Market {
+  const movableRate = MOVED_SHARE_MAX * setting.endpoints.reduce((sum, one) => sum + placedRate(one), 0);
+  const prices = new Prices(setting, movableRate);
+  const known = setting.endpoints.map((): Known => new Map());
+  const learn = (limits: ChoiceLimits, scarcity?: Prices): Choice[][] =>
+    setting.endpoints.map((endpoint, e) => {
+      const its = known[e] as Known;
+      learnChoices(its, endpoint, limits, scarcity);
+      return choicesOf(endpoint, its);
+    });
+  let choices = learn(first);
+  let offers = new Offers(setting, choices, movableRate);
+  let plenty = prices.learn(offers, rounds, () => prices.bound * 1.2);
+  for (let pricing = 0; pricing < pricings && !plenty; pricing++) {
+    choices = learn(priced, prices);
+    offers = new Offers(setting, choices, movableRate);
+    plenty = prices.learn(offers, rounds, () => prices.bound * 1.1);
+  }
+  const { chosen } = balanced(offers, prices, starts, passes);
+  const all = prices.priced(offers);
+  return {
+    ...{ choices, movableRate, scarce: !plenty, offers, prices: prices.ofAll },
+    price: (choice) => prices.priceOf(choice),
+    priced: choices.map((_, e) => all.subarray(offers.first[e], offers.first[e + 1])),
+    chosen: choices.map((list, e) => list[(chosen[e] ?? 0) - (offers.first[e] ?? 0)] as Choice),
+  };
+}
+
+// Prices are exact for fractions of endpoints; whole ones want them a little higher.
+const DEARER_MAX = 0.25;
+const NOISE = 0.2;
+/** Of all starts, the best. */
+const IMPROVED = 2;
+
+/** The best of several: who makes room first decides much, and trying again is cheap. */
+function balanced(offers: Offers, prices: Prices, starts: number, passes: number): Balance {
+  const random = seededRandom(1);
+  const found = Array.from({ length: starts }, (_, start) => {
+    const dearer = 1 + DEARER_MAX * random();
+    const factor = (): number => dearer * Math.exp(NOISE * (random() - random()));
+    const balance = new Balance(offers, prices.priced(offers, start > 0 ? factor : undefined));
+    balance.relieve();
+    return balance;
+  });
+  const best = found.sort((a, b) => a.cost - b.cost).slice(0, IMPROVED);
+  for (const balance of best) balance.improve(passes);
+  return best.reduce((least, balance) => (balance.cost < least.cost ? balance : least));
+}
