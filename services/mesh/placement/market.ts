@@ -25,7 +25,7 @@ export interface Effort {
 export function effortFor({ endpoints }: Setting): Effort {
   const limits = (centres: number, beam: number, kept: number): ChoiceLimits => ({ centres, beam, kept });
   if (endpoints.length <= 150) {
-    const often = { pricings: 2, rounds: 150, starts: 24, passes: 1, looks: [80_000, 30_000, 30_000] };
+    const often = { pricings: 2, rounds: 150, starts: 14, passes: 0, looks: [150_000, 30_000, 30_000] };
     return { first: limits(8, 2, 4), priced: limits(10, 5, 14), ...often };
   }
   const some = endpoints.length <= 600 ? limits(7, 2, 8) : limits(5, 2, 5);

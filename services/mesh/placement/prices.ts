@@ -5,6 +5,9 @@ import type { Choice, Scarcity } from './choices.js';
 import type { Offers } from './offers.js';
 import { BUSY_SHARE, type Setting } from './setting.js';
 
+// After it prices hardly change any more.
+const STEP_LEAST = 1 / 16;
+
 export class Prices implements Scarcity {
   /** Of all there is of a resource, in the order of Offers. */
   private values: Float64Array;
@@ -80,6 +83,7 @@ export class Prices implements Scarcity {
         this.patience = 0;
       }
       if (norm < 1e-12) return true;
+      if (this.step < STEP_LEAST) return false;
       if (round === 0 && this.values.every((value) => value === 0) && used.every((over) => over <= 0))
         return true;
       const length = (this.step * Math.max(target() - bound, 1e-3 * Math.abs(bound))) / norm;
