@@ -27,17 +27,21 @@ export { type Body, type Parameter, readJsonLength } from './body-tensors.js';
 export type { InferRequest, InferResponse, WantedOutput } from './infer-message.js';
 export { checkInputs, checkOutputs } from './check-tensors.js';
 
-/** `inputs` are what the model declares: only a raw request (JSON length 0) cannot be read without them. */
+/**
+ * `inputs` are what the model declares: only a raw request (JSON length 0) cannot be read without them. `asBlobs`: tensors may be BlobTensors, which have
+ * their numbers only when asked for them.
+ */
 export function decodeInferRequest(
   bytes: Uint8Array,
   jsonLength: number | undefined,
   inputs?: readonly TensorSpec[],
+  { asBlobs = false }: { asBlobs?: boolean } = {},
 ): InferRequest {
   if (jsonLength === 0) {
     return { parameters: {}, inputs: [readRawRequest(bytes, inputs)], binaryOutput: true };
   }
   const json = readJsonObject(bytes, jsonLength, 'BAD_REQUEST');
-  const known = jsonLength === undefined ? undefined : knownRequest(json, bytes, jsonLength);
+  const known = jsonLength === undefined ? undefined : knownRequest(json, bytes, jsonLength, asBlobs);
   if (known) return known;
   const { binary_data_output: binaryOutput, ...parameters } = readParameters(
     json['parameters'],

@@ -1,6 +1,7 @@
 // Binary requests repeat from call to call: the same JSON part, other bytes behind it. What was read of such a part is kept with its parsed
 // object (body-tensors.ts keeps one of each length), and the next request of it is its blobs alone. infer-body.ts asks; nothing kept is changed.
 import { isObject, type JsonObject } from './body-tensors.js';
+import { BlobTensor, isNumeric } from './blob-tensor.js';
 import type { InferRequest } from './infer-message.js';
 import { elementCount, fromBlob, type Tensor } from './tensor.js';
 import type { Datatype } from './tensor-spec.js';
@@ -27,6 +28,7 @@ export function knownRequest(
   json: JsonObject,
   bytes: Uint8Array,
   jsonLength: number,
+  asBlobs: boolean,
 ): InferRequest | undefined {
   const found = known.get(json);
   if (found === undefined || found.bytes !== bytes.length - jsonLength) return undefined;
@@ -34,12 +36,12 @@ export function knownRequest(
   const inputs: Tensor[] = [];
   let at = jsonLength;
   for (const { name, datatype, shape, count, bytes: size } of tensors) {
-    inputs.push({
-      name,
-      datatype,
-      shape,
-      data: fromBlob(name, datatype, count, bytes.subarray(at, at + size)),
-    });
+    const blob = bytes.subarray(at, at + size);
+    inputs.push(
+      asBlobs && isNumeric(datatype)
+        ? new BlobTensor(name, datatype, shape, count, blob)
+        : { name, datatype, shape, data: fromBlob(name, datatype, count, blob) },
+    );
     at += size;
   }
   const request: InferRequest = { parameters, inputs, binaryOutput };

@@ -20,14 +20,12 @@ const WAIT = `\r\n${headers.retryAfterMs}:`;
 const TEXT = `\r\n${headers.errorText}:`;
 
 export class Answer {
+  readonly bytes: Uint8Array;
   private readonly block: string;
 
-  constructor(private readonly message: Msg) {
-    this.block = headerText(message);
-  }
-
-  get bytes(): Uint8Array {
-    return this.message.data;
+  constructor(message: Msg) {
+    this.bytes = message.data;
+    this.block = headerText(message, this.bytes);
   }
 
   /** Nobody listens on the subject; the server itself says so. */

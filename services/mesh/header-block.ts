@@ -7,22 +7,38 @@ import type { Body } from '../../contracts/body-tensors.js';
 const FIRST_LINE = 'NATS/1.0';
 const END = '\r\n\r\n';
 
-/** The block as it came, `NATS/1.0` and all; empty for a message without headers. */
-export function headerText(message: Msg): string {
+/**
+ * The block as it came, `NATS/1.0` and all; empty for a message without headers. `data` is the message's, for those who have it already: the client
+ * makes a new view each time; `subjectBytes` for those who know it, so that the subject is not decoded.
+ */
+export function headerText(
+  message: Msg,
+  data: Uint8Array = message.data,
+  subjectBytes: number = message.subject.length,
+): string {
   // The client keeps headers and body in one piece of memory and hands out only the body, but its size() counts the subject,
   // the reply, the headers and the body: what is left over is the header block, right before the body.
   const { size } = message as Msg & { size?: () => number };
   if (size) {
-    const { data, subject, reply } = message;
-    const bytes = size.call(message) - subject.length - (reply?.length ?? 0) - data.length;
+    const bytes = size.call(message) - subjectBytes - (message.reply?.length ?? 0) - data.length;
     if (bytes === 0) return '';
     if (bytes > 0 && bytes <= data.byteOffset) {
-      const text = Buffer.from(data.buffer, data.byteOffset - bytes, bytes).toString();
+      const text = textIn(data.buffer, data.byteOffset - bytes, data.byteOffset);
       if (text.startsWith(FIRST_LINE) && text.endsWith(END)) return text;
     }
   }
   // A client of another make, or a subject that is not ASCII.
   return message.headers ? (message.headers as MsgHdrs & { toString(): string }).toString() : '';
+}
+
+/** One read of a socket brings many messages, which lie in the same memory. */
+let read: Buffer = Buffer.alloc(0);
+const READ_BYTES_MAX = 65_536;
+
+function textIn(memory: ArrayBufferLike, from: number, to: number): string {
+  if (memory.byteLength > READ_BYTES_MAX) return Buffer.from(memory, from, to - from).toString();
+  if (read.buffer !== memory) read = Buffer.from(memory);
+  return read.toString('utf8', from, to);
 }
 
 /** Calls for each header in order. Returns the status of the first line (503: no responders), 0 without one. */

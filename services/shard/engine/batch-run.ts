@@ -5,7 +5,7 @@ import { encodeInferResponse, type InferResponse } from '../../../contracts/infe
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { RunTimes } from './counts.js';
-import { Gatherer, sliceRows } from './gather.js';
+import { Gatherer, RowCut } from './gather.js';
 import type { ModelSession } from './model-session.js';
 import type { Ready } from './request-queue.js';
 import { carriesRows, type RowAxes, SHARED } from './rows.js';
@@ -42,6 +42,8 @@ export interface BatchRunParts {
 
 /** `alone`: the requests had to be run one by one although they might have shared a run. */
 export type BatchEnd = 'joined' | 'alone' | 'single';
+
+const NOTHING: readonly Tensor[] = [];
 
 export class BatchRun {
   private readonly gatherer: Gatherer;
@@ -122,17 +124,21 @@ export class BatchRun {
     } catch {
       return false; // the single runs say which request it was, and why
     }
-    const total = batch.reduce((sum, { decoded }) => sum + decoded.rows, 0);
+    let total = 0;
+    for (const { decoded } of batch) total += decoded.rows;
     const ranMs = clock.monotonicMs();
     if (!carriesRows(outputs, axes.outputs, total)) return false;
+    const cuts = outputs.map((output, i) => new RowCut(output, axes.outputs[i] ?? SHARED, total));
+    const tapCuts = taps.filter(({ shape }) => shape[0] === total).map((tap) => new RowCut(tap, 0, total));
+    const rowsFrom = (all: readonly RowCut[], from: number, rows: number): Tensor[] =>
+      all.map((one) => one.rows(from, rows));
     let from = 0;
     for (const one of batch) {
       const { rows } = one.decoded;
-      const start = from;
       this.answer(
         one,
-        outputs.map((output, i) => sliceRows(output, axes.outputs[i] ?? SHARED, start, rows, total)),
-        taps.filter(({ shape }) => shape[0] === total).map((tap) => sliceRows(tap, 0, start, rows, total)),
+        rowsFrom(cuts, from, rows),
+        tapCuts.length === 0 ? NOTHING : rowsFrom(tapCuts, from, rows),
       );
       from += rows;
     }

@@ -46,6 +46,26 @@ test('a request of more rows than pay goes by itself', () => {
   expect(decideBatch([{ rows: 100, leftMs: 1_000 }, ...many(3, 1_000)], gemm, 32)).toEqual([0]);
 });
 
+test('where everybody has time, the run is the one that serves most rows a millisecond, of the first who fit', () => {
+  const random = seededRandom(5);
+  for (let round = 0; round < 500; round++) {
+    const waiting = Array.from({ length: 1 + Math.floor(random() * 60) }, () => ({
+      rows: 1 + Math.floor(random() ** 3 * 10),
+      leftMs: 1e6 * (1 + random()),
+    }));
+    const curve = affine(random() * 3, random(), 1 << Math.floor(random() * 7));
+    const rowsMax = 1 << Math.floor(random() * 8);
+    const taken = decideBatch(waiting, curve, rowsMax);
+    // One who is late for any run is not counted, which must not change what the others get.
+    const late = decideBatch([...waiting, { rows: 1, leftMs: -1 }], curve, rowsMax);
+    const rowsIn = (those: readonly number[]): number => those.reduce((sum, i) => sum + (waiting[i]?.rows ?? 0), 0);
+    const pace = (those: readonly number[]): number => rowsIn(those) / curve.runMs(rowsIn(those));
+    expect(late).not.toContain(waiting.length);
+    expect(pace(taken)).toBeGreaterThanOrEqual(pace(late) / 1.0301);
+    expect(pace(late)).toBeGreaterThanOrEqual(pace(taken) / 1.0301);
+  }
+});
+
 test('whatever waits, the run keeps to the size, to its order and to every deadline in it', () => {
   const random = seededRandom(11);
   for (let round = 0; round < 2_000; round++) {

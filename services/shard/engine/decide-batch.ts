@@ -27,9 +27,12 @@ interface Plan {
 
 /** Indexes into `waiting`, which is in the order of turns; empty when none of them can be in time. */
 export function decideBatch(waiting: readonly Candidate[], curve: Curve, rowsMax: number): number[] {
-  const totalRows = waiting.reduce((sum, { rows }) => sum + rows, 0);
-  const sizes = ROW_RUNGS.filter((rows) => rows < totalRows && rows <= rowsMax);
-  const plans = [...sizes, Math.min(totalRows, rowsMax)].map((size) => planOf(waiting, curve, size));
+  const queue = measured(waiting);
+  const sizes = ROW_RUNGS.filter((rows) => rows < queue.rows && rows <= rowsMax);
+  const all = [...sizes, Math.min(queue.rows, rowsMax)];
+  const plans = allHaveTime(queue, curve, rowsMax)
+    ? all.map((size) => firstRows(waiting, size))
+    : all.map((size) => planOf(waiting, queue.rows, curve, size));
   const met = Math.max(...plans.map((plan) => plan.met));
   if (met === 0) return [];
   const best = plans.filter((plan) => plan.met === met && plan.take.length > 0);
@@ -38,13 +41,54 @@ export function decideBatch(waiting: readonly Candidate[], curve: Curve, rowsMax
   return best.find((plan) => pace(plan) >= fastest / (1 + GAIN_MIN))?.take ?? [];
 }
 
+interface Queue {
+  readonly requests: number;
+  readonly rows: number;
+  /** Of the largest request. */
+  readonly rowsEach: number;
+  readonly leastLeftMs: number;
+}
+
+function measured(waiting: readonly Candidate[]): Queue {
+  let rows = 0;
+  let rowsEach = 0;
+  let leastLeftMs = Number.POSITIVE_INFINITY;
+  for (const one of waiting) {
+    rows += one.rows;
+    rowsEach = Math.max(rowsEach, one.rows);
+    leastLeftMs = Math.min(leastLeftMs, one.leftMs);
+  }
+  return { requests: waiting.length, rows, rowsEach, leastLeftMs };
+}
+
+/** Whether nobody could be late by any plan: then no plan need be thought through to its end. */
+function allHaveTime({ rows, rowsEach, leastLeftMs }: Queue, curve: Curve, rowsMax: number): boolean {
+  const first = curve.runMs(Math.max(Math.min(rows, rowsMax), rowsEach));
+  // Each run after it has the best size at least, but for the last.
+  const others = (Math.floor(rows / curve.bestRun) + 1) * curve.runMs(curve.bestRun + rowsEach);
+  return leastLeftMs >= (first + others) * curve.margin;
+}
+
+/** The plan of so many rows where everybody is in time. */
+function firstRows(waiting: readonly Candidate[], size: number): Plan {
+  const take: number[] = [];
+  let rows = 0;
+  for (let i = 0; i < waiting.length && rows < size; i++) {
+    const own = (waiting[i] as Candidate).rows;
+    if (rows + own > size && rows > 0) continue;
+    take.push(i);
+    rows += own;
+  }
+  return { take, rows, met: waiting.length };
+}
+
 /** One run of at most `size` rows, then runs of the best size until nothing is left that can be in time. */
-function planOf(waiting: readonly Candidate[], curve: Curve, size: number): Plan {
+function planOf(waiting: readonly Candidate[], totalRows: number, curve: Curve, size: number): Plan {
   const take: number[] = [];
   const needMs = curve.runMs(size) * curve.margin;
   let rows = 0;
-  for (const [i, candidate] of waiting.entries()) {
-    if (rows >= size) break;
+  for (let i = 0; i < waiting.length && rows < size; i++) {
+    const candidate = waiting[i] as Candidate;
     // Who brings more rows than the size goes alone.
     const fits = rows + candidate.rows <= size || rows === 0;
     const ms = candidate.rows > size ? curve.runMs(candidate.rows) * curve.margin : needMs;
@@ -53,36 +97,37 @@ function planOf(waiting: readonly Candidate[], curve: Curve, size: number): Plan
     rows += candidate.rows;
   }
   if (take.length === 0) return { take, rows, met: 0 };
-  return { take, rows, met: take.length + metAfter(waiting, curve, take, rows) };
+  return { take, rows, met: take.length + metAfter(waiting, totalRows, curve, take, rows) };
 }
 
 function metAfter(
   waiting: readonly Candidate[],
+  totalRows: number,
   curve: Curve,
   taken: readonly number[],
   rows: number,
 ): number {
-  let behind = 0;
-  for (const candidate of waiting) behind += candidate.rows;
-  behind -= rows;
+  const { bestRun, margin } = curve;
+  let behind = totalRows - rows;
   let elapsedMs = curve.runMs(rows);
   let met = 0;
   let inRun = 0;
   let nextTaken = 0;
-  let runMs = curve.runMs(Math.min(curve.bestRun, behind));
-  for (const [i, candidate] of waiting.entries()) {
+  let runMs = curve.runMs(Math.min(bestRun, behind));
+  for (let i = 0; i < waiting.length; i++) {
     if (taken[nextTaken] === i) {
       nextTaken++;
       continue;
     }
+    const candidate = waiting[i] as Candidate;
     behind -= candidate.rows;
-    if (candidate.leftMs < elapsedMs + runMs * curve.margin) continue;
+    if (candidate.leftMs < elapsedMs + runMs * margin) continue;
     met++;
     inRun += candidate.rows;
-    if (inRun < curve.bestRun) continue;
-    elapsedMs += inRun > curve.bestRun ? curve.runMs(inRun) : runMs;
+    if (inRun < bestRun) continue;
+    elapsedMs += inRun > bestRun ? curve.runMs(inRun) : runMs;
     inRun = 0;
-    if (behind > 0) runMs = curve.runMs(Math.min(curve.bestRun, behind));
+    if (behind > 0) runMs = curve.runMs(Math.min(bestRun, behind));
   }
   return met;
 }

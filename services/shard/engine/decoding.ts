@@ -1,5 +1,6 @@
 // Reads a body when its turn comes near: the tensors of the request, checked against what the model declares, with the state of its
 // sequence, or the row set of a pipeline's step; and by what it may share a run with others. replica.ts gives it to the scheduler.
+import { lengthOf } from '../../../contracts/blob-tensor.js';
 import { failure } from '../../../contracts/errors.js';
 import { checkInputs, checkOutputs, decodeInferRequest } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
@@ -32,7 +33,9 @@ export class Decoding {
     const { declared, sequences } = this.parts;
     const { inputs: specs, outputs } = declared;
     if (headers.plan !== '') return this.decodeStage(waiting);
-    const request = decodeInferRequest(body, headers.jsonLength, sequences?.sent(waiting, specs) ?? specs);
+    const request = decodeInferRequest(body, headers.jsonLength, sequences?.sent(waiting, specs) ?? specs, {
+      asBlobs: sequences === undefined,
+    });
     if (sequences) request.inputs = sequences.complete(waiting, request.inputs);
     checkInputs(request, specs);
     checkOutputs(request, outputs);
@@ -63,9 +66,11 @@ export class Decoding {
     return { request, inputs, stage, ...sharing, rows: runs.length === 1 ? sharing.rows : 0 };
   }
 
-  private sharing(inputs: readonly Tensor[]): Pick<Decoded, 'rows' | 'key'> {
+  private sharing(inputs: readonly Tensor[]): Pick<Decoded, 'rows' | 'key' | 'items'> {
     const { axes } = this.parts;
     const rowAxes = axes?.inputs ?? [];
-    return { rows: axes === undefined ? 0 : rowsOf(inputs, rowAxes), key: shareKey(inputs, rowAxes) };
+    let items = 0;
+    for (const input of inputs) items += lengthOf(input);
+    return { rows: axes === undefined ? 0 : rowsOf(inputs, rowAxes), key: shareKey(inputs, rowAxes), items };
   }
 }

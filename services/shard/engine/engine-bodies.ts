@@ -49,14 +49,15 @@ export class EngineBodies {
     this.held.release(sender);
   }
 
-  /** Hands a message on, with its whole body. */
+  /** Hands a message on, with its whole body. `subjectBytes`: of the subject that it came to. */
   arrived(
     message: Msg,
+    subjectBytes: number,
     answers: Answers,
     accept: (sender: string, headerText: string, data: Uint8Array) => void,
   ): void {
     const { data, reply: sender = '' } = message;
-    const text = headerText(message);
+    const text = headerText(message, data, subjectBytes);
     if (!isLarge(text)) return accept(sender, text, data);
     void this.requests.fetch(
       { sender, headerText: text, data },

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { Gatherer, sliceRows } from './gather.js';
+import { Gatherer, RowCut } from './gather.js';
 import { rowsOf, SHARED } from './rows.js';
 import { seededRandom } from '../../mesh/random.js';
-import type { Tensor } from '../../../contracts/tensor.js';
+import { BlobTensor } from '../../../contracts/blob-tensor.js';
+import { type Tensor, toBlob } from '../../../contracts/tensor.js';
 
 const floats = (name: string, shape: number[], fill: (i: number) => number): Tensor => ({
   name,
@@ -32,7 +33,7 @@ test('no caller ever gets rows of another, whatever sizes meet in a batch and wh
     for (const [who, inputs] of requests.entries()) {
       const rows = rowsOf(inputs, AXES);
       for (const [i, tensor] of joined.entries())
-        expect(sliceRows(tensor, AXES[i] ?? SHARED, at, rows, total)).toEqual(requests[who]?.[i]);
+        expect(new RowCut(tensor, AXES[i] ?? SHARED, total).rows(at, rows)).toEqual(requests[who]?.[i]);
       at += rows;
     }
     expect(at).toBe(total);
@@ -41,6 +42,31 @@ test('no caller ever gets rows of another, whatever sizes meet in a batch and wh
 
 const texts = (count: number, who: number): string[] =>
   Array.from({ length: count }, (_, i) => `${who}.${i}`);
+
+test('rows that still lie in their messages, however crooked, are joined as others are', () => {
+  const random = seededRandom(3);
+  const gatherer = new Gatherer([0, 1]);
+  for (let round = 0; round < 200; round++) {
+    const requests = Array.from({ length: 1 + Math.floor(random() * 5) }, (_, who) => {
+      const rows = 1 + Math.floor(random() * 3);
+      return [
+        floats('x', [rows, 2], (i) => who + i / 10),
+        floats('state', [2, rows, 3], (i) => who + i / 10),
+      ];
+    });
+    const lying = requests.map((inputs) => inputs.map((one) => (random() < 0.7 ? crooked(one, random) : one)));
+    const want = new Gatherer([0, 1]).join(requests);
+    expect(gatherer.join(lying)).toEqual(want);
+  }
+});
+
+function crooked({ name, shape, data }: Tensor, random: () => number): Tensor {
+  const blob = toBlob(data);
+  const at = Math.floor(random() * 8);
+  const message = new Uint8Array(at + blob.length + 3).fill(255);
+  message.set(blob, at);
+  return new BlobTensor(name, 'FP32', shape, data.length, message.subarray(at, at + blob.length));
+}
 
 test('an input that requests share goes in once', () => {
   const sr = floats('sr', [], () => 16);
@@ -54,5 +80,5 @@ test('an input that requests share goes in once', () => {
 
 test('an output without the batch where it should be is never sliced', () => {
   const mean = floats('mean', [1], () => 0);
-  expect(() => sliceRows(mean, 0, 0, 1, 4)).toThrow(/carries the batch/);
+  expect(() => new RowCut(mean, 0, 4)).toThrow(/carries the batch/);
 });

@@ -1,15 +1,20 @@
 // Puts several requests into one run and takes the rows apart again. Which requests may share a run is decided by rows.ts;
 // nothing here knows of queues or of onnxruntime. The one promise: each caller gets its own rows.
 import assert from 'node:assert';
+import { BlobTensor, lengthOf } from '../../../contracts/blob-tensor.js';
 import { space } from '../../../contracts/space.js';
-import type { Tensor, TensorData } from '../../../contracts/tensor.js';
+import { ARRAYS, type Tensor, type TensorData } from '../../../contracts/tensor.js';
 import { SHARED } from './rows.js';
 
-type Numbers = Exclude<TensorData, string[] | Uint8Array[]>;
+interface Space {
+  readonly numbers: Exclude<TensorData, string[] | Uint8Array[]>;
+  /** The same memory. */
+  readonly bytes: Uint8Array;
+}
 
 /** Joins rows in memory that is used again for every run: a run is over before the next one is gathered. */
 export class Gatherer {
-  private readonly space: (Numbers | undefined)[] = [];
+  private readonly space: (Space | undefined)[] = [];
 
   constructor(private readonly axes: readonly number[]) {}
 
@@ -26,7 +31,8 @@ export class Gatherer {
         return part;
       });
       const rows = parts.reduce((sum, { shape }) => sum + (shape[axis] ?? 0), 0);
-      return { ...head, shape: head.shape.with(axis, rows), data: this.concat(i, axis, parts) };
+      const { name, datatype, shape } = head;
+      return { name, datatype, shape: shape.with(axis, rows), data: this.concat(i, axis, parts) };
     });
   }
 
@@ -35,45 +41,77 @@ export class Gatherer {
     assert(first, 'a batch has at least one request');
     const outer = before(first.shape, axis);
     // Texts come as strings or as bytes; mixing both is fine, the engine reads either.
-    if (Array.isArray(first.data))
+    if (first.datatype === 'BYTES')
       return Array.from({ length: outer }, (_, block) =>
         parts.flatMap(({ data }) => blockOf(data as string[], block, outer)),
       ).flat();
-    const length = parts.reduce((sum, { data }) => sum + data.length, 0);
-    const space = this.reserve(i, first.data, length);
+    let length = 0;
+    for (const part of parts) length += lengthOf(part);
+    const { numbers, bytes } = this.reserve(i, first.datatype, length);
     let at = 0;
     for (let block = 0; block < outer; block++)
-      for (const { data } of parts) {
-        const size = data.length / outer;
-        const numbers = data as Float32Array;
-        const part = outer === 1 ? numbers : numbers.subarray(block * size, (block + 1) * size);
-        // A set of Float32Array from Float32Array; the checked datatype says that the arrays are alike.
-        (space as Float32Array).set(part, at);
+      for (const part of parts) {
+        const size = lengthOf(part) / outer;
+        if (part instanceof BlobTensor) {
+          // Straight from the message: numbers that lie crooked there are copied once.
+          const each = part.blob.length / outer;
+          const { blob } = part;
+          bytes.set(
+            outer === 1 ? blob : blob.subarray(block * each, (block + 1) * each),
+            at * numbers.BYTES_PER_ELEMENT,
+          );
+        } else {
+          const own = part.data as Float32Array;
+          // A set of Float32Array from Float32Array; the checked datatype says that the arrays are alike.
+          (numbers as Float32Array).set(
+            outer === 1 ? own : own.subarray(block * size, (block + 1) * size),
+            at,
+          );
+        }
         at += size;
       }
-    return space.length === length ? space : space.subarray(0, length);
+    return numbers.length === length ? numbers : numbers.subarray(0, length);
   }
 
-  private reserve(i: number, like: Numbers, length: number): Numbers {
+  private reserve(i: number, datatype: keyof typeof ARRAYS, length: number): Space {
     const known = this.space[i];
-    if (known && known.length >= length) return known;
-    const fresh = new (like.constructor as new (length: number) => Numbers)(length);
+    if (known && known.numbers.length >= length) return known;
+    const numbers = new ARRAYS[datatype](length);
+    const fresh = { numbers, bytes: new Uint8Array(numbers.buffer) };
     this.space[i] = fresh;
     return fresh;
   }
 }
 
-/** The rows `from` up to `from + rows` along `axis` of an output of `total` rows. */
-export function sliceRows(output: Tensor, axis: number, from: number, rows: number, total: number): Tensor {
-  const { shape, data } = output;
-  assert(shape[axis] === total, 'an output that is sliced carries the batch');
-  const outer = before(shape, axis);
-  const rowLength = data.length / (total * outer);
-  return {
-    ...output,
-    shape: shape.with(axis, rows),
-    data: cut(data, outer, from * rowLength, rows * rowLength),
-  };
+/** Takes an output of `total` rows along `axis` apart again. */
+export class RowCut {
+  private readonly outer: number;
+  private readonly rowLength: number;
+  private shape: readonly number[] = [];
+
+  constructor(
+    private readonly output: Tensor,
+    private readonly axis: number,
+    total: number,
+  ) {
+    assert(output.shape[axis] === total, 'an output that is sliced carries the batch');
+    this.outer = before(output.shape, axis);
+    this.rowLength = output.data.length / (total * this.outer);
+  }
+
+  /** The rows from `from` on. */
+  rows(from: number, rows: number): Tensor {
+    const { output, axis, outer, rowLength } = this;
+    const { name, datatype, data } = output;
+    // Most requests of a batch have as many rows as the one before.
+    if (this.shape[axis] !== rows) this.shape = output.shape.with(axis, rows);
+    return {
+      name,
+      datatype,
+      shape: this.shape,
+      data: cut(data, outer, from * rowLength, rows * rowLength),
+    };
+  }
 }
 
 function cut(data: TensorData, outer: number, start: number, length: number): TensorData {

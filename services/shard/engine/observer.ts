@@ -1,6 +1,7 @@
 // Tells the auditor what a replica answers: statistics of the inputs, the first row of the outputs, what is wrong with them. Answers are
 // given first; a bounded number of them is looked at afterwards, and what is left out is counted. The replica shows it every answer.
 import { createHash } from 'node:crypto';
+import { lengthOf } from '../../../contracts/blob-tensor.js';
 import {
   type ObservationReport,
   OBSERVED_MAX,
@@ -67,7 +68,9 @@ export class Observer {
     this.parts.sampler?.see(answer);
     this.stop ??= this.parts.clock.after(EVERY_MS, () => this.report());
     if (!this.hasRoom) return;
-    const size = [...answer.inputs, ...answer.outputs].reduce((sum, { data }) => sum + data.length, 0);
+    let size = 0;
+    for (const input of answer.inputs) size += lengthOf(input);
+    for (const { data } of answer.outputs) size += data.length;
     if (this.numbers + size > NUMBERS_MAX) return;
     this.numbers += size;
     this.unseen.push(answer);

@@ -48,6 +48,7 @@ export class Repetitions {
     const { requestId, shadow, sequence, plan } = headers;
     // What repeats there, others decide.
     if (sequence !== undefined || plan !== '') return 'new';
+    if (requestId === '' && headers.cacheS <= 0) return 'new';
     const keys: string[] = [];
     const keep: Mark['keep'][number][] = [];
     if (requestId !== '') {

@@ -13,6 +13,8 @@ export interface Decoded {
   readonly inputs: Tensor[];
   /** 0: runs alone. */
   readonly rows: number;
+  /** Numbers of all inputs. */
+  readonly items: number;
   /** Equal for requests that may share a run. */
   readonly key: string;
   /** Of a pipeline: what its step does beside the model; `inputs` are those of its first run. */
@@ -104,8 +106,14 @@ export class RequestQueue {
 
   /** `gone` were among the first `within`. */
   drop(gone: ReadonlySet<Waiting>, within: number): void {
-    const head = this.waiting.slice(0, within).filter((one) => !gone.has(one));
-    this.waiting.splice(0, within, ...head);
+    const { waiting } = this;
+    let stay = Math.min(within, waiting.length);
+    // Those who stay move up to the others; most runs take the first ones, and nobody stays.
+    for (let at = stay - 1; at >= 0; at--) {
+      const one = waiting[at] as Waiting;
+      if (!gone.has(one)) waiting[--stay] = one;
+    }
+    waiting.splice(0, stay);
   }
 
   private remove(one: Waiting): void {

@@ -2,6 +2,7 @@
 // models have their batch first; recurrent ones carry states as [layers, batch, width] and share a scalar or two. warm-up.ts
 // proposes axes and proves them with real runs; nothing else decides what may share a run.
 import assert from 'node:assert';
+import { lengthOf } from '../../../contracts/blob-tensor.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { TensorSpec } from '../../../contracts/tensor-spec.js';
 
@@ -52,13 +53,14 @@ export function findOutputAxes(
 /** How many rows a request brings; 0 when its inputs do not agree, and then it runs alone. */
 export function rowsOf(inputs: readonly Tensor[], axes: readonly number[]): number {
   let rows = 0;
-  for (const [i, { shape, data }] of inputs.entries()) {
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i] as Tensor;
     const axis = axes[i] ?? SHARED;
     if (axis === SHARED) {
-      if (data.length > SHARED_ITEMS_MAX) return 0;
+      if (lengthOf(input) > SHARED_ITEMS_MAX) return 0;
       continue;
     }
-    const own = shape[axis] ?? 0;
+    const own = input.shape[axis] ?? 0;
     if (rows !== 0 && own !== rows) return 0;
     rows = own;
   }
@@ -68,9 +70,11 @@ export function rowsOf(inputs: readonly Tensor[], axes: readonly number[]): numb
 /** Equal for requests that may share a run: all dimensions but the rows' are the same, and so are shared values. Without axes: the shape. */
 export function shareKey(inputs: readonly Tensor[], axes: readonly number[]): string {
   let key = '';
-  for (const [i, { shape, data }] of inputs.entries()) {
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i] as Tensor;
+    const { shape } = input;
     const rowAxis = axes[i];
-    if (rowAxis === SHARED && data.length <= SHARED_ITEMS_MAX) key += `=${data.join(',')}`;
+    if (rowAxis === SHARED && lengthOf(input) <= SHARED_ITEMS_MAX) key += `=${input.data.join(',')}`;
     for (let axis = 0; axis < shape.length; axis++) if (axis !== rowAxis) key += `${shape[axis]},`;
     key += ';';
   }

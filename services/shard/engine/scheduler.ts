@@ -114,15 +114,18 @@ export class Scheduler {
     if (rowsMax === 1 || head.decoded.rows === 0) return this.alone(head, curve, nowMs);
     const { key } = head.decoded;
     const ahead = this.look(Math.max(rowsMax * LOOK_RUNS, LOOK_MIN), nowMs);
-    const group = ahead.filter(({ decoded }) => decoded.rows > 0 && decoded.key === key);
+    const group: Ready[] = [];
+    const waiting: Candidate[] = [];
+    for (const one of ahead) {
+      const { rows, key: own } = one.decoded;
+      if (rows === 0 || own !== key) continue;
+      group.push(one);
+      waiting.push({ rows, leftMs: answerByMs(one, nowMs) });
+    }
     if (group.length === 1) return this.alone(head, curve, nowMs);
-    const taken = decideBatch(
-      group.map((one): Candidate => ({ rows: one.decoded.rows, leftMs: answerByMs(one, nowMs) })),
-      curve,
-      rowsMax,
-    );
+    const taken = decideBatch(waiting, curve, rowsMax);
     if (taken.length === 0) return this.alone(head, curve, nowMs);
-    const batch = taken.map((i) => group[i]).filter((one) => one !== undefined);
+    const batch = taken.map((i) => group[i] as Ready);
     this.leave(group, new Set(batch), ahead.length, curve, nowMs);
     return batch;
   }
@@ -146,9 +149,10 @@ export class Scheduler {
     curve: LatencyCurve,
     nowMs: number,
   ): void {
-    const rows = [...batch].reduce((sum, { decoded }) => sum + (decoded?.rows ?? 0), 0);
+    let rows = 0;
+    for (const { decoded } of batch) rows += decoded?.rows ?? 0;
     const runMs = curve.runMs(rows);
-    const gone = new Set(batch);
+    const gone = batch;
     for (const one of curve.isFresh(nowMs) ? group : []) {
       if (gone.has(one)) continue;
       const needMs = runMs + curve.runMs(one.decoded.rows);
@@ -211,5 +215,4 @@ export class Scheduler {
 /** Shapes whose requests could not share a run; beyond these, others find out anew. */
 const KEPT_APART_MAX = 64;
 
-const itemsOfRow = ({ inputs, rows }: Decoded): number =>
-  Math.max(1, inputs.reduce((sum, { data }) => sum + data.length, 0) / Math.max(rows, 1));
+const itemsOfRow = ({ items, rows }: Decoded): number => Math.max(1, items / Math.max(rows, 1));

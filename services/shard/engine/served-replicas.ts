@@ -151,11 +151,12 @@ export class ServedReplicas {
     const sequences = this.sequencesOf(order, answers);
     const replica = this.replicaOf(order, model, answers, sequences);
     await sequences?.open(replica);
-    const subscription = nc.subscribe(subjects.run(order.replica), {
+    const subject = subjects.run(order.replica);
+    const accept = replica.accept.bind(replica);
+    const subscription = nc.subscribe(subject, {
       queue: queues.replica,
       callback: (error, message) => {
-        if (error === null)
-          this.bodies.arrived(message, answers, (sender, text, data) => replica.accept(sender, text, data));
+        if (error === null) this.bodies.arrived(message, subject.length, answers, accept);
       },
     });
     // Without a group: while a replica moves, whichever engine holds the request hears of it.

@@ -13,6 +13,7 @@ const decoded: Decoded = {
   inputs: [],
   rows: 0,
   key: '',
+  items: 0,
 };
 
 /** A replica of one request a run, which takes RUN_MS, on a clock of its own. */

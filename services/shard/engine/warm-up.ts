@@ -4,7 +4,7 @@ import { failure } from '../../../contracts/errors.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { Random } from '../../mesh/random.js';
-import { Gatherer, sliceRows } from './gather.js';
+import { Gatherer, RowCut } from './gather.js';
 import { GAIN_MIN, type LatencyPoint, ROW_RUNGS } from './latency-curve.js';
 import type { ModelSession } from './model-session.js';
 import { findOutputAxes, proposeInputAxes, type RowAxes, rowsOf, SHARED } from './rows.js';
@@ -132,7 +132,7 @@ async function findAxes(
     const outputs = findOutputAxes(singles[0] ?? [], joint, JOINED);
     if (outputs === undefined) return undefined;
     const own = (row: number): Tensor[] =>
-      joint.map((output, i) => sliceRows(output, outputs[i] ?? SHARED, row, 1, JOINED));
+      joint.map((output, i) => new RowCut(output, outputs[i] ?? SHARED, JOINED).rows(row, 1));
     const clean = singles.every((single, row) => difference(own(row), single, BATCH_TOLERANCE) === undefined);
     return clean ? { inputs, outputs } : undefined;
   } catch {
