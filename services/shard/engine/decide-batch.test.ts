@@ -58,7 +58,8 @@ test('where everybody has time, the run is the one that serves most rows a milli
     const taken = decideBatch(waiting, curve, rowsMax);
     // One who is late for any run is not counted, which must not change what the others get.
     const late = decideBatch([...waiting, { rows: 1, leftMs: -1 }], curve, rowsMax);
-    const rowsIn = (those: readonly number[]): number => those.reduce((sum, i) => sum + (waiting[i]?.rows ?? 0), 0);
+    const rowsIn = (those: readonly number[]): number =>
+      those.reduce((sum, i) => sum + (waiting[i]?.rows ?? 0), 0);
     const pace = (those: readonly number[]): number => rowsIn(those) / curve.runMs(rowsIn(those));
     expect(late).not.toContain(waiting.length);
     expect(pace(taken)).toBeGreaterThanOrEqual(pace(late) / 1.0301);

@@ -54,7 +54,9 @@ test('rows that still lie in their messages, however crooked, are joined as othe
         floats('state', [2, rows, 3], (i) => who + i / 10),
       ];
     });
-    const lying = requests.map((inputs) => inputs.map((one) => (random() < 0.7 ? crooked(one, random) : one)));
+    const lying = requests.map((inputs) =>
+      inputs.map((one) => (random() < 0.7 ? crooked(one, random) : one)),
+    );
     const want = new Gatherer([0, 1]).join(requests);
     expect(gatherer.join(lying)).toEqual(want);
   }
