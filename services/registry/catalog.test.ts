@@ -231,7 +231,7 @@ test('lineage follows the cards, and a parent that nobody pushed is refused', as
 test('an endpoint that begins asleep wants a place once the autoscaler has spoken of it, or when it does not sleep any more', async () => {
   await admit('v1');
   const placed = async (woken: string[]): Promise<string[]> =>
-    (await catalog.wanting(() => woken)).endpoints().map(({ name }) => name);
+    (await catalog.wanting(() => woken, true)).endpoints().map(({ name }) => name);
   const scaling = { minReplicas: 0, initialReplicas: 0 };
   await deploy([], { scaling });
   expect([await placed([]), await placed(['ocr', 'nobody'])]).toEqual([[], ['ocr']]);

@@ -203,9 +203,12 @@ export class Catalog {
     });
   }
 
-  /** What the placer places, and how large it is. `woken`: endpoints of which the autoscaler has spoken, as of when they are read. */
-  async wanting(woken: () => Iterable<string>): Promise<Wanting> {
-    await this.parts.log.refresh();
+  /**
+   * What the placer places, and how large it is. `woken`: endpoints that the autoscaler wants awake, as of when they are read.
+   * `anew`: with what others wrote until now.
+   */
+  async wanting(woken: () => Iterable<string>, anew: boolean): Promise<Wanting> {
+    if (anew) await this.parts.log.refresh();
     const { state } = this.parts;
     const memoryOf = (digest: Digest) => {
       const version = state.version(digest);

@@ -3,7 +3,7 @@
 // once a later epoch has written, an earlier one cannot.
 import { keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
-import { type Digest, shortDigest } from '../../contracts/names.js';
+import type { Digest } from '../../contracts/names.js';
 import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
 import { Actor } from '../mesh/actor.js';
@@ -24,6 +24,7 @@ import { PolicyPlans } from './policy-plans.js';
 import type { Scaled } from './scaled.js';
 import type { PlacementState } from './placement-state.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
+import { ToldMoves } from './told-moves.js';
 import { Wake } from '../mesh/wake.js';
 
 export interface Wanting {
@@ -42,8 +43,8 @@ export interface PlacerParts {
   readonly regions: readonly string[];
   readonly placement: BucketLog;
   readonly state: PlacementState;
-  /** Endpoints and sizes, as of now. */
-  readonly wanting: () => Promise<Wanting>;
+  /** Endpoints and sizes as they are known here; `anew`: as of now, whoever wrote them. */
+  readonly wanting: (anew: boolean) => Promise<Wanting>;
   /** What the autoscaler wants. */
   readonly scaled?: Pick<Scaled, 'replicasOf' | 'revision'> | undefined;
   /** By the placement policies. */
@@ -73,14 +74,18 @@ export class Placer {
   private startedMs = 0;
   private settled = false;
   private decidedAbout = '';
+  /** When the buckets were asked for what others wrote. */
+  private readMs = Number.NEGATIVE_INFINITY;
   /** Of the last look, without what it waited for. */
   private decidedInMs = 0;
   private readonly demand = new Demand();
   private readonly plans: PolicyPlans;
+  private readonly moves: ToldMoves;
 
   constructor(private readonly parts: PlacerParts) {
     this.wake = new Wake(parts.clock);
-    const { log, planning } = parts;
+    const { log, planning, tell = () => undefined, clock } = parts;
+    this.moves = new ToldMoves(tell, clock);
     this.plans = new PolicyPlans({ log, planning, changed: () => this.wake.nudge() });
   }
 
@@ -101,6 +106,7 @@ export class Placer {
       address: 'massif.registry.placer',
       make: () => {
         this.decidedAbout = '';
+        this.readMs = Number.NEGATIVE_INFINITY;
         return { receive: () => this.look(epoch, signal) };
       },
       clock,
@@ -115,6 +121,7 @@ export class Placer {
     } finally {
       stopListening();
       await actor.stop();
+      this.moves.flush();
     }
   }
 
@@ -146,10 +153,13 @@ export class Placer {
   private async look(epoch: number, signal: AbortSignal): Promise<void> {
     const { placement, state, wanting, clock, unplaced } = this.parts;
     this.decidedInMs = 0;
-    await this.claim(epoch);
+    // A look between two of those goes by what is known: asking is two round trips, which whoever wakes a sleeper would wait for.
+    const anew = clock.monotonicMs() - this.readMs >= LOOK_EVERY_MS;
+    if (anew) await this.claim(epoch);
     if (!this.ready()) return;
-    const { endpoints, memoryOf, bytesOf, revision } = await wanting();
+    const { endpoints, memoryOf, bytesOf, revision } = await wanting(anew);
     const nowMs = clock.monotonicMs();
+    if (anew) this.readMs = nowMs;
     const shards = this.census.shards(nowMs);
     const { scaled } = this.parts;
     const all = endpoints();
@@ -222,18 +232,8 @@ export class Placer {
         return { change: { key: keys.placement(shard), value }, result: undefined };
       });
       log.info('placement.changed', { shard, epoch, versions: versions.length });
-      this.announce(shard, before, versions);
+      this.moves.moved(shard, before, versions);
     }
-  }
-
-  private announce(shard: string, before: readonly PlacedVersion[], after: readonly PlacedVersion[]): void {
-    const without = (all: readonly PlacedVersion[], those: readonly PlacedVersion[]): string =>
-      all
-        .filter(({ version }) => !those.some((other) => other.version === version))
-        .map(({ model, version }) => `${model} ${shortDigest(version)}`)
-        .join(', ');
-    const about = { shard, comes: without(after, before), goes: without(before, after) };
-    this.parts.tell?.({ who: 'placer', action: 'placement.move', about, outcome: 'done' });
   }
 
   private listen(signal: AbortSignal): () => void {

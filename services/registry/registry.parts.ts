@@ -207,7 +207,7 @@ function openPlacers(
       regions: config.regions,
       placement,
       state,
-      wanting: () => catalog.wanting(() => scaled.endpoints()),
+      wanting: (anew) => catalog.wanting(() => scaled.endpoints(), anew),
       scaled,
       clock,
       random,

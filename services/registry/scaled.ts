@@ -9,6 +9,7 @@ const decoder = new TextDecoder();
 
 export class Scaled {
   private readonly records = new Map<string, WantedRecord>();
+  private readonly awake = new Set<string>();
   /** Grows with every word of the autoscaler. */
   revision = 0;
 
@@ -28,9 +29,9 @@ export class Scaled {
     return watchBucket(bus, buckets.scaling(home), (entry) => this.take(entry), signal, options);
   }
 
-  /** Those of which the autoscaler has spoken. */
-  endpoints(): string[] {
-    return Array.from(this.records.values(), ({ endpoint }) => endpoint);
+  /** Those that are to have a replica somewhere: of thousands that once had one most sleep. */
+  endpoints(): Iterable<string> {
+    return this.awake;
   }
 
   /** Undefined where no autoscaler decides, or none has yet and the policy does not say what to begin with. */
@@ -41,9 +42,21 @@ export class Scaled {
 
   private take({ key, value }: BucketEntry): void {
     const parsed = value && WantedRecord.safeParse(JSON.parse(decoder.decode(value)));
-    if (!value) this.records.delete(key);
-    else if (parsed?.success) this.records.set(key, parsed.data);
+    if (!value) this.forget(key);
+    else if (parsed?.success) this.enter(key, parsed.data);
     this.revision++;
     this.told();
+  }
+
+  private enter(key: string, record: WantedRecord): void {
+    this.forget(key);
+    this.records.set(key, record);
+    if (Object.values(record.regions).some((replicas) => replicas > 0)) this.awake.add(record.endpoint);
+  }
+
+  private forget(key: string): void {
+    const before = this.records.get(key);
+    if (before) this.awake.delete(before.endpoint);
+    this.records.delete(key);
   }
 }
