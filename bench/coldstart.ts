@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DrillMesh, eventually, startMesh } from '../chaos-tests/harness.js';
 import type { MassifClient } from '../client/mod.js';
-import { Heartbeat } from '../contracts/heartbeat.js';
-import { wildcards } from '../contracts/subjects.js';
+import type { Heartbeat } from '../contracts/heartbeat.js';
 import { root } from '../deploy/local/root.mjs';
+import { hearBeats } from '../services/mesh/hear-beats.js';
+import { silentLog } from '../services/mesh/log.js';
 import { waitUntil } from '../services/mesh/testing/wait-until.js';
 import { mlp } from '../services/onnx/testing/mlp.js';
 import { type Benchmark, percentile, round } from './report.js';
@@ -34,11 +35,7 @@ export const benchmark: Benchmark = async ({ form }) => {
   const sleepers = await allSleepers();
   const replicas = new Replicas();
   const nc = await mesh.nats('operator');
-  nc.subscribe(wildcards.heartbeats(), {
-    callback: (error, message) => {
-      if (!error) replicas.hear(Heartbeat.parse(message.json()));
-    },
-  });
+  hearBeats({ nc }, silentLog, (beat) => replicas.hear(beat));
   await using routed = await mesh.client({ mode: 'routed' });
   await using direct = await mesh.client();
   const rows: Record<string, number | string>[] = [];

@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DrillMesh, eventually, startMesh } from '../chaos-tests/harness.js';
 import type { MassifClient } from '../client/mod.js';
-import type { Heartbeat } from '../contracts/heartbeat.js';
-import { wildcards } from '../contracts/subjects.js';
 import { seededRandom } from '../services/mesh/random.js';
 import { waitUntil } from '../services/mesh/testing/wait-until.js';
 import { mlp } from '../services/onnx/testing/mlp.js';
@@ -55,12 +53,7 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   await using client = await mesh.client({ mode: 'routed' });
   const nc = await mesh.nats('operator');
   const residents = new Awake();
-  nc.subscribe(wildcards.heartbeats(), {
-    callback: (error, message) => {
-      // Without a look at every field: this process also takes the hot model's times.
-      if (!error) residents.hear(message.json<Heartbeat>());
-    },
-  });
+  residents.listen(nc);
   const privateKeyPem = await readFile(join(mesh.topology.keys, 'publisher.pem'), 'utf8');
   const registered = await registerAll(client, size.models, privateKeyPem);
   progress(`${size.models} registered in ${registered.seconds} s`);

@@ -83,11 +83,11 @@ export const conversations: readonly Talk[] = [
   { subject: 'massif.feedback', from: CALLERS, to: ['router'] },
   { subject: 'massif.override.*', from: [...OPERATORS, 'auditor'], to: ['router'] },
   { subject: 'massif.overrides.*', from: [...OPERATORS, 'auditor'], to: ['router'] },
-  {
-    subject: 'massif.heartbeat.*.*',
+  ...['massif.heartbeat.*.*', 'massif.changes.*.*'].map((subject): Talk => ({
+    subject,
     from: ['shard'],
     to: ['registry', 'router', 'gateway', 'autoscaler', 'client', 'operator', 'auditor'],
-  },
+  })),
   ...family('shard.*', ['recycle'], OPERATORS, ['shard']),
   ...family('shard.*', ['cordon', 'drain'], ['operator', 'autoscaler'], ['shard']),
   ...family('shard.*', ['inspect', 'statistics'], ['operator', 'gateway', 'autoscaler'], ['shard']),

@@ -1,4 +1,4 @@
-// What a shard says of itself, every HEARTBEAT_MS and at once when a replica changes its state.
+// What a shard says of itself, every HEARTBEAT_MS, and of its replicas at once when they change.
 import { z } from 'zod';
 import { Digest, InstanceName, ModelName, RegionName } from './names.js';
 
@@ -87,3 +87,19 @@ export const Heartbeat = z.object({
   replicas: z.array(ReplicaReport),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
+
+/**
+ * Between two beats: replicas that came, went or changed their state. With hundreds of replicas a whole beat costs every listener
+ * milliseconds, and a model that is loaded changes four times. Counted together with the beats.
+ */
+export const BeatChanges = Heartbeat.pick({
+  shard: true,
+  region: true,
+  pid: true,
+  seq: true,
+  state: true,
+}).extend({
+  replicas: z.array(ReplicaReport),
+  gone: z.array(z.string()),
+});
+export type BeatChanges = z.infer<typeof BeatChanges>;

@@ -39,6 +39,8 @@ export const subjects = {
   metadata: (endpoint: string) => `massif.metadata.${subjectToken(endpoint)}` as const,
   /** Shard -> everybody: what it serves and how loaded it is. */
   heartbeat: (region: string, shard: string) => `massif.heartbeat.${region}.${shard}` as const,
+  /** Shard -> everybody: replicas that changed since its last heartbeat. */
+  changes: (region: string, shard: string) => `massif.changes.${region}.${shard}` as const,
   /** Operators, gateways -> shard host: recycle, cordon, drain; inspect and statistics. */
   shardControl: (shard: string, verb: ShardVerb) => `massif.shard.${shard}.${verb}` as const,
   /** Shard -> a shard of the region that has the artifact on its disk: some of its bytes. Queue group `artifact`. */
@@ -125,6 +127,7 @@ export const wildcards = {
   /** All that is told: of releases, versions and the rest. */
   events: () => 'massif.events.>' as const,
   heartbeats: () => 'massif.heartbeat.*.*' as const,
+  changes: () => 'massif.changes.*.*' as const,
 };
 
 /** Members of a queue group share the messages; the server prefers members of its own region. */

@@ -1,5 +1,5 @@
-// Looks at every scaled endpoint that is awake four times a second, and at once at one that is called while it sleeps, decides, and, while it leads,
-// writes down how many replicas are wanted. All autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
+// Looks at every scaled endpoint that is called four times a second, at one that is awake in vain once, and at once at one that is called while it
+// sleeps, decides, and, while it leads, writes down how many replicas are wanted. All autoscalers look, so that the next leader knows what the last one knew; every write carries the leader's epoch.
 import { toFailure } from '../../contracts/errors.js';
 import type { ScalingQuery, ScalingReply } from '../../contracts/scaling.js';
 import type { BucketLog } from '../mesh/bucket-log.js';
@@ -46,6 +46,8 @@ export interface AutoscalerParts {
 }
 
 const LOOK_EVERY_MS = 250;
+/** Of those that are awake and not called. */
+const LOOK_AT_IDLE_EVERY_MS = 1_000;
 
 export class Autoscaler {
   private readonly book = new LoadBook();
@@ -206,7 +208,7 @@ export class Autoscaler {
   }
 
   /** Who may doze is left out while it sleeps, but for a look now and then. */
-  private due(restless: readonly Scaled[], { waitedFor }: Sums, { atMs }: Now): string[] {
+  private due(restless: readonly Scaled[], sums: Sums, { atMs }: Now): string[] {
     const regions = this.book.regions();
     const watched = restless.filter(
       (endpoint) =>
@@ -215,10 +217,20 @@ export class Autoscaler {
     );
     const names = new Set([
       ...watched.map(({ name }) => name),
-      ...this.parts.state.awake,
+      ...this.awakeAndDue(sums, atMs),
       ...this.scalers.due(atMs),
     ]);
-    return [...names].filter((name) => !waitedFor.has(name));
+    return [...names].filter((name) => !sums.waitedFor.has(name));
+  }
+
+  /** Those that are called, and some of the others: with hundreds that wait for their next caller a look at all of them takes ten milliseconds. */
+  private awakeAndDue(sums: Sums, atMs: number): string[] {
+    const { awake } = this.parts.state;
+    let idle = Math.ceil((awake.size * LOOK_EVERY_MS) / LOOK_AT_IDLE_EVERY_MS);
+    return [...awake].filter((name) => {
+      if (this.endpoints.get(name)?.variants.some(({ version }) => sums.isCalled(version))) return true;
+      return atMs - this.scalers.lookedMs(name) >= LOOK_AT_IDLE_EVERY_MS && idle-- > 0;
+    });
   }
 
   private decide(endpoint: Scaled, sums: Sums, now: Now): Record<string, number> {

@@ -37,6 +37,11 @@ export class EndpointScalers {
     return this.kept.get(endpoint)?.regions.get(region);
   }
 
+  /** Minus infinity: never. */
+  lookedMs(endpoint: string): number {
+    return this.kept.get(endpoint)?.lookedMs ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** What all of them know of the days. */
   forecasts(now: Now): { endpoint: string; region: string; forecast: WrittenForecast }[] {
     return [...this.kept].flatMap(([endpoint, { regions }]) =>

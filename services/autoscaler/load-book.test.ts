@@ -52,3 +52,17 @@ test('a silent shard holds nothing, and its region says since when', () => {
   book.heard(beat([replica({ inFlight: 3 })]), 0);
   expect(load(book, 6_000)).toMatchObject({ inFlight: 0, ready: 0, shards: 0, heardMs: 0 });
 });
+
+test('a version is called while it has work or answers, and for three beats after', () => {
+  const book = new LoadBook();
+  const [version = ''] = versions;
+  book.heard(beat([replica({ served: 500 })]), 0);
+  expect(book.sums(0).isCalled(version)).toBe(false);
+  book.heard(beat([replica({ served: 500, inFlight: 1 })]), 500);
+  book.heard(beat([replica({ served: 501 })]), 1_000);
+  book.heard(beat([replica({ served: 501 })]), 1_500);
+  book.forget(2_500);
+  expect(book.sums(2_500).isCalled(version)).toBe(true);
+  book.forget(2_600);
+  expect(book.sums(2_600).isCalled(version)).toBe(false);
+});

@@ -30,12 +30,16 @@ export interface Load {
 export interface Sums {
   /** Endpoints that somebody waits for, by name. */
   readonly waitedFor: ReadonlySet<string>;
+  /** Whether a version was asked for within the last beats of its shards. */
+  isCalled(version: string): boolean;
   load(endpoint: string, versions: readonly string[], region: string): Load;
 }
 
 /** Longer than a host takes to come back; then it is another shard. */
 const SILENT_MS = 5_000;
 const FORGET_MS = 60_000;
+/** Three beats. */
+const CALLED_MS = 1_500;
 
 interface Heard {
   readonly beat: Beat;
@@ -46,6 +50,8 @@ export class LoadBook {
   private readonly shards = new Map<string, Heard>();
   /** Answers by `version region`. */
   private readonly answered = new Map<string, number>();
+  /** When a version was last seen at work, anywhere. */
+  private readonly calledMs = new Map<string, number>();
   private readonly rooms = new Map<string, { readonly notice: WaitingNotice; readonly atMs: number }>();
   private readonly curves = new Map<string, ReplicaStatistics['curve']>();
 
@@ -61,6 +67,7 @@ export class LoadBook {
       // What a replica did before we listened is not news; a counter that went back began anew.
       const fresh = was || before ? (total >= earlier ? total - earlier : total) : 0;
       const key = `${replica.version} ${beat.region}`;
+      if (fresh > 0 || replica.inFlight > 0) this.calledMs.set(replica.version, nowMs);
       if (fresh > 0) this.answered.set(key, (this.answered.get(key) ?? 0) + fresh);
     }
     this.shards.set(beat.shard, { beat, atMs: nowMs });
@@ -120,6 +127,7 @@ export class LoadBook {
     }
     return {
       waitedFor,
+      isCalled: (version) => nowMs - (this.calledMs.get(version) ?? Number.NEGATIVE_INFINITY) <= CALLED_MS,
       load: (endpoint, versions, region) => {
         const share = versions
           .map((version) => replicas.get(`${version} ${region}`) ?? NO_SHARE)
@@ -148,6 +156,7 @@ export class LoadBook {
   forget(nowMs: number): void {
     for (const [shard, { atMs }] of this.shards) if (nowMs - atMs > FORGET_MS) this.shards.delete(shard);
     for (const [key, { atMs }] of this.rooms) if (nowMs - atMs > WAITING_STALE_MS) this.rooms.delete(key);
+    for (const [version, atMs] of this.calledMs) if (nowMs - atMs > CALLED_MS) this.calledMs.delete(version);
   }
 }
 

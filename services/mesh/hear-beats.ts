@@ -1,8 +1,9 @@
-// Heartbeats of shards, for all services of a process that listen: over one subscription, each read once. With four listeners in the control
+// Heartbeats of shards and what changes between them, for all services of a process that listen: over one subscription each, read once. With four listeners in the control
 // process every beat came four times and was read four times, which with hundreds of replicas was a third of what a load cost it.
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Heartbeat } from '../../contracts/heartbeat.js';
+import type { Heartbeat } from '../../contracts/heartbeat.js';
 import { wildcards } from '../../contracts/subjects.js';
+import { BeatReader } from './beat-reader.js';
 import { errorFields, type Log } from './log.js';
 
 type Hear = (beat: Heartbeat) => void;
@@ -20,20 +21,17 @@ export function hearBeats({ nc }: { readonly nc: NatsConnection }, log: Log, hea
 function listen(nc: NatsConnection, log: Log): Set<Hear> {
   const all = new Set<Hear>();
   listeners.set(nc, all);
-  nc.subscribe(wildcards.heartbeats(), {
-    callback: (error, message) => {
-      if (error) return log.error('subscription.failed', errorFields(error));
-      const beat = read(message.string());
-      if (beat) for (const hear of all) hear(beat);
-    },
-  });
+  const reader = new BeatReader();
+  const listenTo = (subject: string, read: (text: string) => Heartbeat | undefined): void => {
+    nc.subscribe(subject, {
+      callback: (error, message) => {
+        if (error) return log.error('subscription.failed', errorFields(error));
+        const beat = read(message.string());
+        if (beat) for (const hear of all) hear(beat);
+      },
+    });
+  };
+  listenTo(wildcards.heartbeats(), (text) => reader.beat(text));
+  listenTo(wildcards.changes(), (text) => reader.changes(text));
   return all;
-}
-
-function read(text: string): Heartbeat | undefined {
-  try {
-    return Heartbeat.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -2,7 +2,7 @@
 // requests. It outlives every connection, and an error never empties it. Router, gateway and client each have one.
 import type { Sequence } from '../../contracts/body-parameters.js';
 import { buckets } from '../../contracts/buckets.js';
-import { Heartbeat } from '../../contracts/heartbeat.js';
+import { BeatChanges, Heartbeat } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
 import { PipelineRecord } from '../../contracts/pipeline.js';
 import { EndpointRecord } from '../../contracts/registry.js';
@@ -209,14 +209,12 @@ export class RouteView implements RouteTable {
         if (state === 'connected') this.wake();
       }),
     );
-    const beats = bus.nc.subscribe(wildcards.heartbeats(), {
-      callback: (error, message) => {
-        if (!error) this.hear(link, message.data);
-      },
-    });
-    this.stops.push(() => {
-      if (!bus.nc.isClosed()) beats.unsubscribe();
-    });
+    this.listen(bus, wildcards.heartbeats(), (said, nowMs) =>
+      this.shards.heard(link, Heartbeat.parse(said), nowMs),
+    );
+    this.listen(bus, wildcards.changes(), (said, nowMs) =>
+      this.shards.changed(link, BeatChanges.parse(said), nowMs),
+    );
     const take = (entry: BucketEntry) => {
       if (!this.endpoints.take(link, entry) || !this.pipelines.take(link, entry))
         log.warn('catalog.entry.unreadable', { key: entry.key });
@@ -234,13 +232,23 @@ export class RouteView implements RouteTable {
     return watchMirror(bus, home, buckets.catalog, take, signal, options);
   }
 
-  private hear(link: number, data: Uint8Array): void {
+  private listen(bus: Bus, subject: string, hear: (said: unknown, nowMs: number) => void): void {
     const { clock, log = silentLog } = this.options;
-    try {
-      this.shards.heard(link, Heartbeat.parse(JSON.parse(decoder.decode(data))), clock.monotonicMs());
-    } catch (error) {
-      log.warn('heartbeat.unreadable', { message: error instanceof Error ? error.message : String(error) });
-    }
+    const heard = bus.nc.subscribe(subject, {
+      callback: (failed, message) => {
+        if (failed) return;
+        try {
+          hear(JSON.parse(decoder.decode(message.data)), clock.monotonicMs());
+        } catch (error) {
+          log.warn('heartbeat.unreadable', {
+            message: error instanceof Error ? error.message : String(error),
+          });
+        }
+      },
+    });
+    this.stops.push(() => {
+      if (!bus.nc.isClosed()) heard.unsubscribe();
+    });
   }
 
   private wake(): void {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { HEARTBEAT_STALE_MS, type Heartbeat } from '../../contracts/heartbeat.js';
+import { type BeatChanges, HEARTBEAT_STALE_MS, type Heartbeat } from '../../contracts/heartbeat.js';
 import { Breakers } from './breaker.js';
 import { seededRandom } from './random.js';
 import { NO_LINK, type ReplicaEntry } from './replica-entry.js';
@@ -218,4 +218,48 @@ test('a retry avoids the connection over which it ran out of time, when there is
   expect(table.linkFor(only(), 1)).toBe(0);
   table.connected(0, false, 1);
   expect(table.linkFor(only(), 1)).toBe(1);
+});
+
+function changes(seq: number, more: Partial<BeatChanges> = {}): BeatChanges {
+  const { shard, region, pid, state, replicas } = beat(seq);
+  return { shard, region, pid, seq, state, replicas, gone: [], ...more };
+}
+
+test('a replica that became ready between two beats is used at once, and one that went is used no more', () => {
+  table.heard(0, beat(1, { replicas: [] }), 0);
+  expect(table.replicas(V)).toEqual([]);
+  table.changed(0, changes(2), 1);
+  expect(only()).toMatchObject({ ready: true, link: 0 });
+  expect(usable).toBe(1);
+  table.changed(0, changes(3, { replicas: [], gone: ['r', 'somebody'] }), 2);
+  expect(table.replicas(V)).toEqual([]);
+});
+
+test('changes of a life that no beat told of, or that a beat overtook, are passed over', () => {
+  table.changed(0, changes(1), 0);
+  expect(table.replicas(V)).toEqual([]);
+  table.heard(0, beat(5), 0);
+  table.changed(0, changes(4, { replicas: [], gone: ['r'] }), 1);
+  table.changed(0, changes(6, { replicas: [], gone: ['r'], pid: 11 }), 1);
+  expect(only().ready).toBe(true);
+});
+
+test('the same changes over a second connection count once, and say that the shard is heard there', () => {
+  table.heard(0, beat(1, { replicas: [] }), 0);
+  table.changed(0, changes(2), 1);
+  const flight = send(0);
+  table.changed(1, changes(2), 1);
+  expect(only().link).toBe(1);
+  expect(flight.lost).toBe(false);
+});
+
+test('what changes says nothing of the others: their load is as the last beat and our own requests have it', () => {
+  const [one] = beat(1).replicas;
+  if (!one) throw new Error('no replica');
+  table.heard(0, beat(1, { replicas: [{ ...one, inFlight: 2 }] }), 0);
+  const flight = send();
+  table.changed(0, changes(2, { replicas: [{ ...one, id: 'other', version: 'b'.repeat(64) }] }), 1);
+  expect(only().inFlight).toBe(3);
+  flight.end('succeeded', 2);
+  expect(only().inFlight).toBe(2);
 });

@@ -1,7 +1,12 @@
 // Which replicas there are and over which connections they can be reached, from heartbeats and what requests met. A shard in
 // another region may be heard over either region's server, so every connection has its own opinion of every shard.
 // The route view owns one; time comes in as an argument.
-import { HEARTBEAT_STALE_MS, type Heartbeat } from '../../contracts/heartbeat.js';
+import {
+  type BeatChanges,
+  HEARTBEAT_STALE_MS,
+  type Heartbeat,
+  type ReplicaReport,
+} from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
 import type { Breakers } from './breaker.js';
 import { murmur3 } from './murmur3.js';
@@ -25,6 +30,8 @@ interface Shard {
   pidBefore: number;
   seq: number;
   heardMs: number;
+  /** Of its device. */
+  pool: string | undefined;
   /** By connection. */
   readonly freshUntilMs: number[];
   /** Connections, as bits, over which it was heard lately. */
@@ -70,11 +77,27 @@ export class ShardTable {
       shard.pid = beat.pid;
     }
     shard.seq = beat.seq;
-    shard.heardMs = nowMs;
-    shard.freshUntilMs[link] = nowMs + HEARTBEAT_STALE_MS;
-    shard.freshLinks |= 1 << link;
+    this.freshen(shard, link, nowMs);
     for (const replica of shard.replicas.values()) replica.lostLinks &= ~(1 << link);
     if (news) this.update(shard, beat, reborn, nowMs);
+    this.relink(shard);
+  }
+
+  /** Between two beats. Of a life that no beat told of, and what newer words overtook, is passed over: the next beat says all. */
+  changed(link: number, { shard: name, pid, seq, state, replicas, gone }: BeatChanges, nowMs: number): void {
+    const shard = this.shards.get(name);
+    if (!shard || shard.pid !== pid || seq < shard.seq) return;
+    const news = seq > shard.seq;
+    shard.seq = seq;
+    this.freshen(shard, link, nowMs);
+    if (news) {
+      for (const report of replicas) this.take(shard, report, state, false, nowMs);
+      for (const id of gone) this.drop(shard, shard.replicas.get(id));
+    }
+    for (const { id } of replicas) {
+      const replica = shard.replicas.get(id);
+      if (replica) replica.lostLinks &= ~(1 << link);
+    }
     this.relink(shard);
   }
 
@@ -145,6 +168,7 @@ export class ShardTable {
       pidBefore: -1,
       seq: -1,
       heardMs: 0,
+      pool: undefined,
       freshUntilMs,
       freshLinks: 0,
       replicas: new Map(),
@@ -159,22 +183,36 @@ export class ShardTable {
   }
 
   private update(shard: Shard, beat: Heartbeat, reborn: boolean, nowMs: number): void {
+    shard.pool = beat.device.pool;
     const reported = new Set<string>();
     for (const report of beat.replicas) {
       reported.add(report.id);
-      const known = shard.replicas.get(report.id);
-      const replica = known ?? this.make(shard, report.id, report.version);
-      // Another engine has it now: what the one before held is gone with it.
-      if (known && (reborn || known.epoch !== report.epoch)) known.lose(~0);
-      if (report.state === 'failed') replica.lose(~0);
-      replica.pool = beat.device.pool;
-      replica.report(
-        report,
-        report.state === 'ready' && beat.state !== 'draining' && !this.options.isWithheld?.(shard.name),
-        nowMs,
-      );
+      this.take(shard, report, beat.state, reborn, nowMs);
     }
     for (const replica of shard.replicas.values()) if (!reported.has(replica.id)) this.drop(shard, replica);
+  }
+
+  private take(
+    shard: Shard,
+    report: ReplicaReport,
+    state: Heartbeat['state'],
+    reborn: boolean,
+    nowMs: number,
+  ): void {
+    const known = shard.replicas.get(report.id);
+    const replica = known ?? this.make(shard, report.id, report.version);
+    // Another engine has it now: what the one before held is gone with it.
+    if (known && (reborn || known.epoch !== report.epoch)) known.lose(~0);
+    if (report.state === 'failed') replica.lose(~0);
+    replica.pool = shard.pool;
+    const serves = report.state === 'ready' && state !== 'draining';
+    replica.report(report, serves && !this.options.isWithheld?.(shard.name), nowMs);
+  }
+
+  private freshen(shard: Shard, link: number, nowMs: number): void {
+    shard.heardMs = nowMs;
+    shard.freshUntilMs[link] = nowMs + HEARTBEAT_STALE_MS;
+    shard.freshLinks |= 1 << link;
   }
 
   private make(shard: Shard, id: string, version: Digest): ReplicaEntry {
@@ -186,7 +224,8 @@ export class ShardTable {
     return replica;
   }
 
-  private drop(shard: Shard, replica: ReplicaEntry): void {
+  private drop(shard: Shard, replica: ReplicaEntry | undefined): void {
+    if (!replica) return;
     shard.replicas.delete(replica.id);
     this.byId.delete(replica.id);
     const left = this.replicas(replica.version).filter((other) => other !== replica);

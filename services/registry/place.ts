@@ -30,6 +30,7 @@ export interface PlaceRules {
 // Scores lie between 0 and 1.
 const SHARE_LEFT = 1;
 const NOWHERE: ReadonlySet<string> = new Set();
+const NOBODY: readonly Holding[] = [];
 
 export function place(
   endpoints: Iterable<EndpointRecord>,
@@ -102,13 +103,17 @@ function wantedVersions(
       const mine = seats.get(endpoint) ?? NOWHERE;
       // Of ten thousand endpoints most sleep: who is neither wanted nor there is no concern of anybody.
       if (asked === 0 && mine.size === 0 && !held.has(version) && !before) continue;
-      const replicas = Math.max(before?.replicas ?? 0, asked);
-      const yieldsTo = variants.find((other) => other.replicas !== undefined && other.version !== version);
+      const successor =
+        variant.replicas &&
+        variants.find((other) => other.replicas !== undefined && other.version !== version);
       wanted.set(version, {
-        ...{ model, version, replicas, yieldsTo: variant.replicas && yieldsTo?.version },
+        model,
+        version,
+        replicas: before ? Math.max(before.replicas, asked) : asked,
+        yieldsTo: successor?.version,
         seats: before && before.seats.size > 0 ? new Set([...before.seats, ...mine]) : mine,
         counted: (before?.counted ?? true) && fixed !== undefined,
-        endpoints: [...(before?.endpoints ?? []), endpoint],
+        endpoints: before ? [...before.endpoints, endpoint] : [endpoint],
       });
     }
   return [...wanted.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
@@ -126,16 +131,19 @@ function placeRegion(
   const missing: { readonly version: Wanted; readonly count: number }[] = [];
   // First what stays, for all versions, so that the load is known before anything new is placed.
   for (const version of wanted) {
-    const holding = holders.get(version.version) ?? [];
+    const holding = holders.get(version.version) ?? NOBODY;
     const { seats } = version;
-    const seated = seats.size === 0 ? [] : open.filter(({ shard }) => seats.has(shard.id));
+    const seated = seats.size === 0 ? NOBODY : open.filter(({ shard }) => seats.has(shard.id));
     const most = version.counted ? version.replicas : Math.max(version.replicas, seated.length);
     const may = holding.filter(
       (member) => isOpen(member) && (seated.includes(member) || mayHold(version, member)),
     );
     const staying = bestFirst(version, may).slice(0, most);
     const leaving = holding.filter((member) => !isOpen(member));
-    for (const member of [...staying, ...leaving]) member.add(version);
+    for (const member of staying) member.add(version);
+    for (const member of leaving) member.add(version);
+    // Of hundreds that are awake all but one are where they are to be.
+    if (staying.length === version.replicas && seated.length === 0 && version.replicas > 0) continue;
     for (const member of seated)
       if (staying.length < most && !member.has(version.version) && member.hasRoomFor(version.version)) {
         member.add(version);
@@ -179,7 +187,7 @@ function holdersNow(members: readonly Holding[], current: Placements): Map<Diges
 }
 
 /** Seats first. Of two that hold a version the one that serves it stays; where its successor is ready, it goes. */
-function bestFirst({ version, yieldsTo, seats }: Wanted, holders: Holding[]): Holding[] {
+function bestFirst({ version, yieldsTo, seats }: Wanted, holders: readonly Holding[]): readonly Holding[] {
   if (holders.length < 2) return holders;
   const hash = murmur3(version);
   const serves = ({ shard }: Holding): number =>

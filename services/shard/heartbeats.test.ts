@@ -1,0 +1,94 @@
+import { beforeEach, expect, test } from 'vitest';
+import { BeatChanges, HEARTBEAT_MS, Heartbeat, type ReplicaReport } from '../../contracts/heartbeat.js';
+import type { Bus } from '../mesh/bus.js';
+import { FakeClock } from '../mesh/testing/fake-clock.js';
+import { Heartbeats, type Pulse } from './heartbeats.js';
+
+const replica = (id: string, more: Partial<ReplicaReport> = {}): ReplicaReport => ({
+  id,
+  model: id,
+  version: 'a'.repeat(64),
+  state: 'ready',
+  inFlight: 0,
+  capacity: 4,
+  latencyMs: 3,
+  batchMax: 1,
+  served: 0,
+  failed: 0,
+  epoch: 1,
+  ...more,
+});
+
+let clock: FakeClock;
+let pulse: Pulse;
+let connected: boolean;
+let said: { whole: Heartbeat[]; changes: BeatChanges[] };
+let heartbeats: Heartbeats;
+beforeEach(() => {
+  clock = new FakeClock();
+  connected = true;
+  said = { whole: [], changes: [] };
+  pulse = {
+    shard: 'shard-a',
+    region: 'east',
+    state: 'ready',
+    device: { kind: 'cpu', cores: 1, memoryBytes: 1 },
+    engines: [{ pid: 1, state: 'ready', rssBytes: 1, replicas: [] }],
+    replicas: [replica('a'), replica('b', { state: 'loading' })],
+  };
+  const publish = (subject: string, text: string): void => {
+    const body: unknown = JSON.parse(text);
+    if (subject === 'massif.heartbeat.east.shard-a') said.whole.push(Heartbeat.parse(body));
+    if (subject === 'massif.changes.east.shard-a') said.changes.push(BeatChanges.parse(body));
+  };
+  const bus = { connected: () => connected, nc: { isDraining: () => false, publish } };
+  heartbeats = new Heartbeats(bus as unknown as Pick<Bus, 'nc' | 'connected'>, clock, () => pulse);
+  heartbeats.start();
+});
+
+const moment = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+async function change(next: Partial<Pulse>): Promise<void> {
+  pulse = { ...pulse, ...next };
+  heartbeats.changed();
+  heartbeats.changed();
+  await moment();
+}
+
+test('a replica that changes is told at once and alone, in the order of the beats', async () => {
+  await change({ replicas: [replica('a', { served: 5 }), replica('b')] });
+  expect(said.changes.map(({ replicas, gone }) => [replicas.map(({ id }) => id), gone])).toEqual([
+    [['b'], []],
+  ]);
+  await change({ replicas: [replica('b')] });
+  expect(said.changes[1]).toMatchObject({ replicas: [], gone: ['a'] });
+  await clock.advance(HEARTBEAT_MS);
+  expect(said.whole).toHaveLength(2);
+  expect([...said.whole, ...said.changes].map(({ seq }) => seq).sort()).toEqual([1, 2, 3, 4]);
+  expect(said.whole[1]?.seq).toBe(4);
+});
+
+test('what only counts is no news before the next beat', async () => {
+  await change({
+    replicas: [replica('a', { served: 5, inFlight: 2, latencyMs: 9 }), pulse.replicas[1] as ReplicaReport],
+  });
+  expect(said.changes).toEqual([]);
+  await clock.advance(HEARTBEAT_MS);
+  expect(said.whole[1]?.replicas[0]).toMatchObject({ served: 5, inFlight: 2 });
+});
+
+test('of the shard itself and of engines all is told', async () => {
+  await change({ state: 'draining' });
+  await change({ engines: [{ pid: 2, state: 'ready', rssBytes: 1, replicas: [] }] });
+  expect(said.whole).toHaveLength(3);
+  expect(said.changes).toEqual([]);
+});
+
+test('what could not be told while the connection was down is in the next beat', async () => {
+  connected = false;
+  await change({ replicas: [replica('a')] });
+  connected = true;
+  await clock.advance(HEARTBEAT_MS);
+  expect(said.whole[1]?.replicas.map(({ id }) => id)).toEqual(['a']);
+  await change({ replicas: [replica('a'), replica('c')] });
+  expect(said.changes[0]?.replicas.map(({ id }) => id)).toEqual(['c']);
+});
