@@ -18,7 +18,8 @@ import type { Tensors } from '../../services/onnx/session.js';
 import { tuned, type Batches } from '../../services/onnx/training/tune.js';
 import type { Aim } from '../report.js';
 import { digits, digitsNetwork } from './digits.js';
-import { studentsOf } from './students.js';
+import { digitStudents } from './digit-student.js';
+import { parametersAim, studentsOf } from './students.js';
 import { SIZES, type Size, type Subject } from './subject.js';
 
 export async function digitsSubject(seed: number, size: Size) {
@@ -38,6 +39,12 @@ export async function digitsSubject(seed: number, size: Size) {
   const uniform = writeStatic(found).model;
   const small = await prunedDigits(parent, batches, size.steps);
   const students = await studentsOf(parent, seed, batches, accuracy, 3 * size.steps);
+  const narrow = await digitStudents(
+    parent,
+    batches,
+    { accuracy, accuracyToChooseBy },
+    { seed, steps: size.steps, seeds: size.textStudents.seeds },
+  );
   const learned = students.distilled;
   const small4 = await inFourBits(learned, await calibrated(learned, samples(32)), loop);
   const subject: Subject = {
@@ -59,6 +66,8 @@ export async function digitsSubject(seed: number, size: Size) {
       'student, labels alone': students.alone,
       'student, labels alone, from what is left': students.tunedAlone,
       'student, distilled': learned,
+      'narrow student, labels alone': narrow.alone,
+      'narrow student, distilled': narrow.distilled,
       'student, 512 labels': students.fewLabels,
       'student, no labels, distilled': students.unlabelled,
       'student, int4, one scale a layer': small4.plain,
@@ -69,6 +78,8 @@ export async function digitsSubject(seed: number, size: Size) {
   };
   const aims: Aim[] = [
     ...students.aims,
+    ...narrow.aims,
+    parametersAim('narrow student', parent, narrow.distilled),
     {
       name: 'masked, bytes of uniform int8',
       value: masked.model.length / uniform.length,

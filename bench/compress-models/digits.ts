@@ -45,6 +45,7 @@ const network = (seed: number, filters: number, hidden: number): Uint8Array =>
   });
 
 export const digitsNetwork = (seed: number): Uint8Array => network(seed, 16, 128);
+export const narrowDigitsNetwork = (seed: number): Uint8Array => network(seed, 8, 16);
 
 /** Pixels are shares of 255; `tests` bounds how many test digits count. */
 export async function digits(seed: number, tests: number): Promise<Digits> {

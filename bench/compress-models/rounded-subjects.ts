@@ -16,6 +16,8 @@ import {
 import type { Subject } from './subject.js';
 import { characterError, writtenLines } from './written-lines.js';
 
+const CHOOSING = 10_000;
+
 export async function denseSubject(seed: number): Promise<Subject> {
   const parent = denseNetwork(seed);
   const feeds = denseInput(seed, 1);
@@ -44,6 +46,19 @@ export async function convolutionSubject(seed: number): Promise<Subject> {
     methods: { 'static int8': (await quantizeStatic(parent, samples)).model },
     drop: async (model) => 100 * (await outputError(parent, model, feeds)),
   };
+}
+
+/** The calibrator whose model reads most of lines that judge nothing: shades of the line that they calibrated on cannot tell them apart. */
+export async function bestReader({ methods }: Subject, count: number): Promise<string> {
+  const lines = writtenLines(count, CHOOSING);
+  let [best, least] = ['', Infinity];
+  for (const [method, model] of Object.entries(methods)) {
+    if (!method.startsWith('static')) continue;
+    const wrong = await characterError(model, lines);
+    console.log(`OCR recogniser: ${(100 * wrong).toFixed(2)} % wrong with ${method}, on lines to choose by`);
+    if (wrong < least) [best, least] = [method, wrong];
+  }
+  return best;
 }
 
 /** What both read of lines whose text is known, in points of their characters. */

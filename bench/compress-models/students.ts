@@ -58,7 +58,7 @@ export async function studentsOf(
   const left = thin(parent, { saliency: await taylor(parent, few), keep: KEEP }).model;
   const tunedAlone = await tuned(left, batches, { steps, rate: RATE, threads: 2 });
   const aims = [
-    parametersAim(parent, student),
+    parametersAim('student', parent, student),
     await noiseAim(student, jittered, accuracy, seed),
     await driftAim(parent, student, batches, accuracy),
   ];
@@ -79,14 +79,14 @@ function begunAnew(model: Uint8Array, seed: number): Uint8Array {
   return graph.write();
 }
 
-function parametersAim(parent: Uint8Array, student: Uint8Array): Aim {
+export function parametersAim(what: string, parent: Uint8Array, student: Uint8Array): Aim {
   const count = (model: Uint8Array): number =>
     Graph.read(model).proto.initializer.reduce(
       (sum, { dims }) => sum + dims.reduce((product, dim) => product * Number(dim), 1),
       0,
     );
   const value = count(student) / count(parent);
-  return { name: 'student, parameters of its teacher', value, unit: 'x', aim: 0.1, op: '<=' };
+  return { name: `${what}, parameters of its teacher`, value, unit: 'x', aim: 0.1, op: '<=' };
 }
 
 /** What both lose when a test digit comes with noise. */

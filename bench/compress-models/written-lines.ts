@@ -28,13 +28,14 @@ const MARGIN = 9;
 const DARK = 0.3;
 const WORD_GAP = 10; // between letters there are at most 7 columns
 
-export function writtenLines(count: number): WrittenLine[] {
+/** Lines of other numbers have other words. */
+export function writtenLines(count: number, from = 0): WrittenLine[] {
   const { data, shape } = lineTensor(readPng(readFileSync(join(root, 'deploy/examples/line.png'))));
   const picture = data as Float32Array;
   const [, planes = 3, height = 48, width = 0] = shape;
   const words = wordsOf(picture, height, width, exampleText().split(' '));
   return Array.from({ length: count }, (_, i) => {
-    const random = seeded(5_000 + i);
+    const random = seeded(5_000 + from + i);
     const chosen = Array.from(
       { length: WORDS_A_LINE },
       () => words[Math.floor(random.uniform() * words.length)],
