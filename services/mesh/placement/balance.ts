@@ -44,6 +44,11 @@ export class Balance {
     }
   }
 
+  /** Whoever is left out gets a place where others can make room for less. */
+  admit(): void {
+    for (let e = 0; e < this.offers.endpoints; e++) if (this.isLeftOut(e)) this.better(e);
+  }
+
   improve(passes: number): void {
     const { offers } = this;
     for (let pass = 0; pass < passes; pass++) {
@@ -84,13 +89,18 @@ export class Balance {
     const { cost, first } = offers;
     const now = this.chosen[e] as number;
     const from = first[e] as number;
-    const leftOut = offers.firstUse[now] === offers.firstUse[now + 1];
-    const wishesMax = leftOut ? Number.POSITIVE_INFINITY : WISHES_MAX;
+    const wishesMax = this.isLeftOut(e) ? Number.POSITIVE_INFINITY : WISHES_MAX;
     for (let wish = from; wish < from + wishesMax; wish++) {
       if ((cost[wish] as number) >= (cost[now] as number) - EPSILON) return false;
       if (this.take(e, wish, -EPSILON) !== undefined) return true;
     }
     return false;
+  }
+
+  private isLeftOut(e: number): boolean {
+    const { firstUse } = this.offers;
+    const now = this.chosen[e] as number;
+    return firstUse[now] === firstUse[now + 1];
   }
 
   private isOver(): boolean {

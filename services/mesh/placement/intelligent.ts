@@ -25,14 +25,16 @@ const EXCHANGING_PROVABLE = 0.05;
 // The first search has most of the time, those that follow half of what is left.
 const FIRST = 0.6;
 const ROUNDS_MAX = 6;
+// Packing anew takes as long.
+const LEAST_MS = 250;
 const WARMTH = 0.4;
 const WARMTH_AGAIN = 0.1;
 
 function within(spanMs: number): Settling {
   const endsMs = performance.now() + spanMs;
   const limits = (round: number): ExchangeLimits | undefined => {
-    if (round >= ROUNDS_MAX) return undefined;
     const beganMs = performance.now();
+    if (round > 0 && (round >= ROUNDS_MAX || endsMs - beganMs < LEAST_MS)) return undefined;
     const mineMs = Math.max(1, (endsMs - beganMs) * (round === 0 ? FIRST : 0.5));
     return {
       looks: Number.POSITIVE_INFINITY,

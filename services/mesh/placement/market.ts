@@ -99,6 +99,9 @@ function balanced(offers: Offers, prices: Prices, starts: number, passes: number
     return balance;
   });
   const best = found.sort((a, b) => a.cost - b.cost).slice(0, IMPROVED);
-  for (const balance of best) balance.improve(passes);
+  for (const balance of best) {
+    balance.admit();
+    balance.improve(passes);
+  }
   return best.reduce((least, balance) => (balance.cost < least.cost ? balance : least));
 }
