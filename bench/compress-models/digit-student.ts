@@ -19,7 +19,8 @@ export async function digitStudents(
   const say = ({ image }: Tensors): Promise<Tensors> => session.run(image === undefined ? {} : { image });
   const learning = { steps, threads: 2 };
   const lesson = { ...learning, teacher: say, batches, share: 1, temperature: TEMPERATURE };
-  return comparedStudents({
+  // The teacher stays open until all have learned.
+  return await comparedStudents({
     what: 'digits, narrow student',
     teacher: parent,
     alone: (own, rate) => tuned(narrowDigitsNetwork(own), batches, { ...learning, rate }),

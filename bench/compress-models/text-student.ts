@@ -20,7 +20,8 @@ export async function textStudents(
     session.run({ ...(ids !== undefined && { ids }), ...(mask !== undefined && { mask }) });
   const learning = { steps, threads: 2 };
   const lesson = { ...learning, teacher: say, share: SHARE, temperature: TEMPERATURE };
-  return comparedStudents({
+  // The teacher stays open until all have learned.
+  return await comparedStudents({
     what: 'transformer, student',
     teacher: parent,
     alone: (own, rate) => tuned(smallEncoder(own), texts(own), { ...learning, rate }),
