@@ -31,6 +31,17 @@ test('labels that callers invent stop being counted apart, and nothing is lost',
   expect(lines.find((line) => line.includes('"made-up-0"'))).toMatch(/ 2$/);
 });
 
+test('what is gone leaves no line behind, and makes room for others', async () => {
+  const one = metrics();
+  const gauge = one.gauge('massif_replica_in_flight', { help: 'Now.', labels: ['replica'] });
+  for (let i = 0; i < 1_500; i++) {
+    gauge.set({ replica: `r-${i}` }, i);
+    if (i > 0) gauge.remove({ replica: `r-${i - 1}` });
+  }
+  const lines = (await one.text()).split('\n').filter((line) => line.startsWith('massif_replica_in_flight{'));
+  expect(lines).toEqual(['massif_replica_in_flight{replica="r-1499",instance="shard-1",region="east"} 1499']);
+});
+
 test('the process describes itself', async () => {
   const text = await metrics().text();
   for (const name of [

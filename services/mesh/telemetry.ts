@@ -31,7 +31,7 @@ export class Metrics {
     return this.once(name, () => {
       const counter = new Counter({ name, help, labelNames: [...labels], registers: [this.registry] });
       const bound = boundedLabels();
-      return { inc: (values: Labels = {}, by = 1): void => counter.inc(bound(values), by) };
+      return { inc: (values: Labels = {}, by = 1): void => counter.inc(bound.of(values), by) };
     });
   }
 
@@ -39,7 +39,13 @@ export class Metrics {
     return this.once(name, () => {
       const gauge = new Gauge({ name, help, labelNames: [...labels], registers: [this.registry] });
       const bound = boundedLabels();
-      return { set: (values: Labels, value: number): void => gauge.set(bound(values), value) };
+      return {
+        set: (values: Labels, value: number): void => gauge.set(bound.of(values), value),
+        /** What it was about is gone. */
+        remove: (values: Labels): void => {
+          if (bound.forget(values)) gauge.remove({ ...values });
+        },
+      };
     });
   }
 
@@ -56,7 +62,7 @@ export class Metrics {
         registers: [this.registry],
       });
       const bound = boundedLabels();
-      return { observe: (values: Labels, value: number): void => histogram.observe(bound(values), value) };
+      return { observe: (values: Labels, value: number): void => histogram.observe(bound.of(values), value) };
     });
   }
 
@@ -111,15 +117,20 @@ export class Metrics {
   }
 }
 
-function boundedLabels(): (values: Labels) => Record<string, string> {
+function boundedLabels() {
   const seen = new Set<string>();
-  return (values) => {
-    const key = Object.values(values).join('\u0000');
-    if (seen.has(key)) return values;
-    if (seen.size < LABEL_SETS_MAX) {
-      seen.add(key);
-      return values;
-    }
-    return Object.fromEntries(Object.keys(values).map((name) => [name, 'other']));
+  const keyOf = (values: Labels): string => Object.values(values).join('\u0000');
+  return {
+    of: (values: Labels): Record<string, string> => {
+      const key = keyOf(values);
+      if (seen.has(key)) return values;
+      if (seen.size < LABEL_SETS_MAX) {
+        seen.add(key);
+        return values;
+      }
+      return Object.fromEntries(Object.keys(values).map((name) => [name, 'other']));
+    },
+    /** False for what counts as `other`. */
+    forget: (values: Labels): boolean => seen.delete(keyOf(values)),
   };
 }

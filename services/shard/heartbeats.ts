@@ -27,6 +27,8 @@ export class Heartbeats {
     private readonly bus: Pick<Bus, 'nc' | 'connected'>,
     private readonly clock: Clock,
     private readonly pulse: () => Pulse,
+    /** Told of every whole beat. */
+    private readonly observed: (pulse: Pulse) => void = () => undefined,
   ) {}
 
   start(): void {
@@ -84,6 +86,7 @@ export class Heartbeats {
     this.cancelSoon?.();
     this.cancelSoon = undefined;
     this.told = { aboutShard: aboutShard(pulse), replicas: byId(pulse) };
+    this.observed(pulse);
     const heartbeat: Heartbeat = { ...pulse, pid: process.pid, seq: ++this.seq };
     this.bus.nc.publish(subjects.heartbeat(heartbeat.region, heartbeat.shard), JSON.stringify(heartbeat));
   }

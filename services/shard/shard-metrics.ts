@@ -1,6 +1,6 @@
-// The shard's numbers for Prometheus, taken from each heartbeat. Requests are counted by router and gateway, which see their
+// The shard's numbers for Prometheus, taken from each whole heartbeat. Requests are counted by router and gateway, which see their
 // callers; here it is engines and replicas.
-import { ReplicaState } from '../../contracts/heartbeat.js';
+import { type ReplicaReport, ReplicaState } from '../../contracts/heartbeat.js';
 import type { Metrics } from '../mesh/telemetry.js';
 import type { Pulse } from './heartbeats.js';
 
@@ -30,6 +30,9 @@ export function shardMetrics(metrics: Metrics): (pulse: Pulse) => void {
     help: 'Moving average of queue and run.',
     labels,
   });
+  const gauges = [served, failed, inFlight, latency];
+  /** Of each replica as it was told last: of hundreds most stay as they are, and each that goes takes its lines with it. */
+  const shown = new Map<string, Shown>();
   return (pulse) => {
     for (const state of ReplicaState.options)
       replicas.set({ state }, pulse.replicas.filter((replica) => replica.state === state).length);
@@ -39,8 +42,18 @@ export function shardMetrics(metrics: Metrics): (pulse: Pulse) => void {
       {},
       pulse.engines.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
     );
+    const here = new Set(pulse.replicas.map(({ id }) => id));
+    for (const [id, { values }] of shown) {
+      if (here.has(id)) continue;
+      for (const gauge of gauges) gauge.remove(values);
+      shown.delete(id);
+    }
     for (const replica of pulse.replicas) {
-      const values = { model: replica.model, version: replica.version.slice(0, 12), replica: replica.id };
+      const before = shown.get(replica.id);
+      if (before && isSame(before.replica, replica)) continue;
+      const { id, model, version } = replica;
+      const values = before?.values ?? { model, version: version.slice(0, 12), replica: id };
+      shown.set(id, { values, replica });
       served.set(values, replica.served);
       failed.set(values, replica.failed);
       inFlight.set(values, replica.inFlight);
@@ -48,3 +61,11 @@ export function shardMetrics(metrics: Metrics): (pulse: Pulse) => void {
     }
   };
 }
+
+interface Shown {
+  readonly values: Readonly<Record<string, string>>;
+  readonly replica: ReplicaReport;
+}
+
+const isSame = (a: ReplicaReport, b: ReplicaReport): boolean =>
+  a.served === b.served && a.failed === b.failed && a.inFlight === b.inFlight && a.latencyMs === b.latencyMs;

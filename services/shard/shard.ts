@@ -43,7 +43,7 @@ export interface ShardParts {
   readonly orders?: OrderBook;
   /** What people will ask about goes there. */
   readonly tell?: TellAudit;
-  /** Told at every beat. */
+  /** Told at every whole beat. */
   readonly observed: (pulse: Pulse) => void;
 }
 
@@ -118,7 +118,7 @@ export class Shard {
         'abort',
         orders.onChange(() => this.residents.review()),
       );
-    this.heartbeats = new Heartbeats(bus, clock, () => this.pulse());
+    this.heartbeats = new Heartbeats(bus, clock, () => this.pulse(), parts.observed);
   }
 
   /** Returns at once: a shard whose buckets or bytes cannot be had is there and says so. */
@@ -254,8 +254,8 @@ export class Shard {
   }
 
   private pulse(): Pulse {
-    const { mesh, config, observed } = this.parts;
-    const pulse: Pulse = {
+    const { mesh, config } = this.parts;
+    return {
       shard: mesh.instance,
       region: mesh.region,
       // What may serve nothing is placed elsewhere.
@@ -265,8 +265,6 @@ export class Shard {
       engines: this.pool.report(),
       replicas: this.residents.reports(),
     };
-    observed(pulse);
-    return pulse;
   }
 }
 
