@@ -63,7 +63,9 @@ test('a replica that changes is told at once and alone, in the order of the beat
   expect(said.changes[1]).toMatchObject({ replicas: [], gone: ['a'] });
   await clock.advance(HEARTBEAT_MS);
   expect(said.whole).toHaveLength(2);
-  expect([...said.whole, ...said.changes].map(({ seq }) => seq).sort()).toEqual([1, 2, 3, 4]);
+  expect([...said.whole, ...said.changes].map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual([
+    1, 2, 3, 4,
+  ]);
   expect(said.whole[1]?.seq).toBe(4);
 });
 
