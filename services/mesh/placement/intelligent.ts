@@ -57,7 +57,7 @@ function widely(setting: Setting): Effort {
     rounds: 150,
     starts: 6,
     passes: 1,
-    looks: [],
+    looks: effort.looks,
   };
 }
 

@@ -53,7 +53,7 @@ export interface Market {
 
 export function marketOf(
   setting: Setting,
-  { first, priced, pricings, rounds, starts, passes }: Effort,
+  { first, priced, pricings, rounds, starts, passes, looks }: Effort,
 ): Market {
   const movableRate = MOVED_SHARE_MAX * setting.endpoints.reduce((sum, one) => sum + placedRate(one), 0);
   const prices = new Prices(setting, movableRate);
@@ -72,7 +72,7 @@ export function marketOf(
     offers = new Offers(setting, choices, movableRate);
     plenty = prices.learn(offers, rounds, () => prices.bound * 1.1);
   }
-  const { chosen } = balanced(offers, prices, starts, passes);
+  const { chosen } = balanced(offers, prices, starts, passes, looks.length > 0);
   const all = prices.priced(offers);
   return {
     ...{ choices, movableRate, scarce: !plenty, offers, prices: prices.ofAll },
@@ -89,7 +89,13 @@ const NOISE = 0.2;
 const IMPROVED = 2;
 
 /** The best of several: who makes room first decides much, and trying again is cheap. */
-function balanced(offers: Offers, prices: Prices, starts: number, passes: number): Balance {
+function balanced(
+  offers: Offers,
+  prices: Prices,
+  starts: number,
+  passes: number,
+  admitting: boolean,
+): Balance {
   const random = seededRandom(1);
   const found = Array.from({ length: starts }, (_, start) => {
     const dearer = 1 + DEARER_MAX * random();
@@ -100,7 +106,7 @@ function balanced(offers: Offers, prices: Prices, starts: number, passes: number
   });
   const best = found.sort((a, b) => a.cost - b.cost).slice(0, IMPROVED);
   for (const balance of best) {
-    balance.admit();
+    if (admitting) balance.admit();
     balance.improve(passes);
   }
   return best.reduce((least, balance) => (balance.cost < least.cost ? balance : least));
