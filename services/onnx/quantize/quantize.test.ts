@@ -10,6 +10,7 @@ import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { seeded } from '../seeded.js';
 import type { Tensors } from '../session.js';
 import { float32, floatValues, int64 } from '../tensor.js';
+import { clipsHere } from '../testing/clips.js';
 import { identity } from '../testing/identity.js';
 import { mlp } from '../testing/mlp.js';
 import { outputsOf } from '../testing/outputs.js';
@@ -67,14 +68,18 @@ async function apart(before: Uint8Array, after: Uint8Array, feeds: Tensors): Pro
   return relativeError(a, b);
 }
 
+/** How far integers may be from floats: nearer where sums of integers are exact than on a processor that clips them. */
+const within = async (exact: number, clipped: number): Promise<number> =>
+  (await clipsHere()) ? clipped : exact;
+
 test('every planned layer of a dense and of a residual network runs in integers and answers as before', async () => {
   const dense = await quantizeStatic(mlp(1), [rows]);
-  expect(await apart(mlp(1), dense.model, rows)).toBeLessThan(0.02);
+  expect(await apart(mlp(1), dense.model, rows)).toBeLessThan(await within(0.02, 0.03));
   expect(await fusionOf(dense.model)).toEqual({ integer: { QGemm: 2 }, unfused: [], conversions: 1 });
   expect(dense.report.bytesAfter / dense.report.bytesBefore).toBeLessThan(0.26);
 
   const { model } = await quantizeStatic(residual(), [image], { everything: true });
-  expect(await apart(residual(), model, image)).toBeLessThan(0.05);
+  expect(await apart(residual(), model, image)).toBeLessThan(await within(0.05, 0.12));
   const { integer, unfused } = await fusionOf(model);
   expect(unfused).toEqual([]);
   expect(integer).toMatchObject({ QLinearConv: 3, QLinearAdd: 1, QGemm: 1 });
@@ -83,7 +88,7 @@ test('every planned layer of a dense and of a residual network runs in integers 
 test('dense layers of a transformer run as a whole with their bias', async () => {
   const { model } = await quantizeStatic(encoded, [text], { everything: true });
   expect(await fusionOf(model)).toMatchObject({ integer: { QGemm: 7 }, unfused: [] });
-  expect(await apart(encoded, model, text)).toBeLessThan(0.05);
+  expect(await apart(encoded, model, text)).toBeLessThan(await within(0.05, 0.08));
 });
 
 test('a value that three layers read is rounded once, and their biases take two bytes each', async () => {
@@ -151,7 +156,7 @@ test('dense and recurrent layers run in dynamic integers without samples', async
     [recurrent, text],
   ] as const) {
     const { model, report } = await quantizeDynamic(bytes);
-    expect(await apart(bytes, model, feeds)).toBeLessThan(0.03); // weights that learned nothing: up to 0.04 by the seed
+    expect(await apart(bytes, model, feeds)).toBeLessThan(await within(0.03, 0.08)); // weights that learned nothing: up to 0.04 by the seed
     const { integer, unfused } = await fusionOf(model);
     expect(unfused).toEqual([]);
     expect(Object.values(integer).reduce((a, b) => a + b, 0)).toBeGreaterThanOrEqual(2);
