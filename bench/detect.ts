@@ -138,8 +138,19 @@ export const benchmark: Benchmark = async ({ form, seed }) => {
   return {
     results: {
       heldOut: images.heldOut,
-      ...{ layers, tap: baseline.tap?.value, cost, proof, chosen: baseline.chosen, choice: baseline.choice },
-      ...{ told, alarms, delays, faults, tamperings: tamperings.table, fraud, lines },
+      layers,
+      tap: baseline.tap?.value,
+      cost,
+      proof,
+      chosen: baseline.chosen,
+      choice: baseline.choice,
+      told,
+      alarms,
+      delays,
+      faults,
+      tamperings: tamperings.table,
+      fraud,
+      lines,
     },
     aims: aimsOf({
       told,
@@ -264,13 +275,12 @@ async function faultFigures({ baseline, source, tapped }: Onboarded, images: Det
     const watch = new VersionWatch(baseline);
     for (let i = 1; i <= 100; i++) {
       const found: Judgement = watch.see({
-        ...{
-          input: images.stream[i] ?? [],
-          logits: answer.values,
-          faults: outputFaults(expected, [{ name: source.output, datatype: 'FP32', ...answer }]),
-        },
+        input: images.stream[i] ?? [],
+        logits: answer.values,
+        faults: outputFaults(expected, [{ name: source.output, datatype: 'FP32', ...answer }]),
         ...(row?.feature === undefined ? {} : { feature: row.feature }),
-        ...{ inputDigest: `${i}`, outputDigest: answer.values.join() },
+        inputDigest: `${i}`,
+        outputDigest: answer.values.join(),
       });
       if (found.verdict === 'abnormal') return i;
     }

@@ -212,8 +212,11 @@ async function measured(
   const bytes = new Map(problem.endpoints.map(({ name, memoryBytes }) => [name, memoryBytes]));
   const held = sum(solved.plan.endpoints.map(({ name, shards }) => shards.length * (bytes.get(name) ?? 0)));
   return {
-    ...{ variables: programme.variables.length, filled: held / room },
-    ...{ greedyMs: greedy.plan.tookMs, seconds: solved.plan.tookMs / 1_000, quality: solved.plan.quality },
+    variables: programme.variables.length,
+    filled: held / room,
+    greedyMs: greedy.plan.tookMs,
+    seconds: solved.plan.tookMs / 1_000,
+    quality: solved.plan.quality,
     stallMs: Math.max(greedy.stallMs, solved.stallMs),
     unproven: above(long?.objective ?? Number.NaN),
     gap: above(solved.plan.objective),

@@ -310,8 +310,17 @@ test('massif split: a model in three stages over two regions answers as the whol
   let told = '';
   const code = await runCommandLine(
     [
-      ...['split', 'angle', '--stages', '3', '--region', 'east', '--region', 'west', '--json'],
-      ...['--nats', mesh.natsUrls.join(',')],
+      'split',
+      'angle',
+      '--stages',
+      '3',
+      '--region',
+      'east',
+      '--region',
+      'west',
+      '--json',
+      '--nats',
+      mesh.natsUrls.join(','),
     ],
     {
       env: { MASSIF_KEYS: mesh.topology.keys },

@@ -10,7 +10,9 @@ const y = (...values: number[]): Tensor => ({
   data: Float32Array.from(values),
 });
 const kept = ({ name, datatype, shape, data }: Tensor) => ({
-  ...{ name, datatype, shape: [...shape] },
+  name,
+  datatype,
+  shape: [...shape],
   data: Buffer.from(toBlob(data)).toString('base64'),
 });
 

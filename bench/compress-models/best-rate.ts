@@ -26,7 +26,9 @@ export async function comparedStudents(comparison: Comparison) {
   const alone = await atBestRate('labels alone', comparison.alone, comparison);
   const taught = await atBestRate('distilled', comparison.taught, comparison);
   const aim = (than: string, value: number, aimed: Pick<Aim, 'aim' | 'op'>): Aim => ({
-    ...{ name: `${what}, distilled, ${than}, mean of ${seeds.length}`, value, unit: 'points' },
+    name: `${what}, distilled, ${than}, mean of ${seeds.length}`,
+    value,
+    unit: 'points',
     ...aimed,
   });
   const aims = [

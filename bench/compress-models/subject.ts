@@ -15,16 +15,31 @@ export interface Subject {
 
 export const SIZES = {
   ci: {
-    ...{ steps: 10, tests: 200, rounds: 3, lines: 2, feedbackSteps: 4 },
-    ...{ textSteps: 10, textStudents: { steps: 10, seeds: 1 } },
+    steps: 10,
+    tests: 200,
+    rounds: 3,
+    lines: 2,
+    feedbackSteps: 4,
+    textSteps: 10,
+    textStudents: { steps: 10, seeds: 1 },
   },
   quick: {
-    ...{ steps: 250, tests: 4_000, rounds: 40, lines: 8, feedbackSteps: 100 },
-    ...{ textSteps: 500, textStudents: { steps: 250, seeds: 2 } },
+    steps: 250,
+    tests: 4_000,
+    rounds: 40,
+    lines: 8,
+    feedbackSteps: 100,
+    textSteps: 500,
+    textStudents: { steps: 250, seeds: 2 },
   },
   full: {
-    ...{ steps: 400, tests: 8_000, rounds: 100, lines: 40, feedbackSteps: 100 },
-    ...{ textSteps: 750, textStudents: { steps: 250, seeds: 3 } },
+    steps: 400,
+    tests: 8_000,
+    rounds: 100,
+    lines: 40,
+    feedbackSteps: 100,
+    textSteps: 750,
+    textStudents: { steps: 250, seeds: 3 },
   },
 } as const;
 

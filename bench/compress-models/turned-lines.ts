@@ -37,8 +37,14 @@ export async function turnedSubject({ feedbackSteps: steps }: Size): Promise<Sub
   };
   const measure = (model: Uint8Array): Promise<number> => shareTold(model, choosing);
   const feedback = await quantizeWithFeedback(parent, {
-    ...{ measure, batches, samples, steps, fourBits },
-    ...{ drop: 0.005, rate: 1e-3, threads: 2 },
+    measure,
+    batches,
+    samples,
+    steps,
+    fourBits,
+    drop: 0.005,
+    rate: 1e-3,
+    threads: 2,
   });
   for (const { what, figure } of feedback.trials)
     console.log(`feedback on turned lines: ${what}: ${(100 * figure).toFixed(2)} %`);

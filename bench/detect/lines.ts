@@ -44,8 +44,15 @@ export async function lineFigures(
   const chance = seededRandom(3);
   const few = fit.slice(0, Math.min(60, size.abnormal));
   const onboarded = await onboard({
-    ...{ version: '1'.repeat(64), model: ocrRecogniser(), input: 'x', shape: [3, HEIGHT, WIDTH], batch: 1 },
-    ...{ output: 'softmax_11.tmp_0', kind: 'probabilities', fit, clean },
+    version: '1'.repeat(64),
+    model: ocrRecogniser(),
+    input: 'x',
+    shape: [3, HEIGHT, WIDTH],
+    batch: 1,
+    output: 'softmax_11.tmp_0',
+    kind: 'probabilities',
+    fit,
+    clean,
     families: Object.fromEntries(
       SURROGATES.map((kind) => [
         kind,

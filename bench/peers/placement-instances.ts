@@ -29,13 +29,11 @@ export function randomInstance(random: () => number, size: InstanceSize): Placem
     const region = i % size.regions;
     const gpu = Math.floor(i / size.regions) % 3 === 2;
     return {
-      ...{
-        id: `shard-${i}`,
-        region: regions[region] as string,
-        device: gpu ? 'cuda:0' : 'cpu',
-        speed: 1,
-        holds: [],
-      },
+      id: `shard-${i}`,
+      region: regions[region] as string,
+      device: gpu ? 'cuda:0' : 'cpu',
+      speed: 1,
+      holds: [],
       memoryBytes: gpu ? 24 * GIB : 32 * GIB,
       pricePerHour: Number(((prices[region] as number) * (gpu ? 1.2 : 0.3)).toFixed(3)),
     };
@@ -64,7 +62,9 @@ function randomEndpoint(
   const groups: UserGroup[] = homes.map((home) => {
     const resident = random() < 0.25;
     return {
-      ...{ name: `users-${home}`, home, ratePerS: Number((rate * between(0.3, 1)).toFixed(2)) },
+      name: `users-${home}`,
+      home,
+      ratePerS: Number((rate * between(0.3, 1)).toFixed(2)),
       ...(resident && { regions: [...new Set([home, pick()])] }),
     };
   });
@@ -72,12 +72,10 @@ function randomEndpoint(
   // Whoever must stay in one region cannot be spread over two.
   const spread = random() < 0.3 && groups.every((group) => group.regions === undefined) ? 2 : 1;
   return {
-    ...{
-      name: `endpoint-${i}`,
-      policy: 'intelligent',
-      memoryBytes: Math.round(between(0.4, 2) * GIB),
-      groups,
-    },
+    name: `endpoint-${i}`,
+    policy: 'intelligent',
+    memoryBytes: Math.round(between(0.4, 2) * GIB),
+    groups,
     runs: {
       cpu: { serviceMs, ratePerS: 1_000 / serviceMs },
       ...(random() < 0.7 && { cuda: { serviceMs: serviceMs / 6, ratePerS: 6_000 / serviceMs } }),

@@ -38,7 +38,10 @@ export async function attackDisk(shard: HostedShard, waysMax: number): Promise<B
   const ways = WAYS.slice(0, waysMax);
   const control = await controlHolds(shard);
   const result = (name: string, through: string[]): BusResult => ({
-    ...{ name, attempts: ways.length, through, controlThrough: control },
+    name,
+    attempts: ways.length,
+    through,
+    controlThrough: control,
   });
   const results: BusResult[] = [];
   const again = await targets(shard, ways);

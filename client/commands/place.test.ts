@@ -23,7 +23,10 @@ test('the running mesh is read as the placer reads it: zones, pools, prices, pin
   const replica = { id: 'r', model: 'ocr', version, state: 'ready', itemMs: 5 };
   const said = { kind: 'cuda:0', zone: 'b', pool: 'gold', pricePerHour: 1.5, speed: 2 };
   const beat = (shard: string, region: string, device: object): object => ({
-    ...{ shard, region, state: 'ready', device: { kind: 'cpu', cores: 2, memoryBytes: 1e9, ...device } },
+    shard,
+    region,
+    state: 'ready',
+    device: { kind: 'cpu', cores: 2, memoryBytes: 1e9, ...device },
     replicas: shard === 'a' ? [replica] : [],
   });
   const beats = [{ beat: beat('a', 'east', {}) }, { beat: beat('b', 'west', said) }] as never;
@@ -38,20 +41,31 @@ test('the running mesh is read as the placer reads it: zones, pools, prices, pin
   const endpoints = [endpoint];
   const problem = runningProblem({ beats, endpoints, models, links, ratePerS });
   const placer = liveProblem({
-    ...{ endpoints, links, ratePerS, memoryOf: () => 250, bytesOf: () => 0 },
+    endpoints,
+    links,
+    ratePerS,
+    memoryOf: () => 250,
+    bytesOf: () => 0,
     shards: (beats as { beat: Parameters<typeof viewOf>[0] }[]).map((one) => viewOf(one.beat)),
     current: new Map([['a', [{ model: 'ocr', version }]]]),
     shares: () => ({ east: { east: 1 } }),
   });
   expect(problem).toEqual(placer);
   expect(PlacementProblem.parse(problem).shards[1]).toMatchObject({
-    ...{ device: 'cuda:0', zone: 'b', pool: 'gold', pricePerHour: 1.5, speed: 2, holds: [] },
+    device: 'cuda:0',
+    zone: 'b',
+    pool: 'gold',
+    pricePerHour: 1.5,
+    speed: 2,
+    holds: [],
   });
   expect(problem).toMatchObject({
     links: [{ class: 'dedicated', latencyMs: 7 }],
     endpoints: [
       {
-        ...{ policy: 'user', withinMs: 80, memoryBytes: 250 },
+        policy: 'user',
+        withinMs: 80,
+        memoryBytes: 250,
         groups: [
           { home: 'east', ratePerS: 7, regions: ['east', 'west'], now: { east: 1 } },
           { home: 'west', ratePerS: 0 },

@@ -61,7 +61,8 @@ export class EndpointScalers {
 
   /** Forgets who is gone and, above the limit, who sleeps for longest. */
   tidy(endpoints: Pick<ReadonlySet<string>, 'has'>, awake: ReadonlySet<string>, keptMax = KEPT_MAX): void {
-    for (const [name, kept] of [...this.kept]) {
+    const all = [...this.kept];
+    for (const [name, kept] of all) {
       if (!endpoints.has(name)) this.kept.delete(name);
       else if (awake.has(name)) {
         this.kept.delete(name);

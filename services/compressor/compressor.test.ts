@@ -87,8 +87,15 @@ function answerSamples(kept: readonly Float32Array[]) {
   const samples = kept.map((data, i) => {
     const bytes = Buffer.from(data.buffer).toString('base64');
     return {
-      ...{ model: 'moons', label: 'student', version: 'a'.repeat(64), region: 'east', replica: 'shard_a' },
-      ...{ at: '2026-01-01T00:00:00.000Z', requestId: `r${i}`, outputs: [], counts },
+      model: 'moons',
+      label: 'student',
+      version: 'a'.repeat(64),
+      region: 'east',
+      replica: 'shard_a',
+      at: '2026-01-01T00:00:00.000Z',
+      requestId: `r${i}`,
+      outputs: [],
+      counts,
       inputs: [{ name: 'x', datatype: 'FP32', shape: [data.length / 2, 2], data: bytes }],
     };
   });

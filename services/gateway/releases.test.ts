@@ -109,8 +109,17 @@ async function beat(): Promise<void> {
   const entry = await (await bus.kv(buckets.placement('east'))).get(keys.placement(SHARD)).catch(() => null);
   const held = entry?.operation === 'PUT' ? PlacementRecord.parse(entry.json()).versions : [];
   const replicas = held.map(({ model, version }) => ({
-    ...{ id: replicaId(SHARD, version), model, version, state: 'ready' as const },
-    ...{ inFlight: 0, capacity: 8, latencyMs: 1, batchMax: 1, served: 0, failed: 0, epoch: 1 },
+    id: replicaId(SHARD, version),
+    model,
+    version,
+    state: 'ready' as const,
+    inFlight: 0,
+    capacity: 8,
+    latencyMs: 1,
+    batchMax: 1,
+    served: 0,
+    failed: 0,
+    epoch: 1,
   }));
   if (bus.connected())
     bus.nc.publish(

@@ -56,7 +56,12 @@ async function contender(name = `contender-${++serial}`): Promise<Contender> {
     frozen = new Promise((resolve) => (thaw = resolve));
   };
   return {
-    ...{ name, bus, leases, agent, freeze, thaw: () => thaw?.() },
+    name,
+    bus,
+    leases,
+    agent,
+    freeze,
+    thaw: () => thaw?.(),
     async [Symbol.asyncDispose]() {
       await leases.close();
       agent.close();

@@ -53,8 +53,12 @@ test('both ends tell of a link, and the policies read it once, with the shorter 
   ];
   expect(linksOf(replies)).toEqual([
     {
-      ...{ between: ['west', 'east'], class: 'internet', latencyMs: 11 },
-      ...{ mbitPerS: 200, pricePerGb: 0.08, lossShare: 0 },
+      between: ['west', 'east'],
+      class: 'internet',
+      latencyMs: 11,
+      mbitPerS: 200,
+      pricePerGb: 0.08,
+      lossShare: 0,
     },
   ]);
 });

@@ -52,7 +52,8 @@ export class LinkMeter {
       (far) => !this.declared.some(({ between }) => between.includes(here) && between.includes(far)),
     );
     const found = missing.map((far): Link => ({
-      ...{ between: [here, far], class: 'internet' },
+      between: [here, far],
+      class: 'internet',
       latencyMs: this.measured(far) ?? 0,
     }));
     return [...known, ...found];

@@ -43,7 +43,10 @@ export class LinkProbe {
     const links = regions
       .filter((region) => region !== here)
       .map((to) => ({
-        ...{ from: here, to, ...this.paths.between(here, to), ...this.meter.record(to) },
+        from: here,
+        to,
+        ...this.paths.between(here, to),
+        ...this.meter.record(to),
         ...classOf(declared, here, to),
       }));
     return { region: here, links };

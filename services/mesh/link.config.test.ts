@@ -13,13 +13,14 @@ test('a link is two regions and a class, and as many figures as are known', () =
 
 test('what is no link ends the process with the form that it must have', () => {
   for (const wrong of [
-    ...['east', 'east:west:satellite', 'east:east:dedicated', 'east:west:dedicated:-1'],
-    ...[
-      'east:west:dedicated:x',
-      'east:west:dedicated:1:0',
-      'east:west:internet:1:1:1:1',
-      'a:b:internet:1:1:1:0:9',
-    ],
+    'east',
+    'east:west:satellite',
+    'east:east:dedicated',
+    'east:west:dedicated:-1',
+    'east:west:dedicated:x',
+    'east:west:dedicated:1:0',
+    'east:west:internet:1:1:1:1',
+    'a:b:internet:1:1:1:0:9',
   ])
     expect(() => readLinkConfig({ MASSIF_LINKS: wrong }), wrong).toThrow(
       /MASSIF_LINKS must be links such as east:west:dedicated:22/,

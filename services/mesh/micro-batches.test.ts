@@ -10,14 +10,12 @@ import { joinAnswers, microBatches } from './micro-batches.js';
 
 const type = { datatype: 'FP32' as const, shape: [-1, 2] };
 const plan = (microBatch?: number): PipelinePlan => ({
-  ...{
-    name: 'two',
-    revision: 1,
-    inputs: [{ name: 'x', ...type }],
-    steps: [],
-    outputs: ['y'],
-    tensors: { y: type },
-  },
+  name: 'two',
+  revision: 1,
+  inputs: [{ name: 'x', ...type }],
+  steps: [],
+  outputs: ['y'],
+  tensors: { y: type },
   ...(microBatch !== undefined && { microBatch }),
 });
 const body = (rows: number) =>

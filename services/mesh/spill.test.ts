@@ -6,8 +6,17 @@ import { loadOfRegion, spillShare } from './spill.js';
 import type { ReplicaView } from './tier.js';
 
 const replica = (id: string, region: string, more: Partial<ReplicaView> = {}): ReplicaView => ({
-  ...{ id, shard: id, region, version: 'v', ready: true, fresh: true, inFlight: 0, capacity: 20 },
-  ...{ latencyMs: 2, blocked: false, penalty: 0 },
+  id,
+  shard: id,
+  region,
+  version: 'v',
+  ready: true,
+  fresh: true,
+  inFlight: 0,
+  capacity: 20,
+  latencyMs: 2,
+  blocked: false,
+  penalty: 0,
   ...more,
 });
 const KM: Record<string, number> = { west: 20, south: 21, far: 90 };

@@ -7,17 +7,16 @@ const told = (from: string, to: string, latencyMs: number): LinksReply => ({
   region: from,
   links: [
     {
-      ...{
-        from,
-        to,
-        latencyMs,
-        class: 'internet',
-        declared: false,
-        mbitPerS: 200,
-        pricePerGb: 0,
-        lossShare: 0,
-      },
-      ...{ answered: 1, lost: 0 },
+      from,
+      to,
+      latencyMs,
+      class: 'internet',
+      declared: false,
+      mbitPerS: 200,
+      pricePerGb: 0,
+      lossShare: 0,
+      answered: 1,
+      lost: 0,
     },
   ],
 });

@@ -117,7 +117,11 @@ export class KnownWeights {
       row.forEach((share, i) => shares.writeUInt8(Math.round(share * 255), r * width + i)),
     );
     const record: WeightsRecord = {
-      ...{ version, model, label, person: signer.person, width },
+      version,
+      model,
+      label,
+      person: signer.person,
+      width,
       rows: shares.toString('base64'),
     };
     this.take(record);

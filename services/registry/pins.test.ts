@@ -5,7 +5,8 @@ import { checkPlacement } from './check-placement.js';
 
 const GIB = 2 ** 30;
 const shard = (more: object = {}) => ({
-  ...{ shard: 'shard-east-1', region: 'east' },
+  shard: 'shard-east-1',
+  region: 'east',
   device: { kind: 'cpu', cores: 1, memoryBytes: 4 * GIB, ...more },
 });
 const record = (placement?: object) => ({

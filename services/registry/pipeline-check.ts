@@ -54,7 +54,11 @@ export function checkPipeline(spec: PipelineSpec, signaturesOf: SignaturesOf): C
   const keeping = steps.filter((step) => keepsState(step, signaturesOf(step.endpoint) ?? []));
   if (keeping.length > 0) checkKeeping(spec, keeping);
   const checked = {
-    ...{ name, inputs, outputs, steps, tensors: Object.fromEntries(tensors) },
+    name,
+    inputs,
+    outputs,
+    steps,
+    tensors: Object.fromEntries(tensors),
     ...(keeping.length > 0 && { stateful: true }),
     ...(spec.microBatch !== undefined && { microBatch: spec.microBatch }),
   };

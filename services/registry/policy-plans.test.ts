@@ -9,12 +9,10 @@ import { anEndpoint, digestOf } from './testing/records.js';
 
 const version = digestOf('ocr v1');
 const shard = (id: string, ready: boolean): ShardView => ({
-  ...{
-    id,
-    region: id.split('-')[0] ?? '',
-    state: 'open',
-    device: { kind: 'cpu', cores: 1, memoryBytes: 2 ** 32 },
-  },
+  id,
+  region: id.split('-')[0] ?? '',
+  state: 'open',
+  device: { kind: 'cpu', cores: 1, memoryBytes: 2 ** 32 },
   itemMs: new Map([[version, 10]]),
   ready: new Set(ready ? [version] : []),
 });

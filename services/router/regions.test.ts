@@ -144,7 +144,8 @@ test('a region at its limit sends the rest away while the other has room, and no
   const catalog = await eastRouter.parts.bus.kv(buckets.catalog('east'));
   const anywhere = { ...endpoint, name: 'anywhere', variants };
   const resident = {
-    ...{ ...anywhere, name: 'resident' },
+    ...anywhere,
+    name: 'resident',
     placement: { policy: 'user', regions: ['east'] },
   };
   for (const record of [anywhere, resident])

@@ -48,8 +48,17 @@ export class RowCalls {
     this.calls++;
     try {
       const { bytes, jsonLength, replica } = await this.dispatcher.infer(endpoint, body, {
-        ...{ user, tenant, headers: ruled, version, timeoutMs, priority, traceparent, failFast },
-        ...{ requestId, once, uncached },
+        user,
+        tenant,
+        headers: ruled,
+        version,
+        timeoutMs,
+        priority,
+        traceparent,
+        failFast,
+        requestId,
+        once,
+        uncached,
       });
       this.checkSize(bytes.length);
       let lines = headerLine(headers.replica, replica) + headerLine(headers.requestId, requestId);

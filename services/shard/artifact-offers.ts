@@ -51,7 +51,7 @@ export class ArtifactOffers {
   }
 
   close(): void {
-    for (const digest of [...this.offered.keys()]) this.withdraw(digest);
+    for (const digest of this.offered.keys()) this.withdraw(digest);
   }
 
   private async answer(digest: Digest, message: Msg): Promise<void> {

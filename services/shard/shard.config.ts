@@ -90,7 +90,8 @@ function deviceOf(read: z.infer<typeof ShardEnvironment>): ShardDevice {
       `MASSIF_SHARD_MEMORY_MIB must be the memory of ${kind} in MiB: models are placed by it, and the machine's own says nothing of it.`,
     );
   return {
-    ...{ kind, cores: read.MASSIF_SHARD_CORES ?? availableParallelism() },
+    kind,
+    cores: read.MASSIF_SHARD_CORES ?? availableParallelism(),
     memoryBytes: memoryMib === undefined ? totalmem() : memoryMib * MIB,
     providers: isCuda ? ['cuda', 'cpu'] : ['cpu'],
     ...(read.MASSIF_SHARD_ZONE !== undefined && { zone: read.MASSIF_SHARD_ZONE }),

@@ -208,7 +208,15 @@ test('the command line trains from a file and shows what came of it', async () =
   expect((await massif('train', 'abcdef0123', '--name', 'x', '--target', 'y')).code).toBe(1);
 
   const pictures = await massif(
-    ...['train', pictureFolder(), '--name', 'shades', '--size', '8x8', '--gray', '--epochs', '2'],
+    'train',
+    pictureFolder(),
+    '--name',
+    'shades',
+    '--size',
+    '8x8',
+    '--gray',
+    '--epochs',
+    '2',
   );
   expect(pictures.text).toMatch(/dark[^]*published as shades/);
 });

@@ -62,8 +62,16 @@ export async function makeBaseline(
       .slice(0, SURROGATES_EACH)
       .map((one, i) => surrogate(family, one, rows[(i * 7 + 1) % rows.length] ?? one, random));
   const tapped = await withTap({
-    ...{ version: version.digest, model, input, shape, output: spec.name, kind, batch: 1 },
-    ...{ ...split(rows), families, choice: CHOICE },
+    version: version.digest,
+    model,
+    input,
+    shape,
+    output: spec.name,
+    kind,
+    batch: 1,
+    ...split(rows),
+    families,
+    choice: CHOICE,
   });
   if ('baseline' in tapped) return { ...tapped, asked: spec.name };
   if (classes > ROW_MAX)

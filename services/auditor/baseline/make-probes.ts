@@ -42,7 +42,12 @@ export async function makeProbes(
   );
   return probeSet(
     {
-      ...{ version, model: name, reference: reference.digest, input, shape: [1, ...shape], output },
+      version,
+      model: name,
+      reference: reference.digest,
+      input,
+      shape: [1, ...shape],
+      output,
       tolerance: TOLERANCE * largest,
     },
     chooseProbes(candidates, PROBES),

@@ -19,13 +19,25 @@ const pictures = (count: number) => Array.from({ length: count }, picture);
 
 test('a model is onboarded: the best layer is tapped, answers stay, and its baseline tells noise from pictures', async () => {
   const model = convolutional({
-    ...{ channels: 1, height: 8, width: 8, classes: 2, seed: 3, hidden: [8] },
+    channels: 1,
+    height: 8,
+    width: 8,
+    classes: 2,
+    seed: 3,
+    hidden: [8],
     blocks: [{ filters: 4, kernel: 3 }, 'pool'],
   });
   const chance = seededRandom(2);
   const { tapped, baseline, proof, layers, source, cost } = await onboard({
-    ...{ version: 'b'.repeat(64), model, input: 'image', shape: [1, 8, 8], batch: 50 },
-    ...{ output: 'probabilities', kind: 'probabilities', fit: pictures(400), clean: pictures(600) },
+    version: 'b'.repeat(64),
+    model,
+    input: 'image',
+    shape: [1, 8, 8],
+    batch: 50,
+    output: 'probabilities',
+    kind: 'probabilities',
+    fit: pictures(400),
+    clean: pictures(600),
     families: { noise: pictures(100).map((one) => surrogate('noise', one, one, chance)) },
   });
   expect(proof).toMatchObject({ samples: 100, outputs: expect.closeTo(0, 5), taps: expect.closeTo(0, 5) });
@@ -39,7 +51,7 @@ test('a model is onboarded: the best layer is tapped, answers stay, and its base
   const seen = async (inputs: readonly Float32Array[]) =>
     (await modelRows({ ...source, session }, inputs)).map(
       (row, i) =>
-        watch.see({ ...row, inputDigest: `${i}`, outputDigest: [...Array.from(row.logits)].join() }).verdict,
+        watch.see({ ...row, inputDigest: `${i}`, outputDigest: Array.from(row.logits).join() }).verdict,
     );
   expect(new Set(await seen(pictures(500)))).toEqual(new Set(['normal']));
   expect(await seen(pictures(60).map((one) => surrogate('noise', one, one, chance)))).toContain('suspicious');

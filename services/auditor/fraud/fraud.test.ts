@@ -40,8 +40,13 @@ const probesOf = (shift: number) =>
     others: [Float32Array.of(i / 10 + (i === 4 ? shift : 0), 1 - i / 10)],
   }));
 const about = {
-  ...{ version: 'c'.repeat(64), model: 'm', reference: 'd'.repeat(64) },
-  ...{ input: 'x', shape: [1], output: 'y', tolerance: 1e-5 },
+  version: 'c'.repeat(64),
+  model: 'm',
+  reference: 'd'.repeat(64),
+  input: 'x',
+  shape: [1],
+  output: 'y',
+  tolerance: 1e-5,
 };
 
 test('the input on which versions differ is asked first, and equal ones by their margin', () => {

@@ -115,7 +115,10 @@ export class ProbeDesk {
     const set = await probesOf(version);
     if (!set) return void this.without.set(version, clock.monotonicMs() + 30_000);
     const one: Probed = {
-      ...{ set, about, round: new ProbeRound(set, random), stop: () => undefined },
+      set,
+      about,
+      round: new ProbeRound(set, random),
+      stop: () => undefined,
       answered: about.answered,
       told: new Set(),
     };
@@ -145,7 +148,12 @@ export class ProbeDesk {
       if (next === undefined || endpoint === undefined) return;
       const { input, shape, output } = one.set;
       const answer = await askProbe(bus.nc, {
-        ...{ endpoint, label: about.label, replica, input, shape, output },
+        endpoint,
+        label: about.label,
+        replica,
+        input,
+        shape,
+        output,
         values: next.input,
       });
       const opinion = one.round.answered(next.probe, answer.values, answer.replica);

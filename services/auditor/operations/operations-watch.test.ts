@@ -55,16 +55,15 @@ test('a failing endpoint without replicas on a full disk makes three alerts, and
   });
   const at = new Date(systemClock.now()).toISOString();
   const status = {
-    ...{
-      instance: 'edge-east',
-      services: ['router'],
-      region: 'east',
-      pid: 1,
-      version: '1',
-      startedAt: at,
-      now: at,
-    },
-    ...{ rssBytes: 1, disk: { id: 'host 1', freeBytes: 1, totalBytes: 1_000 } },
+    instance: 'edge-east',
+    services: ['router'],
+    region: 'east',
+    pid: 1,
+    version: '1',
+    startedAt: at,
+    now: at,
+    rssBytes: 1,
+    disk: { id: 'host 1', freeBytes: 1, totalBytes: 1_000 },
   };
   bus.nc.subscribe(subjects.status(), {
     callback: (_, message) => void message.respond(JSON.stringify(status)),
@@ -74,7 +73,13 @@ test('a failing endpoint without replicas on a full disk makes three alerts, and
     bus.nc.publish(
       subjects.heartbeat('east', 'shard-east-1'),
       JSON.stringify({
-        ...{ shard: 'shard-east-1', region: 'east', pid: 1, seq: 1, state: 'ready', engines: [], replicas },
+        shard: 'shard-east-1',
+        region: 'east',
+        pid: 1,
+        seq: 1,
+        state: 'ready',
+        engines: [],
+        replicas,
         device: { kind: 'cpu', cores: 1, memoryBytes: 1 },
       }),
     ),
@@ -110,8 +115,17 @@ test('a failing endpoint without replicas on a full disk makes three alerts, and
   ]);
   replicas = [
     {
-      ...{ id: 'shard-east-1_a', model: 'ocr', version: VERSION, state: 'ready', inFlight: 0, capacity: 1 },
-      ...{ latencyMs: 1, batchMax: 1, served: 0, failed: 0, epoch: 1 },
+      id: 'shard-east-1_a',
+      model: 'ocr',
+      version: VERSION,
+      state: 'ready',
+      inFlight: 0,
+      capacity: 1,
+      latencyMs: 1,
+      batchMax: 1,
+      served: 0,
+      failed: 0,
+      epoch: 1,
     },
   ];
   await waitUntil('the replica is there', () => kinds(true).length === 1, 30_000);

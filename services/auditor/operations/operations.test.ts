@@ -74,15 +74,28 @@ const ago = (s: number) => new Date(NOW - s * 1_000).toISOString();
 const VERSION = 'a'.repeat(64);
 function beat(shard: string, region: string, replicas: readonly string[] = []): Heartbeat {
   const replica = (state: string) => ({
-    ...{ id: `${shard}_a`, model: 'ocr', version: VERSION, state, inFlight: 0, capacity: 1, latencyMs: 1 },
-    ...{ batchMax: 1, served: 0, failed: 0, epoch: 1, ...(state === 'failed' && { reason: 'UNSIGNED' }) },
+    id: `${shard}_a`,
+    model: 'ocr',
+    version: VERSION,
+    state,
+    inFlight: 0,
+    capacity: 1,
+    latencyMs: 1,
+    batchMax: 1,
+    served: 0,
+    failed: 0,
+    epoch: 1,
+    ...(state === 'failed' && { reason: 'UNSIGNED' }),
   });
   return {
-    ...{ shard, region, pid: 1, seq: 1, state: 'ready', engines: [] },
-    ...{
-      device: { kind: 'cpu', cores: 1, memoryBytes: 1 },
-      replicas: replicas.map(replica) as Heartbeat['replicas'],
-    },
+    shard,
+    region,
+    pid: 1,
+    seq: 1,
+    state: 'ready',
+    engines: [],
+    device: { kind: 'cpu', cores: 1, memoryBytes: 1 },
+    replicas: replicas.map(replica) as Heartbeat['replicas'],
   } as Heartbeat;
 }
 const endpoint = {
@@ -114,16 +127,15 @@ const found = (more: Partial<Seen>) =>
   decideFindings(seen(more), objectives).map(({ kind, about, severity }) => `${kind} ${about} ${severity}`);
 const process_ = (free: number, id = 'host 1') => ({
   what: {
-    ...{
-      instance: 'edge-east',
-      services: [],
-      region: 'east',
-      pid: 1,
-      version: '1',
-      startedAt: ago(9),
-      now: ago(0),
-    },
-    ...{ rssBytes: 1, disk: { id, freeBytes: free * 2 ** 30, totalBytes: 100 * 2 ** 30 } },
+    instance: 'edge-east',
+    services: [],
+    region: 'east',
+    pid: 1,
+    version: '1',
+    startedAt: ago(9),
+    now: ago(0),
+    rssBytes: 1,
+    disk: { id, freeBytes: free * 2 ** 30, totalBytes: 100 * 2 ** 30 },
   },
   atMs: NOW,
 });
@@ -197,15 +209,15 @@ test('releases beyond their time or waiting for a person, jobs without progress,
 test('a finding is told once it has lasted, again every minute, at once when it gets worse, and is over when it is gone', () => {
   const standing = new StandingFindings();
   const one: Finding = {
-    ...{
-      kind: 'replica.missing',
-      about: 'ocr',
-      severity: 'warning',
-      summary: '',
-      evidence: {},
-      requestIds: [],
-    },
-    ...{ next: '', runbook: '', afterS: 30 },
+    kind: 'replica.missing',
+    about: 'ocr',
+    severity: 'warning',
+    summary: '',
+    evidence: {},
+    requestIds: [],
+    next: '',
+    runbook: '',
+    afterS: 30,
   };
   const take = (findings: Finding[], atS: number, open: readonly { kind: string; about: string }[] = []) => {
     const { raise, over } = standing.take(findings, open, atS * 1_000);

@@ -19,17 +19,34 @@ import { DriftFollower, SAMPLES_WANTED } from './drift-follower.js';
 import { Samples } from './samples.js';
 
 const sample = (n: number, model = 'ocr'): Sample => ({
-  ...{ model, label: '1', version: 'a'.repeat(64), region: 'east', replica: 'shard-east-1_a' },
-  ...{ at: '2026-01-01T00:00:00.000Z', requestId: `r${n}`, inputs: [], outputs: [] },
+  model,
+  label: '1',
+  version: 'a'.repeat(64),
+  region: 'east',
+  replica: 'shard-east-1_a',
+  at: '2026-01-01T00:00:00.000Z',
+  requestId: `r${n}`,
+  inputs: [],
+  outputs: [],
   counts: { life: 'l', seen: n, kept: n, dropped: 0 },
 });
 
 const FOLLOW = CompressionRecipe.parse({ steps: [{ kind: 'distil', teacher: { endpoint: 'large' } }] });
 const notice = (more: Partial<VerdictNotice['judgement']> = {}): VerdictNotice => ({
-  ...{ model: 'ocr', label: '1', version: 'a'.repeat(64), at: new Date().toISOString() },
-  ...{ requestIds: [], act: 'told', note: '' },
+  model: 'ocr',
+  label: '1',
+  version: 'a'.repeat(64),
+  at: new Date().toISOString(),
+  requestIds: [],
+  act: 'told',
+  note: '',
   judgement: {
-    ...{ verdict: 'suspicious', why: 'inputs', faults: [], evidence: 9, strongest: [], requestsSince: 9 },
+    verdict: 'suspicious',
+    why: 'inputs',
+    faults: [],
+    evidence: 9,
+    strongest: [],
+    requestsSince: 9,
     ...more,
   },
 });
@@ -93,8 +110,14 @@ test('rules are told to engines and outlive the auditor, the ring keeps the newe
       callback: (_, message) => void told.push(SamplingRules.parse(message.json())),
     });
     const rule = {
-      ...{ model: 'ocr', rate: 0.1, keep: ['x'], plain: false, onSuspicion: true },
-      ...{ until: '2100-01-01T00:00:00Z', by: 'ada', follow: FOLLOW },
+      model: 'ocr',
+      rate: 0.1,
+      keep: ['x'],
+      plain: false,
+      onSuspicion: true,
+      until: '2100-01-01T00:00:00Z',
+      by: 'ada',
+      follow: FOLLOW,
     };
     await samples.change({ rule, by: 'ada' });
     await waitUntil('the rule is told', () => told.at(-1)?.rules[0]?.rate === 0.1, 10_000);
@@ -118,8 +141,12 @@ test('rules are told to engines and outlive the auditor, the ring keeps the newe
     await followsADrift(bus, next, tales);
     expect((await next.change({ off: 'ocr', by: 'ada' })).rules).toEqual([]);
     expect(tales.map(({ action }) => action)).toEqual([
-      ...['samples.asked', 'samples.read', 'samples.read', 'samples.read'],
-      ...['drift.followed', 'samples.ended'],
+      'samples.asked',
+      'samples.read',
+      'samples.read',
+      'samples.read',
+      'drift.followed',
+      'samples.ended',
     ]);
     next.close();
   } finally {

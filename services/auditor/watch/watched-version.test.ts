@@ -55,14 +55,20 @@ const rows = (count: number) =>
 const packed = (values: Float32Array) => Buffer.from(new Uint8Array(values.buffer)).toString('base64');
 const queryFrom = (caller: string, x: Float32Array, n: number): ObservedRequest =>
   request(n, {
-    ...{ caller, vector: packed(projected(x)), inputs: { x: inputStatistics(x) } },
+    caller,
+    vector: packed(projected(x)),
+    inputs: { x: inputStatistics(x) },
     outputs: { y: packed(answerTo(x)) },
   });
 
 test('a key whose queries lie close together is found, alone or as a tenant’s many keys, and honest ones are not', async () => {
   const output = { name: 'y', kind: 'logits', classes: 2 } as const;
   const baseline = await calibrate({
-    ...{ version: 'a'.repeat(64), input: 'x', output, fit: [], clean: rows(2_000) },
+    version: 'a'.repeat(64),
+    input: 'x',
+    output,
+    fit: [],
+    clean: rows(2_000),
     families: { noise: rows(50).map((row) => ({ ...row, logits: Float32Array.of(0, 0) })) },
   });
   const watch = new WatchedVersion(baseline);

@@ -11,7 +11,12 @@ test('names of recipes that lie on each other stand below each other', () => {
     ['float16', 0.8, 0.437],
   ] as const;
   const trials = places.map(([name, size, latency]) => ({
-    ...{ name, size, latency, drop: 0, pareto: true, meets: true },
+    name,
+    size,
+    latency,
+    drop: 0,
+    pareto: true,
+    meets: true,
     recipe: { steps: [], budget: { drop: 0, latency: 1, size: 1 } },
   }));
   const parent = { ...figures, digest: 'a'.repeat(64), label: 'v1' };

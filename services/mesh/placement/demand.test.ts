@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { Demand, DEMAND_WINDOW_MS } from './demand.js';
 
 const report = (source: string, region: string, requests: number, epoch = 1) => ({
-  ...{ source, region, endpoint: 'ocr', epoch },
+  source,
+  region,
+  endpoint: 'ocr',
+  epoch,
   arms: [{ requests }],
 });
 

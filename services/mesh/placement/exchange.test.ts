@@ -9,10 +9,17 @@ const GIB = 2 ** 30;
 type Input = Parameters<typeof PlacementProblem.parse>[0];
 
 const shard = (id: string, region: string, gib: number) => ({
-  ...{ id, region, memoryBytes: (gib * GIB) / 0.9 + 1, pricePerHour: 1, speed: 1, device: 'cpu' },
+  id,
+  region,
+  memoryBytes: (gib * GIB) / 0.9 + 1,
+  pricePerHour: 1,
+  speed: 1,
+  device: 'cpu',
 });
 const endpoint = (name: string, gib: number, home: string) => ({
-  ...{ name, memoryBytes: gib * GIB, runs: { cpu: { serviceMs: 10, ratePerS: 100 } } },
+  name,
+  memoryBytes: gib * GIB,
+  runs: { cpu: { serviceMs: 10, ratePerS: 100 } },
   groups: [{ name: home, home, ratePerS: 5 }],
 });
 const settingFor = (shards: object[], endpoints: object[]) => {

@@ -8,7 +8,10 @@ import { anEndpoint, digestOf } from '../../registry/testing/records.js';
 const GIB = 2 ** 30;
 const version = digestOf('ocr v1');
 const shard = (id: string, device: Partial<ShardView['device']> = {}, itemMs?: number): ShardView => ({
-  ...{ id, region: id.split('-')[0] ?? '', state: 'open', ready: new Set() },
+  id,
+  region: id.split('-')[0] ?? '',
+  state: 'open',
+  ready: new Set(),
   device: { kind: 'cpu', cores: 2, memoryBytes: 16 * GIB, ...device },
   ...(itemMs !== undefined && { itemMs: new Map([[version, itemMs]]) }),
 });
@@ -19,8 +22,12 @@ const endpoint = (more: Partial<EndpointRecord> = {}): EndpointRecord => ({
 });
 const problemOf = (more: Partial<LiveInputs>) => {
   const inputs = {
-    ...{ endpoints: [endpoint()], shards: [shard('east-1')], current: new Map(), memoryOf: () => GIB },
-    ...{ ratePerS: () => 1, shares: () => undefined },
+    endpoints: [endpoint()],
+    shards: [shard('east-1')],
+    current: new Map(),
+    memoryOf: () => GIB,
+    ratePerS: () => 1,
+    shares: () => undefined,
     ...more,
   };
   return liveProblem(inputs);

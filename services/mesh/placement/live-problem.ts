@@ -60,7 +60,12 @@ function inventoryOf(
   const room = ((device?.memoryBytes ?? MEMORY_BYTES) * MEMORY_SHARE_MAX - taken) / MEMORY_SHARE;
   const { kind = 'cpu', zone, pool, pricePerHour = 1, speed = 1 } = device ?? {};
   return {
-    ...{ id, region, device: kind, speed, pricePerHour, memoryBytes: Math.max(1, room) },
+    id,
+    region,
+    device: kind,
+    speed,
+    pricePerHour,
+    memoryBytes: Math.max(1, room),
     ...(zone !== undefined && { zone }),
     ...(pool !== undefined && { pool }),
     holds: mine.map(({ name }) => name),
@@ -123,7 +128,10 @@ function groupsOf(
   const before = shares(name);
   const residency = placement?.regions && { regions: placement.regions };
   const groups: UserGroup[] = regions.map((region) => ({
-    ...{ name: region, home: region, ratePerS: ratePerS(name, region), ...residency },
+    name: region,
+    home: region,
+    ratePerS: ratePerS(name, region),
+    ...residency,
     ...(placement?.pool !== undefined && { pool: placement.pool }),
     ...(before?.[region] && { now: before[region] }),
   }));
@@ -136,13 +144,11 @@ function groupsOf(
     if (pinnedTo(endpoint).has(shard.id)) {
       const pool = shard.device?.pool;
       groups.push({
-        ...{
-          name: `pin ${shard.id}`.slice(0, 64),
-          home: shard.region,
-          ratePerS: 0,
-          pin: shard.id,
-          ...residency,
-        },
+        name: `pin ${shard.id}`.slice(0, 64),
+        home: shard.region,
+        ratePerS: 0,
+        pin: shard.id,
+        ...residency,
         ...(pool !== undefined && { pool }),
       });
     }

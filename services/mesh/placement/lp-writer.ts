@@ -48,8 +48,18 @@ export class LpWriter {
 
   programme(): Programme {
     const text = [
-      ...['Minimize', `obj: ${wrap(this.costs)}`, 'Subject To', ...this.rows, 'Bounds', ...this.bounds],
-      ...['Generals', this.integers.join('\n'), 'Binaries', this.binaries.join('\n'), 'End', ''],
+      'Minimize',
+      `obj: ${wrap(this.costs)}`,
+      'Subject To',
+      ...this.rows,
+      'Bounds',
+      ...this.bounds,
+      'Generals',
+      this.integers.join('\n'),
+      'Binaries',
+      this.binaries.join('\n'),
+      'End',
+      '',
     ].join('\n');
     return { text, variables: this.names };
   }

@@ -75,7 +75,11 @@ export function marketOf(
   const { chosen } = balanced(offers, prices, starts, passes, looks.length > 0);
   const all = prices.priced(offers);
   return {
-    ...{ choices, movableRate, scarce: !plenty, offers, prices: prices.ofAll },
+    choices,
+    movableRate,
+    scarce: !plenty,
+    offers,
+    prices: prices.ofAll,
     price: (choice) => prices.priceOf(choice),
     priced: choices.map((_, e) => all.subarray(offers.first[e], offers.first[e + 1])),
     chosen: choices.map((list, e) => list[(chosen[e] ?? 0) - (offers.first[e] ?? 0)] as Choice),

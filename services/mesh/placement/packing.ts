@@ -50,8 +50,14 @@ export class Packing {
     const busy = ratePerS / count / option.rateAlonePerS;
     if (room.busyLeft < busy * count - 1e-9 || room.memoryLeft < memoryBytes * count) return undefined;
     const batch: Batch = {
-      ...{ name, centre, count, memoryBytes, busy, ratePerS: ratePerS / count },
-      ...{ pinned: option.pinned, shelves: [] },
+      name,
+      centre,
+      count,
+      memoryBytes,
+      busy,
+      ratePerS: ratePerS / count,
+      pinned: option.pinned,
+      shelves: [],
     };
     const shelves = this.choose(room, batch);
     if (shelves) {

@@ -10,15 +10,23 @@ type Input = Parameters<typeof PlacementProblem.parse>[0];
 const RULES: PlacementPolicy[] = ['proportional', 'traffic', 'user', 'intelligent'];
 
 const shard = (id: string, region: string, more: object = {}): object => ({
-  ...{ id, region, memoryBytes: 8 * GIB, pricePerHour: 1 },
+  id,
+  region,
+  memoryBytes: 8 * GIB,
+  pricePerHour: 1,
   ...more,
 });
 const endpoint = (name: string, groups: object[], more: object = {}): object => ({
-  ...{ name, memoryBytes: GIB, runs: { cpu: { serviceMs: 10, ratePerS: 100 } }, groups },
+  name,
+  memoryBytes: GIB,
+  runs: { cpu: { serviceMs: 10, ratePerS: 100 } },
+  groups,
   ...more,
 });
 const users = (home: string, ratePerS: number, more: object = {}): object => ({
-  ...{ name: home, home, ratePerS },
+  name: home,
+  home,
+  ratePerS,
   ...more,
 });
 const problem = (shards: object[], endpoints: object[], links: object[] = []): PlacementProblem =>
@@ -73,7 +81,9 @@ test('a user group stays where it is; a new one goes home; a full home sends it 
 
 test.each(RULES)('%s keeps to residency, pools and pins', (policy) => {
   const shards = [
-    ...[shard('cheap', 'west', { pricePerHour: 0 }), shard('a', 'east'), shard('a2', 'east')],
+    shard('cheap', 'west', { pricePerHour: 0 }),
+    shard('a', 'east'),
+    shard('a2', 'east'),
     shard('own', 'east', { pool: 'bank' }),
   ];
   const groups = [
@@ -125,7 +135,11 @@ test('the solver finds the plan in which both fit where rules of thumb leave one
 
 test('what is rearranged neighbourhood by neighbourhood breaks nothing and costs no more than before', async () => {
   const of = randomInstance(seededRandom(5), {
-    ...{ regions: 3, shards: 9, endpoints: 25, fill: 0.85, heat: 0.6 },
+    regions: 3,
+    shards: 9,
+    endpoints: 25,
+    fill: 0.85,
+    heat: 0.6,
   });
   const plan = await planWell(of, { seconds: 1.2, gap: 0.002 });
   expect(violations(of, plan)).toEqual([]);

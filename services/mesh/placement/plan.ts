@@ -63,7 +63,10 @@ function planOf(
   const moved = placed.reduce((sum, one) => sum + movedRate(one.setting, one.allocation), 0);
   const planned = placed.map((one) => plannedEndpoint(one));
   return {
-    ...{ policy, quality, endpoints: planned, unplaced: [...unplaced] },
+    policy,
+    quality,
+    endpoints: planned,
+    unplaced: [...unplaced],
     replicas: placed.reduce((sum, { replicas }) => sum + replicas.length, 0),
     costPerHour: planned.reduce((sum, { costPerHour }) => sum + costPerHour, 0),
     objective: objectiveOfAll(endpoints, placed),

@@ -19,7 +19,9 @@ const problem = (count: number, pin?: string): PlacementProblem =>
       memoryBytes: count * GIB,
     })),
     endpoints: Array.from({ length: count }, (_, i) => ({
-      ...{ name: `e${i}`, memoryBytes: (1 + (i % 3)) * GIB, runs: { cpu: { serviceMs: 10, ratePerS: 100 } } },
+      name: `e${i}`,
+      memoryBytes: (1 + (i % 3)) * GIB,
+      runs: { cpu: { serviceMs: 10, ratePerS: 100 } },
       groups: [{ name: 'users', home: i % 2 ? 'east' : 'west', ratePerS: 1, ...(pin && { pin }) }],
     })),
   });

@@ -19,8 +19,8 @@ export const planHere: Plan = async (problem, what, signal) => {
 };
 
 interface Asked {
-  resolve(plans: readonly PlacementPlan[]): void;
-  reject(reason: unknown): void;
+  readonly resolve: (plans: readonly PlacementPlan[]) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 /** The compiled program of the thread: a worker needs JavaScript. */

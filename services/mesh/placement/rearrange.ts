@@ -65,11 +65,9 @@ export async function rearrange(
   });
   // The first waits for the solver to be loaded.
   const limited = (most: number): SolverLimits => ({
-    ...{
-      seconds: Math.max(LEAST_S, Math.min(left() - GRACE_S, most)),
-      gap: STEP_GAP,
-      heuristics: HEURISTICS,
-    },
+    seconds: Math.max(LEAST_S, Math.min(left() - GRACE_S, most)),
+    gap: STEP_GAP,
+    heuristics: HEURISTICS,
     patienceS: left() + GRACE_S,
   });
   if (endpoints.length <= ALL_MAX) {

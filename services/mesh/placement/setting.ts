@@ -115,15 +115,13 @@ function centresOf(shards: readonly InventoryShard[]): Centre[] {
     const { region, zone, device, speed, pricePerHour, pool } = members[0] as InventoryShard;
     const memoryBytes = members.reduce((sum, shard) => sum + shard.memoryBytes, 0) * MEMORY_SHARE;
     return {
-      ...{
-        index,
-        region,
-        zone: `${region}/${zone ?? ''}`,
-        device: deviceClassOf(device),
-        speed,
-        pricePerHour,
-        pool,
-      },
+      index,
+      region,
+      zone: `${region}/${zone ?? ''}`,
+      device: deviceClassOf(device),
+      speed,
+      pricePerHour,
+      pool,
       shards: members,
       memoryBytes,
       memoryLeast: Math.min(...members.map((shard) => shard.memoryBytes)) * MEMORY_SHARE,
@@ -200,7 +198,9 @@ function endpointSetting(
       `It is to lie in ${spread.domains} ${spread.over}s, and only ${domains.size} may hold it: ${[...domains].join(', ')}.`,
     );
   return {
-    ...{ index, endpoint, groups },
+    index,
+    endpoint,
+    groups,
     ratePerS: endpoint.groups.reduce((sum, { ratePerS }) => sum + ratePerS, 0),
     options: new Map(usable.map((option) => [option.centre.index, option])),
   };
@@ -244,7 +244,8 @@ function groupSetting(
   const { bytesPerRequest, withinMs, name } = endpoint;
   const { regions, pool, pin } = group;
   const refuse = (constraint: PlacementConstraint, reason: string): Refused => ({
-    ...{ name, constraint },
+    name,
+    constraint,
     reason: `Group "${group.name}": ${reason}`,
   });
   const resident = centres.filter(({ region }) => regions === undefined || regions.includes(region));

@@ -11,7 +11,7 @@ export interface Settling {
   /** Of what several shards have together, the part that is left to what does not fit. */
   readonly spare: number;
   /** What may be spent on the search of a round; nothing where no round is to begin any more. */
-  limits(round: number): ExchangeLimits | undefined;
+  readonly limits: (round: number) => ExchangeLimits | undefined;
 }
 
 // Of the room that packing did not find.

@@ -10,7 +10,7 @@ export interface Solved {
   readonly objective: number;
   /** No solution is better than this. */
   readonly bound: number;
-  value(variable: string): number;
+  readonly value: (variable: string) => number;
 }
 
 export interface SolverLimits {
@@ -88,7 +88,10 @@ export class SolverThread {
     signal?.throwIfAborted();
     const worker = this.running();
     worker.postMessage({
-      ...{ text, seconds, gap, heuristics },
+      text,
+      seconds,
+      gap,
+      heuristics,
       start: start && Float64Array.from(variables, (name) => start.get(name) ?? 0),
     });
     let answer: Answer | undefined;
@@ -102,7 +105,9 @@ export class SolverThread {
     const byName = new Map(variables.map((name, column) => [name, values[column] ?? 0]));
     const within = objective - bound <= (gap + 1e-6) * Math.abs(objective) + 1e-9;
     return {
-      ...{ quality: within ? 'optimal' : 'feasible', objective, bound },
+      quality: within ? 'optimal' : 'feasible',
+      objective,
+      bound,
       value: (name) => byName.get(name) ?? 0,
     };
   }

@@ -68,7 +68,8 @@ export class LifeKeeper {
     const { catalogLog, state, releases } = this.parts;
     await catalogLog.refresh();
     let moves = 0;
-    for (const model of [...state.touched]) {
+    const touched = [...state.touched];
+    for (const model of touched) {
       signal.throwIfAborted();
       state.touched.delete(model);
       try {

@@ -45,10 +45,15 @@ test('a tap travels as its first row, and once a report is full of them the othe
   expect(observer.hasRoom).toBe(true);
   for (let n = 0; n < OBSERVED_MAX; n++)
     observer.see({
-      ...{ requestId: `${n}`, rows: 2, inputs: [], outputs: [] },
+      requestId: `${n}`,
+      rows: 2,
+      inputs: [],
+      outputs: [],
       taps: [
         {
-          ...{ name: 'tap', datatype: 'FP32', shape: [2, 8_000] },
+          name: 'tap',
+          datatype: 'FP32',
+          shape: [2, 8_000],
           data: Float32Array.from({ length: 16_000 }, (_, i) => i),
         },
       ],
