@@ -417,13 +417,13 @@ test('a decoder in two stages keeps the cache of its layers on each: the tokens 
   const second = stages[1]?.endpoint ?? '';
   const moved = async (i: number) => {
     if (i !== 4) return;
-    const before = enginesOf(second);
+    const before = stages.map(({ endpoint }) => enginesOf(endpoint));
     for (const shard of beats.keys()) await mesh.ask(subjects.shardControl(shard, 'recycle'), 30_000);
     await eventually('the stages are in other engines', () => {
-      const now = enginesOf(second);
-      return now.length === 2 && !now.some((pid) => before.includes(pid))
+      const now = stages.map(({ endpoint }) => enginesOf(endpoint));
+      return now.every((pids, at) => pids.length === 2 && !pids.some((pid) => before[at]?.includes(pid)))
         ? Promise.resolve()
-        : Promise.reject(new Error(`${before.join()} to ${now.join()}`));
+        : Promise.reject(new Error(`${before.join(' ')} to ${now.join(' ')}`));
     });
   };
   expect(await write('writer-split', 10, moved)).toEqual(whole);

@@ -90,11 +90,13 @@ export class Residents {
 
   /** After a change of the trust policy: what may not run any more ends at once; what may again comes back. */
   judge(mustStop: (version: VersionRecord, loadedAtMs: number) => string | undefined): void {
-    const { log, tell } = this.parts;
+    const { clock, log, tell } = this.parts;
     const before = this.distrusted;
     this.distrusted = new Set();
-    for (const { id, version, model, record, epoch } of this.replicas.values()) {
-      const why = record && epoch > 0 ? mustStop(record, epoch) : undefined;
+    for (const { id, version, model, record, epoch, state } of this.replicas.values()) {
+      // One that is being loaded was let in by the policy before; one that was refused tries again by itself.
+      const loadedAtMs = epoch === 0 && state !== 'failed' ? clock.now() : epoch;
+      const why = record && loadedAtMs > 0 ? mustStop(record, loadedAtMs) : undefined;
       if (why === undefined) continue;
       log.warn('replica.distrusted', { replica: id, model, version, why });
       tell({
