@@ -18,10 +18,11 @@ export const verdicts: Command = {
   async run(invocation: Invocation) {
     const { args, connections, out } = invocation;
     const [model] = args;
-    const reply = await (
-      await connections()
-    ).request(subjects.auditor('verdicts'), VerdictsReply, {}, TIMEOUT_MS);
-    const orders = await withholding(invocation);
+    const connected = await connections();
+    const [reply, orders] = await Promise.all([
+      connected.request(subjects.auditor('verdicts'), VerdictsReply, {}, TIMEOUT_MS),
+      withholding(invocation),
+    ]);
     const versions = reply.versions
       .filter((one) => model === undefined || one.model === model)
       .map((one) => ({ ...one, withheld: orders.get(one.version) ?? [] }));

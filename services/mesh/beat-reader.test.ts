@@ -1,20 +1,10 @@
 import { expect, test } from 'vitest';
 import type { BeatChanges, Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
 import { BeatReader } from './beat-reader.js';
+import { aReplica } from './testing/a-replica.js';
 
-const replica = (id: string, state: ReplicaReport['state'], served = 0): ReplicaReport => ({
-  id,
-  model: id,
-  version: id.repeat(64).slice(0, 64),
-  state,
-  inFlight: 0,
-  capacity: 4,
-  latencyMs: 3,
-  batchMax: 1,
-  served,
-  failed: 0,
-  epoch: 1,
-});
+const replica = (id: string, state: ReplicaReport['state'], served = 0): ReplicaReport =>
+  aReplica(id, { version: id.repeat(64).slice(0, 64), state, served });
 
 const beat = (seq: number, replicas: ReplicaReport[], pid = 10): string => {
   const heartbeat: Heartbeat = {

@@ -4,6 +4,7 @@ import { Breakers } from './breaker.js';
 import { seededRandom } from './random.js';
 import { NO_LINK, type ReplicaEntry } from './replica-entry.js';
 import { ShardTable } from './shard-table.js';
+import { aReplica } from './testing/a-replica.js';
 import { FakeClock } from './testing/fake-clock.js';
 
 const V = 'a'.repeat(64);
@@ -37,21 +38,7 @@ function beat(
     state: 'ready',
     device: { kind: 'cpu', cores: 1, memoryBytes: 1 },
     engines: [],
-    replicas: [
-      {
-        id: 'r',
-        model: 'm',
-        version: V,
-        state,
-        inFlight: 0,
-        capacity: 4,
-        latencyMs: 3,
-        batchMax: 1,
-        served: 0,
-        failed: 0,
-        epoch,
-      },
-    ],
+    replicas: [aReplica('r', { model: 'm', version: V, state, epoch })],
     ...more,
   };
 }

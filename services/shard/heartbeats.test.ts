@@ -1,23 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import { BeatChanges, HEARTBEAT_MS, Heartbeat, type ReplicaReport } from '../../contracts/heartbeat.js';
 import type { Bus } from '../mesh/bus.js';
+import { aReplica } from '../mesh/testing/a-replica.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { Heartbeats, type Pulse } from './heartbeats.js';
-
-const replica = (id: string, more: Partial<ReplicaReport> = {}): ReplicaReport => ({
-  id,
-  model: id,
-  version: 'a'.repeat(64),
-  state: 'ready',
-  inFlight: 0,
-  capacity: 4,
-  latencyMs: 3,
-  batchMax: 1,
-  served: 0,
-  failed: 0,
-  epoch: 1,
-  ...more,
-});
 
 let clock: FakeClock;
 let pulse: Pulse;
@@ -34,7 +20,7 @@ beforeEach(() => {
     state: 'ready',
     device: { kind: 'cpu', cores: 1, memoryBytes: 1 },
     engines: [{ pid: 1, state: 'ready', rssBytes: 1, replicas: [] }],
-    replicas: [replica('a'), replica('b', { state: 'loading' })],
+    replicas: [aReplica('a'), aReplica('b', { state: 'loading' })],
   };
   const publish = (subject: string, text: string): void => {
     const body: unknown = JSON.parse(text);
@@ -55,11 +41,11 @@ async function change(next: Partial<Pulse>): Promise<void> {
 }
 
 test('a replica that changes is told at once and alone, in the order of the beats', async () => {
-  await change({ replicas: [replica('a', { served: 5 }), replica('b')] });
+  await change({ replicas: [aReplica('a', { served: 5 }), aReplica('b')] });
   expect(said.changes.map(({ replicas, gone }) => [replicas.map(({ id }) => id), gone])).toEqual([
     [['b'], []],
   ]);
-  await change({ replicas: [replica('b')] });
+  await change({ replicas: [aReplica('b')] });
   expect(said.changes[1]).toMatchObject({ replicas: [], gone: ['a'] });
   await clock.advance(HEARTBEAT_MS);
   expect(said.whole).toHaveLength(2);
@@ -71,7 +57,7 @@ test('a replica that changes is told at once and alone, in the order of the beat
 
 test('what only counts is no news before the next beat', async () => {
   await change({
-    replicas: [replica('a', { served: 5, inFlight: 2, latencyMs: 9 }), pulse.replicas[1] as ReplicaReport],
+    replicas: [aReplica('a', { served: 5, inFlight: 2, latencyMs: 9 }), pulse.replicas[1] as ReplicaReport],
   });
   expect(said.changes).toEqual([]);
   await clock.advance(HEARTBEAT_MS);
@@ -87,10 +73,10 @@ test('of the shard itself and of engines all is told', async () => {
 
 test('what could not be told while the connection was down is in the next beat', async () => {
   connected = false;
-  await change({ replicas: [replica('a')] });
+  await change({ replicas: [aReplica('a')] });
   connected = true;
   await clock.advance(HEARTBEAT_MS);
   expect(said.whole[1]?.replicas.map(({ id }) => id)).toEqual(['a']);
-  await change({ replicas: [replica('a'), replica('c')] });
+  await change({ replicas: [aReplica('a'), aReplica('c')] });
   expect(said.changes[0]?.replicas.map(({ id }) => id)).toEqual(['c']);
 });

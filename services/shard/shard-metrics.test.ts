@@ -1,22 +1,11 @@
 import { expect, test } from 'vitest';
 import type { ReplicaReport } from '../../contracts/heartbeat.js';
 import { Metrics } from '../mesh/telemetry.js';
+import { aReplica } from '../mesh/testing/a-replica.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { shardMetrics } from './shard-metrics.js';
 
-const replica = (id: string, served: number): ReplicaReport => ({
-  id,
-  model: 'ocr',
-  version: 'a'.repeat(64),
-  state: 'ready',
-  inFlight: 0,
-  capacity: 4,
-  latencyMs: 3,
-  batchMax: 1,
-  served,
-  failed: 0,
-  epoch: 1,
-});
+const replica = (id: string, served: number): ReplicaReport => aReplica(id, { model: 'ocr', served });
 
 test('each replica has its lines while it is there, with what the last beat said', async () => {
   const metrics = new Metrics({ instance: 'shard-a' }, new FakeClock());

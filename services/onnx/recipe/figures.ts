@@ -1,7 +1,7 @@
 // What a model takes: bytes, latency, throughput. Parent and candidate run in turns, so that whatever else the machine does hits
 // both, each round in another order: who comes right after a model of 50 MB finds the caches full of that. The guard of
 // compression judges by it.
-import { seeded } from '../seeded.js';
+import { permutation } from '../data/split.js';
 import { openSession, type Tensors } from '../session.js';
 
 export interface Figures {
@@ -23,14 +23,10 @@ export async function figuresOf(
   const sessions = await Promise.all(models.map((model) => openSession(model)));
   try {
     const samples = models.map((): number[] => []);
-    const random = seeded(models.length);
     for (let round = -WARM_UP; round < rounds; round++) {
-      const order = [...sessions.entries()].map((entry) => ({ entry, key: random.uniform() }));
-      for (const {
-        entry: [i, session],
-      } of order.sort((a, b) => a.key - b.key)) {
+      for (const i of permutation(sessions.length, round + WARM_UP)) {
         const from = performance.now();
-        await session.run(feeds);
+        await sessions[i]?.run(feeds);
         if (round >= 0) samples[i]?.push(performance.now() - from);
       }
     }
