@@ -18,6 +18,8 @@ export default defineConfig({
           // What lies behind the doors is tested with open doors; identity.test.ts closes them.
           env: { MASSIF_AUTH: 'development' },
           testTimeout: 30_000,
+          // Files of a worker share what they import: loading it anew for each took as long as a third of the tests.
+          isolate: false,
           // They wait for servers more than they compute: one worker, which is what two cores would get, leaves them idle.
           maxWorkers: 3,
         },
