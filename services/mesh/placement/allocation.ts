@@ -55,7 +55,9 @@ const tooMany = ({ centre, shards }: Option, load: number, needed: number): Shor
 /** Adds a replica in the cheapest domains that have none, in place. */
 function spreadOut(setting: EndpointSetting, replicas: Map<number, number>): Shortfall | undefined {
   const { spread } = setting.endpoint;
+  if (spread.domains <= 1 && replicas.size > 0) return undefined;
   const domains = new Set([...replicas.keys()].map((centre) => domainIn(setting, centre)));
+  if (domains.size >= spread.domains) return undefined;
   const others = [...setting.options.values()].sort((a, b) => a.replicaCost - b.replicaCost);
   for (const option of others) {
     if (domains.size >= spread.domains) return undefined;

@@ -1,14 +1,21 @@
 // The ways in which one endpoint could be placed: small sets of centres, each group of users in the cheapest of the set, or nowhere at
 // all. The greedy answer takes one of them for every endpoint, and the search that rearranges it sees in them what an endpoint would like.
 import { type Allocation, loadsOf, replicasFor } from './allocation.js';
-import { leftOutCost, MOVE_PRICE, movedRate, objectiveOf, rateCostOf } from './objective.js';
+import { costOf, leftOutCost, MOVE_PRICE, objectiveOf, rateCostOf } from './objective.js';
 import { domainOf, type EndpointSetting, type Option } from './setting.js';
 
 export interface Choice extends Allocation {
   readonly cost: number;
   readonly movedRate: number;
-  /** What it takes of each centre; `busy` in devices. Nothing where the endpoint is left out. */
-  readonly uses: readonly { readonly centre: number; readonly bytes: number; readonly busy: number }[];
+  /** What it takes of each centre. Nothing where the endpoint is left out. */
+  readonly uses: readonly Use[];
+}
+
+export interface Use {
+  readonly centre: number;
+  readonly bytes: number;
+  /** In devices. */
+  readonly busy: number;
 }
 
 export interface ChoiceLimits {
@@ -34,6 +41,9 @@ export const isLeftOut = ({ replicas }: Allocation): boolean => replicas.size ==
 /** By which share of which group lies where. */
 export type Known = Map<string, Choice>;
 
+/** To be left out is a choice always. */
+export const nothingKnown = (setting: EndpointSetting): Known => new Map([['', leftOut(setting)]]);
+
 /** Adds those that are cheapest with what scarcity adds. */
 export function learnChoices(
   known: Known,
@@ -43,19 +53,17 @@ export function learnChoices(
 ): void {
   const candidates = candidatesOf(setting, limits.centres, scarcity);
   const parts = partsOf(setting, candidates, scarcity);
-  sketchesOf(setting, candidates, parts, limits.beam).forEach((sketch, rank) => {
-    // Small sets take less memory: where that is short they are wanted although they cost more.
-    if (rank >= limits.kept && sketch.set.length > 1) return;
-    const { key, shares } = seated(setting, candidates, parts, sketch);
-    if (known.has(key)) return;
-    const choice = finished(setting, candidates, sketch, shares);
+  for (const sketch of sketchesOf(setting, candidates, parts, limits)) {
+    const seats = seated(candidates, parts, sketch);
+    const key = keyOf(setting, candidates, sketch, seats);
+    if (known.has(key)) continue;
+    const choice = finished(setting, candidates, sketch, seats);
     if (choice) known.set(key, choice);
-  });
+  }
 }
 
 /** By their own costs, cheapest first; the last one leaves the endpoint out. */
-export const choicesOf = (setting: EndpointSetting, known: Known): Choice[] =>
-  [...known.values(), leftOut(setting)].sort((a, b) => a.cost - b.cost);
+export const choicesOf = (known: Known): Choice[] => [...known.values()].sort((a, b) => a.cost - b.cost);
 
 export const leftOut = (setting: EndpointSetting): Choice => ({
   replicas: new Map(),
@@ -70,16 +78,16 @@ export function choiceOf(
   allocation: Allocation,
   loads: ReadonlyMap<number, number> = loadsOf(setting, allocation.shares),
 ): Choice {
-  return {
-    ...allocation,
-    cost: objectiveOf(setting, allocation),
-    movedRate: movedRate(setting, allocation),
-    uses: [...allocation.replicas].map(([centre, count]) => ({
+  const cost = costOf(setting, allocation, loads);
+  const uses: Use[] = [];
+  for (const [centre, count] of allocation.replicas)
+    uses.push({
       centre,
       bytes: count * setting.endpoint.memoryBytes,
       busy: (loads.get(centre) ?? 0) / (setting.options.get(centre) as Option).rateAlonePerS,
-    })),
-  };
+    });
+  const { replicas, shares } = allocation;
+  return { replicas, shares, cost: objectiveOf(cost), movedRate: cost.movedRate, uses };
 }
 
 interface Candidate {
@@ -110,7 +118,31 @@ interface Sketch {
   /** The same as bits. */
   readonly mask: number;
   readonly cap: Cap | undefined;
-  cost: number;
+  readonly cost: number;
+}
+
+const NOWHERE: Sketch = { set: [], mask: 0, cap: undefined, cost: 0 };
+
+/** So many that cost least, in order; of two that cost the same the one that came first. */
+class Shortlist {
+  readonly sketches: Sketch[] = [];
+
+  constructor(private readonly most: number) {}
+
+  /** What costs as much or more is not wanted. */
+  get limit(): number {
+    const { sketches, most } = this;
+    return sketches.length < most ? Number.POSITIVE_INFINITY : (sketches[most - 1] as Sketch).cost;
+  }
+
+  add(sketch: Sketch): void {
+    const { sketches } = this;
+    if (sketch.cost >= this.limit) return;
+    let at = Math.min(sketches.length, this.most - 1);
+    for (; at > 0 && (sketches[at - 1] as Sketch).cost > sketch.cost; at--)
+      sketches[at] = sketches[at - 1] as Sketch;
+    sketches[at] = sketch;
+  }
 }
 
 function candidatesOf(setting: EndpointSetting, count: number, scarcity: Scarcity): Candidate[] {
@@ -192,47 +224,63 @@ function partsOf(setting: EndpointSetting, candidates: readonly Candidate[], sca
 // Of a request a second that has no seat: so large that a set with room for all comes first, small enough to rank the others.
 const NO_SEAT = 1e9;
 
-/** A search by beam: all single centres, the best of them with one more, and so on. Cheapest first. */
+/** A search by beam: all single centres, the best of them with one more, and so on. The cheapest, and all single centres. */
 function sketchesOf(
   setting: EndpointSetting,
   candidates: readonly Candidate[],
   parts: readonly Part[],
-  beam: number,
+  { beam, kept }: ChoiceLimits,
 ): Sketch[] {
-  const found: Sketch[] = [];
+  const found = new Shortlist(kept);
+  // They take less memory: where that is short they are wanted although they cost more.
+  const single: Sketch[] = [];
   const loads = new Float64Array(candidates.length);
   const loadsCapped = new Float64Array(candidates.length);
   const sizeMax = Math.min(candidates.length, Math.max(parts.length, setting.endpoint.spread.domains));
-  let level: Sketch[] = [{ set: [], mask: 0, cap: undefined, cost: 0 }];
+  let level: readonly Sketch[] = [NOWHERE];
   for (let size = 1; size <= sizeMax && level.length > 0; size++) {
-    const seen = new Set<number>();
-    const next: Sketch[] = [];
-    for (const { set, mask } of level)
+    const next = new Shortlist(beam);
+    for (let i = 0; i < level.length; i++) {
+      const smaller = level[i] as Sketch;
+      const set = [...smaller.set, 0];
       for (let k = 0; k < candidates.length; k++) {
-        const larger = mask | (1 << k);
-        if (larger === mask || seen.has(larger)) continue;
-        seen.add(larger);
-        const sketch: Sketch = { set: [...set, k], mask: larger, cap: undefined, cost: 0 };
-        const cost = costOfSet(setting, candidates, parts, sketch, loads);
+        const mask = smaller.mask | (1 << k);
+        if (mask === smaller.mask || isMadeOf(mask, level, i)) continue;
+        set[size - 1] = k;
+        const cost = costOfSet(setting, candidates, parts, set, undefined, loads);
         if (cost === undefined) continue;
-        sketch.cost = cost;
-        next.push(sketch);
+        if (cost < NO_SEAT && size > 1)
+          addCapped(found, setting, candidates, parts, { set, mask }, loads, loadsCapped);
+        if (size > 1 && cost >= next.limit && cost >= found.limit) continue;
+        const sketch: Sketch = { set: [...set], mask, cap: undefined, cost };
+        next.add(sketch);
         if (cost >= NO_SEAT) continue;
-        found.push(sketch);
-        if (size > 1) addCapped(found, setting, candidates, parts, sketch, loads, loadsCapped);
+        found.add(sketch);
+        if (size === 1) single.push(sketch);
       }
-    level = next.sort((a, b) => a.cost - b.cost).slice(0, beam);
+    }
+    level = next.sketches;
   }
-  return found.sort((a, b) => a.cost - b.cost);
+  const others = single.filter((one) => !found.sketches.includes(one));
+  return [...found.sketches, ...others.sort((a, b) => a.cost - b.cost)];
+}
+
+/** Whether one of the first so many sets makes it with one more centre, too. */
+function isMadeOf(mask: number, sets: readonly Sketch[], count: number): boolean {
+  for (let i = 0; i < count; i++) {
+    const its = (sets[i] as Sketch).mask;
+    if ((its & mask) === its) return true;
+  }
+  return false;
 }
 
 /** The same set with a replica less in one centre, where the others take what it cannot. */
 function addCapped(
-  found: Sketch[],
+  found: Shortlist,
   setting: EndpointSetting,
   candidates: readonly Candidate[],
   parts: readonly Part[],
-  { set, mask }: Sketch,
+  { set, mask }: Pick<Sketch, 'set' | 'mask'>,
   loads: Float64Array,
   loadsCapped: Float64Array,
 ): void {
@@ -240,11 +288,10 @@ function addCapped(
     const each = (candidates[k] as Candidate).option.ratePerS;
     const replicas = (loads[k] as number) / each;
     if (replicas <= 1 || replicas % 1 < 1e-6) continue;
-    const sketch: Sketch = { set, mask, cap: { k, ratePerS: Math.floor(replicas) * each }, cost: 0 };
-    const cost = costOfSet(setting, candidates, parts, sketch, loadsCapped);
-    if (cost === undefined || cost >= NO_SEAT) continue;
-    sketch.cost = cost;
-    found.push(sketch);
+    const cap: Cap = { k, ratePerS: Math.floor(replicas) * each };
+    const cost = costOfSet(setting, candidates, parts, set, cap, loadsCapped);
+    if (cost === undefined || cost >= NO_SEAT || cost >= found.limit) continue;
+    found.add({ set: [...set], mask, cap, cost });
   }
 }
 
@@ -253,15 +300,16 @@ function costOfSet(
   { endpoint }: EndpointSetting,
   candidates: readonly Candidate[],
   parts: readonly Part[],
-  sketch: Pick<Sketch, 'set' | 'cap'>,
+  set: readonly number[],
+  cap: Cap | undefined,
   loads: Float64Array,
 ): number | undefined {
   loads.fill(0);
-  let cost = seat(candidates, parts, sketch, loads);
-  for (const k of sketch.set) {
+  let cost = seat(candidates, parts, set, cap, loads);
+  for (const k of set) {
     const { replicaCost, option } = candidates[k] as Candidate;
     const load = (loads[k] as number) / option.ratePerS;
-    if (load === 0 && sketch.set.length > 1 && endpoint.spread.domains === 1) return undefined;
+    if (load === 0 && set.length > 1 && endpoint.spread.domains === 1) return undefined;
     cost += (Math.max(1, Math.ceil(load - 1e-9)) - load) * replicaCost;
   }
   return cost;
@@ -271,9 +319,10 @@ function costOfSet(
 function seat(
   candidates: readonly Candidate[],
   parts: readonly Part[],
-  { set, cap }: Pick<Sketch, 'set' | 'cap'>,
+  set: readonly number[],
+  cap: Cap | undefined,
   loads: Float64Array,
-  seated?: (part: Part, k: number, share: number) => void,
+  seats?: Seat[],
 ): number {
   let cost = 0;
   for (const part of parts) {
@@ -300,37 +349,55 @@ function seat(
       // Nobody asks yet, and it is to lie there all the same.
       loads[best] = (loads[best] as number) + Math.max(taken, 1e-12);
       cost += taken * bestCost;
-      seated?.(part, best, part.ratePerS === 0 ? part.share : (part.share * taken) / part.ratePerS);
+      if (seats) {
+        const share = part.ratePerS === 0 ? part.share : (part.share * taken) / part.ratePerS;
+        seats.push({ g: part.g, centre: (candidates[best] as Candidate).option.centre.index, share });
+      }
       rest -= taken;
     } while (rest > 1e-9);
   }
   return cost;
 }
 
-function seated(
-  setting: EndpointSetting,
+/** A share of a group in a centre. */
+interface Seat {
+  readonly g: number;
+  readonly centre: number;
+  readonly share: number;
+}
+
+function seated(candidates: readonly Candidate[], parts: readonly Part[], { set, cap }: Sketch): Seat[] {
+  const seats: Seat[] = [];
+  seat(candidates, parts, set, cap, new Float64Array(candidates.length), seats);
+  return seats;
+}
+
+function keyOf(
+  { endpoint }: EndpointSetting,
   candidates: readonly Candidate[],
-  parts: readonly Part[],
-  sketch: Sketch,
-): { key: string; shares: Map<number, number>[] } {
-  const shares = setting.groups.map(() => new Map<number, number>());
+  { set }: Sketch,
+  seats: readonly Seat[],
+): string {
   // Where none of the users are asked for, a replica is a standby.
-  const lies = sketch.set.map((k) => (candidates[k] as Candidate).option.centre.index);
-  let key = setting.endpoint.spread.domains > 1 ? lies.sort((a, b) => a - b).join() : '';
-  seat(candidates, parts, sketch, new Float64Array(candidates.length), ({ g }, k, share) => {
-    const { index } = (candidates[k] as Candidate).option.centre;
-    shares[g]?.set(index, (shares[g]?.get(index) ?? 0) + share);
-    key += `/${g} ${index} ${Math.round(share * 1e6)}`;
-  });
-  return { key, shares };
+  const lies = (): number[] => set.map((k) => (candidates[k] as Candidate).option.centre.index);
+  let key =
+    endpoint.spread.domains > 1
+      ? lies()
+          .sort((a, b) => a - b)
+          .join()
+      : '';
+  for (const { g, centre, share } of seats) key += `/${g} ${centre} ${Math.round(share * 1e6)}`;
+  return key;
 }
 
 function finished(
   setting: EndpointSetting,
   candidates: readonly Candidate[],
   { set }: Sketch,
-  shares: readonly Map<number, number>[],
+  seats: readonly Seat[],
 ): Choice | undefined {
+  const shares = setting.groups.map(() => new Map<number, number>());
+  for (const { g, centre, share } of seats) shares[g]?.set(centre, (shares[g]?.get(centre) ?? 0) + share);
   const loads = loadsOf(setting, shares);
   for (const k of set) {
     const { index } = (candidates[k] as Candidate).option.centre;

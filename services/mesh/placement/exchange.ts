@@ -47,10 +47,17 @@ class Exchange {
   private free = FREE_FIRST;
   private looks = 0;
   private readonly who = new Int32Array(FREE_MOST);
-  /** For each of those that stand aside the choices that fit without the others, by regret. */
-  private readonly fitting: Int32Array[];
+  /** For each of those that stand aside the choices that fit without the others, by regret: from where, and how many. */
+  private readonly fitting: Int32Array;
+  private readonly fittingFrom = new Int32Array(FREE_MOST);
   private readonly fits = new Int32Array(FREE_MOST);
   private readonly regretAfter = new Float64Array(FREE_MOST + 1);
+  /** A branch of the search: of each level where in its list it is, what is taken, and what was spent and regretted before. */
+  private readonly position = new Int32Array(FREE_MOST);
+  private readonly taken = new Int32Array(FREE_MOST);
+  private readonly spent = new Float64Array(FREE_MOST);
+  private readonly regretted = new Float64Array(FREE_MOST);
+  private readonly differs = new Uint8Array(FREE_MOST);
   private readonly found = new Int32Array(FREE_MOST);
 
   constructor(
@@ -86,7 +93,8 @@ class Exchange {
     const most = Math.max(
       ...Array.from({ length: endpoints }, (_, e) => (first[e + 1] as number) - (first[e] as number)),
     );
-    this.fitting = Array.from({ length: FREE_MOST }, () => new Int32Array(most));
+    this.fitting = new Int32Array(FREE_MOST * most + 1);
+    for (let i = 0; i < FREE_MOST; i++) this.fittingFrom[i] = i * most;
   }
 
   /** No plan of these choices costs less. */
@@ -177,81 +185,99 @@ class Exchange {
 
   /** In `found`, what costs least of all that costs less than this and is not what is now; undefined where there is nothing. */
   private bestTogether(count: number, costMax: number): number | undefined {
-    const { offers, used, room, who, chosen, prices, regret, fitting, fits, regretAfter, found } = this;
-    const { cost, firstUse, resource, part, resources } = offers;
+    const { offers, used, room, who, prices, regret, fitting, fittingFrom, fits, regretAfter } = this;
+    const { resources } = offers;
     // What they would cost if they could share what is left of everything by fractions.
     let bound = 0;
     for (let r = 0; r < resources; r++)
       bound -= (prices[r] as number) * ((room[r] as number) - (used[r] as number));
     for (let i = 0; i < count; i++) {
       bound += this.least[who[i] as number] as number;
-      fits[i] = this.listFitting(who[i] as number, fitting[i] as Int32Array);
+      fits[i] = this.listFitting(who[i] as number, fittingFrom[i] as number);
       if (fits[i] === 0) return undefined;
     }
     this.fewestFirst(count);
     regretAfter[count] = 0;
     for (let i = count - 1; i >= 0; i--)
-      regretAfter[i] = (regretAfter[i + 1] as number) + (regret[fitting[i]?.[0] as number] as number);
-    let least = costMax;
-    let isFound = false;
-    const looksMax = this.looks + LOOKS_EACH;
-    const taken = new Int32Array(count);
-    const descend = (i: number, spent: number, regretted: number, same: boolean): void => {
-      const list = fitting[i] as Int32Array;
-      const now = chosen[who[i] as number] as number;
-      for (let k = 0; k < (fits[i] as number) && this.looks < looksMax; k++) {
-        const choice = list[k] as number;
-        const regrets = regretted + (regret[choice] as number);
-        if (bound + regrets + (regretAfter[i + 1] as number) >= least - EPSILON) return;
-        this.looks++;
-        if (!this.isRoom(choice)) continue;
-        const costs = spent + (cost[choice] as number);
-        taken[i] = choice;
-        if (i < count - 1) {
-          for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++)
-            used[resource[u] as number] = (used[resource[u] as number] as number) + (part[u] as number);
-          descend(i + 1, costs, regrets, same && choice === now);
-          for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++)
-            used[resource[u] as number] = (used[resource[u] as number] as number) - (part[u] as number);
-        } else if (costs < least - EPSILON && !(same && choice === now)) {
-          least = costs;
-          isFound = true;
-          found.set(taken);
-        }
-      }
-    };
-    descend(0, 0, 0, true);
+      regretAfter[i] =
+        (regretAfter[i + 1] as number) + (regret[fitting[fittingFrom[i] as number] as number] as number);
+    const least = this.descend(count, bound, costMax);
     this.looks += 50;
-    return isFound ? least : undefined;
+    return least < costMax ? least : undefined;
   }
 
-  private listFitting(e: number, list: Int32Array): number {
+  /** Depth first, the least regretted before others; back where even what is least regretted costs more than what is known. */
+  private descend(count: number, bound: number, costMax: number): number {
+    const { offers, used, who, chosen, regret, fitting, fittingFrom, fits, regretAfter } = this;
+    const { position, taken, spent, regretted, differs } = this;
+    const { cost } = offers;
+    const looksMax = this.looks + LOOKS_EACH;
+    let least = costMax;
+    let i = 0;
+    position[0] = 0;
+    while (i >= 0) {
+      const k = position[i] as number;
+      const choice = fitting[(fittingFrom[i] as number) + k] as number;
+      const regrets = (regretted[i] as number) + (regret[choice] as number);
+      if (
+        k >= (fits[i] as number) ||
+        this.looks >= looksMax ||
+        bound + regrets + (regretAfter[i + 1] as number) >= least - EPSILON
+      ) {
+        i--;
+        if (i >= 0) offers.book(taken[i] as number, -1, used);
+        continue;
+      }
+      position[i] = k + 1;
+      this.looks++;
+      if (!this.isRoom(choice)) continue;
+      taken[i] = choice;
+      const costs = (spent[i] as number) + (cost[choice] as number);
+      const changes = (differs[i] as number) | Number(choice !== chosen[who[i] as number]);
+      if (i < count - 1) {
+        offers.book(choice, 1, used);
+        i++;
+        position[i] = 0;
+        spent[i] = costs;
+        regretted[i] = regrets;
+        differs[i] = changes;
+      } else if (costs < least - EPSILON && changes) {
+        least = costs;
+        this.found.set(taken);
+      }
+    }
+    return least;
+  }
+
+  private listFitting(e: number, from: number): number {
     const { first } = this.offers;
     let count = 0;
     for (let k = first[e] as number; k < (first[e + 1] as number); k++) {
       const choice = this.order[k] as number;
-      if (this.isRoom(choice)) list[count++] = choice;
+      if (this.isRoom(choice)) this.fitting[from + count++] = choice;
     }
     return count;
   }
 
   private isRoom(choice: number): boolean {
     const { firstUse, resource, part } = this.offers;
-    for (let u = firstUse[choice] as number; u < (firstUse[choice + 1] as number); u++) {
+    const { used, room } = this;
+    const end = firstUse[choice + 1] as number;
+    for (let u = firstUse[choice] as number; u < end; u++) {
       const r = resource[u] as number;
-      if ((this.used[r] as number) + (part[u] as number) > (this.room[r] as number) + EPSILON) return false;
+      if ((used[r] as number) + (part[u] as number) > (room[r] as number) + EPSILON) return false;
     }
     return true;
   }
 
   /** The tree is narrow at its root: whoever has the fewest choices decides first. */
   private fewestFirst(count: number): void {
-    const { who, fits, fitting } = this;
+    const { who, fits, fittingFrom } = this;
     for (let i = 1; i < count; i++)
       for (let k = i; k > 0 && (fits[k] as number) < (fits[k - 1] as number); k--)
-        for (const list of [who, fits, fitting] as { [index: number]: unknown }[]) {
-          const held = list[k];
-          list[k] = list[k - 1];
+        for (const list of [who, fits, fittingFrom]) {
+          const held = list[k] as number;
+          list[k] = list[k - 1] as number;
           list[k - 1] = held;
         }
   }

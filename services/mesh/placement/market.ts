@@ -1,7 +1,14 @@
 // What there is to choose from: for each endpoint the ways to place it, prices of what is scarce, and a choice for each that fits by sums.
 // The greedy answer and the intelligent policy both begin here, with more or less effort.
 import { Balance } from './balance.js';
-import { type Choice, type ChoiceLimits, choicesOf, type Known, learnChoices } from './choices.js';
+import {
+  type Choice,
+  type ChoiceLimits,
+  choicesOf,
+  type Known,
+  learnChoices,
+  nothingKnown,
+} from './choices.js';
 import { MOVED_SHARE_MAX, placedRate } from './objective.js';
 import { Offers } from './offers.js';
 import { Prices } from './prices.js';
@@ -57,12 +64,12 @@ export function marketOf(
 ): Market {
   const movableRate = MOVED_SHARE_MAX * setting.endpoints.reduce((sum, one) => sum + placedRate(one), 0);
   const prices = new Prices(setting, movableRate);
-  const known = setting.endpoints.map((): Known => new Map());
+  const known = setting.endpoints.map(nothingKnown);
   const learn = (limits: ChoiceLimits, scarcity?: Prices): Choice[][] =>
     setting.endpoints.map((endpoint, e) => {
       const its = known[e] as Known;
       learnChoices(its, endpoint, limits, scarcity);
-      return choicesOf(endpoint, its);
+      return choicesOf(its);
     });
   let choices = learn(first);
   let offers = new Offers(setting, choices, movableRate);

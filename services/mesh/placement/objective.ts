@@ -21,16 +21,13 @@ export function rateCostOf(option: Option, { options }: GroupSetting): number {
 /** Requests a second that another region would answer than now. */
 export function movedRate(setting: EndpointSetting, { shares }: Pick<Allocation, 'shares'>): number {
   return setting.groups.reduce((sum, { group, now }, g) => {
-    if (now.size === 0) return sum;
-    const perRegion = new Map<string, number>();
-    for (const [centre, share] of shares[g] ?? []) {
-      const region = setting.options.get(centre)?.centre.region ?? '';
-      perRegion.set(region, (perRegion.get(region) ?? 0) + share);
+    let lost = 0;
+    for (const [region, was] of now) {
+      let stays = 0;
+      for (const [centre, share] of shares[g] ?? [])
+        if (setting.options.get(centre)?.centre.region === region) stays += share;
+      lost += Math.max(0, was - stays);
     }
-    const lost = [...now].reduce(
-      (s, [region, was]) => s + Math.max(0, was - (perRegion.get(region) ?? 0)),
-      0,
-    );
     return sum + lost * group.ratePerS;
   }, 0);
 }
@@ -59,16 +56,20 @@ export interface Cost {
   /** Devices and links. */
   readonly money: number;
   readonly latency: number;
-  readonly moving: number;
+  /** Requests a second. */
+  readonly movedRate: number;
 }
 
-export function costOf(setting: EndpointSetting, allocation: Allocation): Cost {
+export function costOf(
+  setting: EndpointSetting,
+  allocation: Allocation,
+  loads: ReadonlyMap<number, number> = loadsOf(setting, allocation.shares),
+): Cost {
   let money = 0;
   let latency = 0;
   for (const [centre, count] of allocation.replicas)
     money += count * (setting.options.get(centre)?.replicaCost ?? 0);
-  for (const [centre, load] of loadsOf(setting, allocation.shares))
-    money += load * (setting.options.get(centre)?.rateCost ?? 0);
+  for (const [centre, load] of loads) money += load * (setting.options.get(centre)?.rateCost ?? 0);
   setting.groups.forEach(({ group, options }, g) => {
     for (const [centre, share] of allocation.shares[g] ?? []) {
       const path = options.get(centre);
@@ -76,10 +77,8 @@ export function costOf(setting: EndpointSetting, allocation: Allocation): Cost {
       latency += share * group.ratePerS * (path?.latencyMs ?? 0) * LATENCY_PRICE;
     }
   });
-  return { money, latency, moving: movedRate(setting, allocation) * MOVE_PRICE };
+  return { money, latency, movedRate: movedRate(setting, allocation) };
 }
 
-export const objectiveOf = (setting: EndpointSetting, allocation: Allocation): number => {
-  const { money, latency, moving } = costOf(setting, allocation);
-  return money + latency + moving;
-};
+export const objectiveOf = ({ money, latency, movedRate: moved }: Cost): number =>
+  money + latency + moved * MOVE_PRICE;

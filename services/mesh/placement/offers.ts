@@ -40,10 +40,10 @@ export class Offers {
     });
     this.first[choices.length] = cost.length;
     firstUse.push(resource.length);
-    this.cost = Float64Array.from(cost);
-    this.firstUse = Int32Array.from(firstUse);
-    this.resource = Int32Array.from(resource);
-    this.part = Float64Array.from(part);
+    this.cost = new Float64Array(cost);
+    this.firstUse = new Int32Array(firstUse);
+    this.resource = new Int32Array(resource);
+    this.part = new Float64Array(part);
   }
 
   get endpoints(): number {
@@ -58,21 +58,23 @@ export class Offers {
   }
 
   /** Of every choice: its cost and what it takes at these prices, which are of all there is of a resource. */
-  priced(prices: Float64Array): Float64Array {
-    const priced = this.cost.slice();
-    for (let choice = 0; choice < priced.length; choice++) {
-      let sum = priced[choice] as number;
-      for (let u = this.firstUse[choice] as number; u < (this.firstUse[choice + 1] as number); u++)
-        sum += (prices[this.resource[u] as number] as number) * (this.part[u] as number);
+  priced(prices: Float64Array, priced = new Float64Array(this.cost.length)): Float64Array {
+    const { cost, firstUse, resource, part } = this;
+    for (let choice = 0, u = 0; choice < cost.length; choice++) {
+      const end = firstUse[choice + 1] as number;
+      let sum = cost[choice] as number;
+      for (; u < end; u++) sum += (prices[resource[u] as number] as number) * (part[u] as number);
       priced[choice] = sum;
     }
     return priced;
   }
 
   book(choice: number, sign: 1 | -1, used: Float64Array): void {
-    for (let u = this.firstUse[choice] as number; u < (this.firstUse[choice + 1] as number); u++) {
-      const r = this.resource[u] as number;
-      used[r] = (used[r] as number) + sign * (this.part[u] as number);
+    const { firstUse, resource, part } = this;
+    const end = firstUse[choice + 1] as number;
+    for (let u = firstUse[choice] as number; u < end; u++) {
+      const r = resource[u] as number;
+      used[r] = (used[r] as number) + sign * (part[u] as number);
     }
   }
 }

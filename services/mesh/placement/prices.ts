@@ -62,8 +62,9 @@ export class Prices implements Scarcity {
     this.bound = Number.NEGATIVE_INFINITY;
     this.values = this.best.slice();
     this.step = 1;
+    const into = new Float64Array(offers.cost.length);
     for (let round = 0; round < rounds; round++) {
-      const priced = offers.priced(this.values);
+      const priced = offers.priced(this.values, into);
       const chosen = cheapestOf(offers, priced);
       let bound = -this.values.reduce((sum, value) => sum + value, 0);
       for (const choice of chosen) bound += priced[choice] as number;
@@ -98,9 +99,15 @@ export class Prices implements Scarcity {
 export function cheapestOf({ first, endpoints }: Offers, costs: Float64Array): Int32Array {
   const chosen = new Int32Array(endpoints);
   for (let e = 0; e < endpoints; e++) {
+    const end = first[e + 1] as number;
     let best = first[e] as number;
-    for (let choice = best + 1; choice < (first[e + 1] as number); choice++)
-      if ((costs[choice] as number) < (costs[best] as number)) best = choice;
+    let least = costs[best] as number;
+    for (let choice = best + 1; choice < end; choice++) {
+      const cost = costs[choice] as number;
+      if (cost >= least) continue;
+      least = cost;
+      best = choice;
+    }
     chosen[e] = best;
   }
   return chosen;
