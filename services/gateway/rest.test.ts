@@ -108,6 +108,7 @@ beforeAll(async () => {
     },
     log: heardLog,
   });
+  vi.unstubAllEnvs();
   url = gateway.restUrl ?? '';
   const catalog = await gateway.parts.bus.kv(buckets.catalog('east'), { create: {} });
   await catalog.put(keys.version('echo', VERSION), JSON.stringify(version));
