@@ -3,7 +3,6 @@ import { seeded } from '../seeded.js';
 import { affineOf, quantized, roundEven, signed, symmetricScale, UINT8 } from './affine.js';
 import { rangeOf } from './calibrators.js';
 import { Histogram } from './histogram.js';
-import { clippingShare, saturatingDot } from './saturation.js';
 
 test('halves round to the even neighbour', () => {
   expect([0.5, 1.5, 2.5, -0.5, -1.5, 2.49].map(roundEven)).toEqual([0, 2, 2, 0, -2, 2]);
@@ -70,12 +69,4 @@ test('the range of the least squares is the best of those tried by hand', () => 
   };
   const found = error(rangeOf(histogram, 'squares').highest);
   for (const highest of [2, 3, 6, 10, 20, 40]) expect(error(highest)).toBeGreaterThan(0.95 * found);
-});
-
-test('pairs of large weights clip where sums are of 16 bits, weights of seven bits cannot', () => {
-  const activations = new Uint8Array(4).fill(255);
-  const clipped = saturatingDot(activations, Int8Array.of(127, 127, 1, -1));
-  expect(clipped).toEqual({ sum: 32_767, exact: 64_770, clippedPairs: 1 });
-  expect(saturatingDot(activations, Int8Array.of(63, 63, -63, -63)).clippedPairs).toBe(0);
-  expect(clippingShare(Int8Array.of(127, 127, 63, 63), 2)).toBe(0.5);
 });

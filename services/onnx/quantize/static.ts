@@ -10,17 +10,25 @@ import { TensorProto_DataType as T, type NodeProto } from '../proto/onnx_pb.js';
 import { refusal } from '../refusal.js';
 import { float32, floatValues, type Tensor } from '../tensor.js';
 import { affineOf, UINT16, UINT8, type Affine, type Levels, type Range, type Scales } from './affine.js';
-import { calibrate, type Samples } from './calibrate.js';
+import { calibrate, type Calibration, type Samples } from './calibrate.js';
 import { rangeOf, type Calibrator } from './calibrators.js';
-import type { Histogram } from './histogram.js';
+import type { ChannelRange } from './channel-range.js';
 import { gemmFactors, weightLayers, type WeightLayer } from './layers.js';
 import { planned, type Plan, type PlannedLayer } from './plan.js';
 import { prepared } from './prepare.js';
+import { unclippedScales } from './saturation.js';
 import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
 import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
 import { worthwhile } from './worth.js';
-import { integerBias, integerWeights, leastScales, realWeights, type IntegerWeights } from './weights.js';
+import {
+  integerBias,
+  integerWeights,
+  leastScales,
+  realWeights,
+  type IntegerWeights,
+  type WeightOptions,
+} from './weights.js';
 import { zeroPoint } from './zeros.js';
 
 export interface StaticOptions {
@@ -54,12 +62,10 @@ export async function quantizeStatic(
 }
 
 /** A model and how its values lie: what all settings of static quantization start from. */
-export interface Calibrated {
+export interface Calibrated extends Calibration {
   readonly original: Uint8Array;
   readonly prepared: Uint8Array;
   readonly external?: ExternalData;
-  readonly histograms: ReadonlyMap<string, Histogram>;
-  readonly sampleCount: number;
 }
 
 export async function calibrated(
@@ -76,7 +82,8 @@ export async function calibrated(
     // Their sizes decide what is worth it (worth.ts).
     ...graph.nodes.filter(({ opType }) => opType === 'MaxPool').map(({ input: [x = ''] }) => x),
   ]);
-  const calibration = await calibrate(graph, [...values], samples);
+  const axes = new Map(plan.layers.map(({ input, kind }) => [input, kind === 'Conv' ? 1 : -1]));
+  const calibration = await calibrate(graph, [...values], samples, axes);
   return {
     original: model,
     prepared: graph.write(),
@@ -95,7 +102,7 @@ function layersOf(graph: Graph, float: readonly string[]): WeightLayer[] {
 
 /** For callers that calibrated once and try several settings. The same input gives the same bytes. */
 export function writeStatic(calibrated: Calibrated, options: StaticOptions = {}): Quantized {
-  const { histograms, sampleCount } = calibrated;
+  const { histograms, channels, sampleCount } = calibrated;
   const graph = Graph.read(calibrated.prepared, calibrated.external);
   const layers = layersOf(graph, options.float ?? []);
   const elements = new Map([...histograms].map(([name, { count }]) => [name, count / sampleCount]));
@@ -109,7 +116,14 @@ export function writeStatic(calibrated: Calibrated, options: StaticOptions = {})
     const range = rangeOf(histogram, options.calibrator ?? 'minMax', 256, options.percentile);
     affines.set(value, affineOf(clippedAtZero(graph, root, range), levels, options.scales));
   }
-  const written = plan.layers.map((layer) => writeLayer(graph, layer, affines, options));
+  const written = plan.layers.map((layer) =>
+    writeLayer(
+      graph,
+      layer,
+      { affine: affines.get(layer.input), channels: channels.get(layer.input) },
+      options,
+    ),
+  );
   const made = new Set(plan.layers.filter((one) => one.integerOutput).map(({ end }) => end));
   for (const node of plan.others) for (const name of node.output) made.add(name);
   for (const [value, affine] of affines) {
@@ -157,7 +171,7 @@ function clippedAtZero(graph: Graph, value: string, range: Range): Range {
 function writeLayer(
   graph: Graph,
   layer: PlannedLayer,
-  affines: ReadonlyMap<string, Affine>,
+  { affine, channels }: { readonly affine: Affine | undefined; readonly channels: ChannelRange | undefined },
   options: StaticOptions,
 ): LayerReport {
   const { node, weight, bias } = layer;
@@ -165,17 +179,21 @@ function writeLayer(
   const axis = options.perChannel === false ? undefined : layer.axis;
   const { alpha, beta } = gemmFactors(node);
   const before = scaled(graph.constant(weight), alpha);
-  const inputScale = affines.get(layer.input)?.scale ?? 1;
+  const inputScale = affine?.scale ?? 1;
   const biases = bias === undefined ? undefined : floatValues(scaled(graph.constant(bias), beta));
   const given = options.weightScales?.get(weight);
   const least = biases === undefined || bits > 8 ? undefined : leastScales(biases, inputScale);
-  const integers = integerWeights(before, {
+  const rounding = {
     bits,
     ...(axis === undefined ? {} : { axis }),
     ...(options.scales === undefined ? {} : { scales: options.scales }),
     ...(least === undefined ? {} : { least: axis === undefined ? [Math.max(...least)] : least }),
     ...(given === undefined ? {} : { given }),
-  });
+  };
+  const closest = integerWeights(before, rounding);
+  // Where all channels have one scale, a coarser one would cost them all.
+  const clips = bits <= 8 && axis !== undefined && affine !== undefined && channels !== undefined;
+  const integers = clips ? unclipped(layer, before, rounding, closest, { affine, channels }) : closest;
   const weights = dequantized(graph, weight, integers, axis, layer.kind, bits);
   const inputs = [layer.input, weights.output[0] ?? ''];
   if (biases !== undefined && bias !== undefined) {
@@ -198,6 +216,18 @@ function writeLayer(
     form: bits > 8 ? 'int16' : bits === 4 ? 'int4' : 'int8',
     error: relativeError(before, realWeights(integers, axis)),
   };
+}
+
+function unclipped(
+  layer: WeightLayer,
+  weights: Tensor,
+  rounding: WeightOptions,
+  closest: IntegerWeights,
+  { affine, channels }: { readonly affine: Affine; readonly channels: ChannelRange },
+): IntegerWeights {
+  const needed = unclippedScales(layer, weights, closest.values, channels, affine);
+  const least = needed.map((scale, c) => Math.max(scale, rounding.least?.[c] ?? 0));
+  return integerWeights(weights, { ...rounding, least });
 }
 
 function biasOf(graph: Graph, name: string, values: Float32Array, beta: number): string {
