@@ -15,7 +15,7 @@ test('the example inventory is placed by all four policies, with reasons', async
   const shown = plansText(plans, 'traffic');
   expect(shown).toMatch(/^policy +plan +replicas/);
   expect(shown).toContain('intelligent');
-  expect(shown).toMatch(/chat .*1 on cuda in frankfurt \(nowhere else allowed\)/);
+  expect(shown).toMatch(/chat .*frankfurt-gpu .*1 on cuda in frankfurt\/a \(nowhere else allowed\)/);
 });
 
 test('the running mesh is read as the placer reads it: zones, pools, prices, pins, residency and links', () => {

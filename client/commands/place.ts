@@ -79,6 +79,13 @@ async function readInventory(path: string): Promise<PlacementProblem> {
   throw failure('PLACEMENT_REFUSED', `${path}: ${at}: ${issue?.message ?? 'not an inventory'}.`);
 }
 
+const SHOWN = 4;
+
+const few = (shards: readonly string[]): string =>
+  shards.length <= SHOWN
+    ? shards.join(' ')
+    : `${shards.slice(0, SHOWN - 1).join(' ')} +${shards.length - SHOWN + 1}`;
+
 export function plansText(plans: readonly PlacementPlan[], shown: PlacementPolicy): string {
   const figures = table(
     ['policy', 'plan', 'replicas', 'cost/h', 'p99 ms', 'moved %', 'left out', 'ms'],
@@ -96,12 +103,13 @@ export function plansText(plans: readonly PlacementPlan[], shown: PlacementPolic
   const plan = plans.find(({ policy }) => policy === shown);
   if (!plan) return figures;
   const placed = table(
-    ['endpoint', 'replicas', 'cost/h', 'p99 ms', 'why'],
+    ['endpoint', 'replicas', 'cost/h', 'p99 ms', 'shards', 'why'],
     plan.endpoints.map((one) => [
       one.name,
       one.shards.length,
       Number(one.costPerHour.toFixed(3)),
       Number(one.p99Ms.toFixed(1)),
+      few(one.shards),
       one.why,
     ]),
   );

@@ -15,6 +15,8 @@ export interface Allocation {
 export interface Shortfall {
   readonly constraint: PlacementConstraint;
   readonly reason: string;
+  /** Which centre is asked for more than it has. */
+  readonly centre?: number;
 }
 
 /** Requests a second in each centre. */
@@ -27,7 +29,7 @@ export function loadsOf({ groups }: EndpointSetting, shares: readonly Shares[]):
   return loads;
 }
 
-/** Enough replicas for these loads, and then for spread and the loss of a domain. `demandFactor` leaves room for growth. */
+/** Enough replicas for these loads, and then for spread and the loss of a domain. `demandFactor` leaves room for growth, where there is some. */
 export function replicasFor(
   setting: EndpointSetting,
   loads: ReadonlyMap<number, number>,
@@ -36,9 +38,9 @@ export function replicasFor(
   const replicas = new Map<number, number>();
   for (const [centre, load] of loads) {
     const option = setting.options.get(centre) as Option;
-    const needed = needsReplicas(load * demandFactor, option);
+    const needed = needsReplicas(load, option);
     if (needed > option.shards) return tooMany(option, load, needed);
-    replicas.set(centre, needed);
+    replicas.set(centre, Math.min(option.shards, needsReplicas(load * demandFactor, option)));
   }
   return spreadOut(setting, replicas) ?? survive(setting, replicas) ?? replicas;
 }
@@ -49,6 +51,7 @@ export const needsReplicas = (ratePerS: number, option: Option): number =>
 
 const tooMany = ({ centre, shards }: Option, load: number, needed: number): Shortfall => ({
   constraint: 'capacity',
+  centre: centre.index,
   reason: `${Math.round(load)} requests a second need ${needed} replicas in ${centre.region}, which has ${shards} ${centre.device} shards for it.`,
 });
 

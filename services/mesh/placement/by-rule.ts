@@ -5,7 +5,14 @@ import { type Allocation, loadsOf, replicasFor, type Shares, type Shortfall } fr
 import { costOf, leftOutCost, objectiveOf } from './objective.js';
 import { isTight, Packing } from './packing.js';
 import type { Batch } from './shelf.js';
-import type { EndpointSetting, GroupSetting, Refused, Setting } from './setting.js';
+import {
+  type EndpointSetting,
+  gib,
+  type GroupSetting,
+  type Option,
+  type Refused,
+  type Setting,
+} from './setting.js';
 
 export interface Rule {
   readonly policy: PlacementPolicy;
@@ -55,8 +62,10 @@ export function placeByRule(setting: Setting, rule: Rule): PlacedAll {
   const unplaced: Refused[] = [...setting.refused];
   for (const endpoint of largestFirst(setting.endpoints)) {
     const found = placeOne(endpoint, rule, packing);
-    if ('constraint' in found) unplaced.push({ name: endpoint.endpoint.name, ...found });
-    else placed.push(found);
+    if ('constraint' in found) {
+      const { constraint, reason } = found;
+      unplaced.push({ name: endpoint.endpoint.name, constraint, reason });
+    } else placed.push(found);
   }
   return {
     placed: placed.map(({ batches, ...one }) => ({ ...one, replicas: loadsIn(batches) })),
@@ -84,21 +93,51 @@ function placeOne(setting: EndpointSetting, rule: Rule, packing: Packing): Packe
     );
     const without = open.findIndex((centres) => centres.length === 0);
     if (without >= 0) return last;
-    const shares = setting.groups.map((group, g) => rule.shares(setting, group, open[g] as number[], left));
+    const shares = sharesOf(setting, rule, open, left);
     const loads = loadsOf(setting, shares);
     const rest = new Map([...setting.options].filter(([centre]) => !full.has(centre)));
     const needed = replicasFor({ ...setting, options: rest }, loads, rule.demandFactor);
-    if ('constraint' in needed) return needed;
+    if ('constraint' in needed) {
+      if (needed.centre === undefined) return needed;
+      full.add(needed.centre);
+      last = needed;
+      continue;
+    }
     const replicas = rule.replicas ? steadied(setting, needed, loads, rule) : needed;
     const packed = packAll(setting, replicas, loads, packing);
     if (Array.isArray(packed)) return { setting, allocation: { replicas, shares }, batches: packed };
     full.add(packed.full);
     last = {
       constraint: packed.constraint,
-      reason: `${packed.count} replicas of ${setting.endpoint.memoryBytes} bytes do not fit into ${packed.region} beside what lies there.`,
+      reason: `${packed.count} ${packed.count === 1 ? 'replica' : 'replicas'} of ${gib(setting.endpoint.memoryBytes)} do not fit into ${packed.region} beside what lies there.`,
     };
   }
   return last;
+}
+
+/** Who may be in the fewest centres is asked first; the others see what that takes. */
+function sharesOf(
+  setting: EndpointSetting,
+  rule: Rule,
+  open: readonly (readonly number[])[],
+  left: BusyLeft,
+): Shares[] {
+  const { groups, options } = setting;
+  const taken = new Map<number, number>();
+  const rest: BusyLeft = (centre) => left(centre) - (taken.get(centre) ?? 0);
+  const found: Shares[] = [];
+  const order = groups.map((_, g) => g);
+  for (const g of order.sort((a, b) => (open[a]?.length ?? 0) - (open[b]?.length ?? 0))) {
+    const group = groups[g] as GroupSetting;
+    const its = rule.shares(setting, group, open[g] ?? [], rest);
+    found[g] = its;
+    for (const [centre, share] of its) {
+      const { shards, ratePerS } = options.get(centre) as Option;
+      const part = (share * group.group.ratePerS * rule.demandFactor) / (shards * ratePerS);
+      taken.set(centre, (taken.get(centre) ?? 0) + part);
+    }
+  }
+  return found;
 }
 
 function steadied(

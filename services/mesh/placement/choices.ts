@@ -51,9 +51,16 @@ export function learnChoices(
   limits: ChoiceLimits,
   scarcity = PLENTY,
 ): void {
-  const candidates = candidatesOf(setting, limits.centres, scarcity);
-  const parts = partsOf(setting, candidates, scarcity);
-  for (const sketch of sketchesOf(setting, candidates, parts, limits)) {
+  let candidates = candidatesOf(setting, limits.centres, scarcity);
+  let parts = partsOf(setting, candidates, scarcity);
+  let sketches = sketchesOf(setting, candidates, parts, limits);
+  if (sketches.length === 0) {
+    // No few centres are enough.
+    candidates = candidatesOf(setting, setting.options.size, scarcity);
+    parts = partsOf(setting, candidates, scarcity);
+    sketches = filling(candidates, parts);
+  }
+  for (const sketch of sketches) {
     const seats = seated(candidates, parts, sketch);
     const key = keyOf(setting, candidates, sketch, seats);
     if (known.has(key)) continue;
@@ -263,6 +270,14 @@ function sketchesOf(
   }
   const others = single.filter((one) => !found.sketches.includes(one));
   return [...found.sketches, ...others.sort((a, b) => a.cost - b.cost)];
+}
+
+/** Every part in the cheapest of all that have room; nothing where all together have too little. */
+function filling(candidates: readonly Candidate[], parts: readonly Part[]): Sketch[] {
+  const loads = new Float64Array(candidates.length);
+  const all = candidates.map((_, k) => k);
+  const cost = seat(candidates, parts, all, undefined, loads);
+  return cost < NO_SEAT ? [{ ...NOWHERE, set: all.filter((k) => (loads[k] as number) > 0), cost }] : [];
 }
 
 /** Whether one of the first so many sets makes it with one more centre, too. */

@@ -3,6 +3,7 @@
 import { loadsOf } from './allocation.js';
 import { loadsIn, packAll, type Placed, type PlacedAll } from './by-rule.js';
 import { type Choice, isLeftOut } from './choices.js';
+import { whyLeftOut } from './left-out.js';
 import { Packing } from './packing.js';
 import type { Batch } from './shelf.js';
 import type { EndpointSetting, Setting } from './setting.js';
@@ -80,12 +81,10 @@ export class Construction {
       chosen.push(choice);
       objective += choice.cost;
       if (!isLeftOut(choice)) placed.push({ setting, allocation: choice, replicas: loadsIn(batches) });
-      else
-        unplaced.push({
-          name: setting.endpoint.name,
-          constraint: 'memory',
-          reason: 'What its choices of centres have left is too small for its replicas.',
-        });
+      else {
+        const busyLeft = (centre: number): number => this.packing.busyLeft(centre);
+        unplaced.push(whyLeftOut(setting, this.choices[setting.index] ?? [], busyLeft));
+      }
     }
     return { placed, unplaced, objective, chosen };
   }

@@ -79,6 +79,39 @@ test('a user group stays where it is; a new one goes home; a full home sends it 
   expect(both.endpoints.find(({ name }) => name === 'e')?.shares['east']).toEqual({ west: 1 });
 });
 
+test('a user group that no zone of its region holds alone is divided among zones, and stays in the region', () => {
+  const zones = ['a', 'b'].map((zone) => shard(zone, 'east', { zone }));
+  const shards = [...zones, ...[1, 2, 3].map((i) => shard(`w${i}`, 'west'))];
+  expect(sharesOf(problem(shards, [endpoint('e', [users('east', 100)])]), 'user')).toEqual({ east: 1 });
+});
+
+const zoned = (count: number): object[] =>
+  Array.from({ length: count }, (_, i) => shard(`s${i}`, 'east', { zone: `z${i}` }));
+
+test.each(RULES)(
+  '%s places one group of users on four shards of a zone each when it takes all four',
+  (policy) => {
+    const plan = planNow(problem(zoned(4), [endpoint('e', [users('east', 250)])]), policy);
+    expect(plan.unplaced).toEqual([]);
+    expect(plan.endpoints[0]?.shards).toHaveLength(4);
+  },
+);
+
+test.each(RULES)('%s says whether devices or memory are missing', (policy) => {
+  const left = (rates: number[], memoryBytes: number, shards = zoned(4)) =>
+    planNow(
+      problem(
+        shards,
+        rates.map((rate, i) => endpoint(`e${i}`, [users('east', rate)], { memoryBytes })),
+      ),
+      policy,
+    ).unplaced.map(({ constraint }) => constraint);
+  expect(left([1_000], GIB)).toEqual(['capacity']);
+  expect(left([1], 9 * GIB)).toEqual(['memory']);
+  expect(left([180, 180], GIB)).toEqual(['capacity']);
+  expect(left([10, 10], 5 * GIB, zoned(1))).toEqual(['memory']);
+});
+
 test.each(RULES)('%s keeps to residency, pools and pins', (policy) => {
   const shards = [
     shard('cheap', 'west', { pricePerHour: 0 }),

@@ -12,7 +12,7 @@ import { placeGreedily } from './greedy.js';
 import { placeIntelligently } from './intelligent.js';
 import { costOf, movedRate, placedRate } from './objective.js';
 import { proportional, traffic, user } from './rules.js';
-import { type EndpointSetting, type Setting, settingOf } from './setting.js';
+import { type Centre, type EndpointSetting, type Setting, settingOf } from './setting.js';
 import type { SolverLimits } from './solver.js';
 
 const RULES: Readonly<Record<Exclude<PlacementPolicy, 'intelligent'>, Rule>> = {
@@ -144,11 +144,14 @@ function why({ setting, allocation }: Placed): string {
     const load = loads.get(index) ?? 0;
     const reasons = [reasonFor(setting, allocation, index)];
     if (count > 1) reasons.push(`${figure(load)}/s at ${figure(option?.ratePerS ?? 0)}/s each`);
-    return `${count} on ${option?.centre.device} in ${option?.centre.region} (${reasons.join(', ')})`;
+    return `${count} on ${option?.centre.device} in ${placeOf(option?.centre)} (${reasons.join(', ')})`;
   });
   const moved = movedRate(setting, allocation);
   return `${places.join('; ')}${moved > 1e-6 ? `; ${figure(moved)}/s move` : ''}`;
 }
+
+/** A region, and the zone where it has some. */
+const placeOf = (centre: Centre | undefined): string => centre?.zone.replace(/\/$/, '') ?? '';
 
 function reasonFor(
   { groups, options, endpoint }: EndpointSetting,

@@ -3,7 +3,7 @@
 import { murmur3 } from '../murmur3.js';
 import { score } from '../rendezvous.js';
 import type { Shares } from './allocation.js';
-import { type BusyLeft, type Rule } from './by-rule.js';
+import type { BusyLeft, Rule } from './by-rule.js';
 import type { Centre, EndpointSetting, GroupSetting, Option } from './setting.js';
 
 /** Shares follow the capacity of the centres, over as many as the demand needs; rendezvous keeps them when centres come and go. */
@@ -18,35 +18,41 @@ export const proportional: Rule = {
       return { centre, capacity, score: score(hash, hashOf(at), capacity) };
     });
     const fastest = Math.max(...open.map((centre) => optionOf(endpoint, centre).ratePerS));
-    const count = Math.max(1, Math.floor(group.ratePerS / fastest));
-    const chosen = weighed.sort((a, b) => b.score - a.score).slice(0, count);
-    const total = chosen.reduce((sum, { capacity }) => sum + capacity, 0);
+    const least = Math.max(1, Math.floor(group.ratePerS / fastest));
+    const chosen: typeof weighed = [];
+    let total = 0;
+    for (const one of weighed.sort((a, b) => b.score - a.score)) {
+      if (chosen.length >= least && total >= group.ratePerS) break;
+      chosen.push(one);
+      total += one.capacity;
+    }
     return new Map(chosen.map(({ centre, capacity }) => [centre, capacity / total]));
   },
 };
 
 /** What another region answers comes home, or goes there, in steps of at most this share of the group. */
 const STEP = 0.1;
+const GROWTH = 1.3;
 /** A replica goes when the others would be busy to at most this share of what they may be given. */
 const CALM_SHARE = 0.9;
 
 /** Home first, with room for 1.3 times the demand; what does not fit goes to the nearest slack. */
 export const traffic: Rule = {
   policy: 'traffic',
-  demandFactor: 1.3,
+  demandFactor: GROWTH,
   shares(endpoint, group, open, left) {
     const nearest = [...open].sort(
       (a, b) =>
         latency(group, a) - latency(group, b) ||
         optionOf(endpoint, a).rateCost - optionOf(endpoint, b).rateCost,
     );
-    return inSteps(endpoint, group, open, fill(endpoint, group, nearest, left, this.demandFactor));
+    return inSteps(endpoint, group, open, fill(endpoint, group, nearest, left, GROWTH));
   },
   replicas: (now, needed, load, ratePerS) =>
     needed < now && load > (now - 1) * ratePerS * CALM_SHARE ? now : needed,
 };
 
-/** A group stays whole: where it is, else at home, else where rendezvous of its name puts it. */
+/** A group stays in one region: where it is, else at home, else where rendezvous of its name puts it. */
 export const user: Rule = {
   policy: 'user',
   demandFactor: 1,
@@ -59,15 +65,23 @@ export const user: Rule = {
       return 2 * stays + (at.region === home ? 1.5 : 0) + score(hash, hashOf(at), shards) / 1e6;
     };
     const preferred = [...open].sort((a, b) => place(b) - place(a));
-    const whole = preferred.find((centre) => slack(endpoint, centre, left) >= group.group.ratePerS);
-    return whole === undefined ? fill(endpoint, group, preferred, left, 1) : new Map([[whole, 1]]);
+    const regionOf = (centre: number): string => optionOf(endpoint, centre).centre.region;
+    for (const region of new Set(preferred.map(regionOf))) {
+      const there = preferred.filter((centre) => regionOf(centre) === region);
+      const rooms = there.map((centre) => slack(endpoint, centre, left));
+      const whole = rooms.findIndex((room) => room >= group.group.ratePerS);
+      if (whole >= 0) return new Map([[there[whole] as number, 1]]);
+      const all = rooms.reduce((sum, room) => sum + room, 0);
+      if (all >= group.group.ratePerS) return fill(endpoint, group, there, left, 1);
+    }
+    return fill(endpoint, group, preferred, left, 1);
   },
 };
 
 /** In this order, each as far as it has slack; the last takes what is left over. */
 function fill(
   endpoint: EndpointSetting,
-  { group }: GroupSetting,
+  { group }: Pick<GroupSetting, 'group'>,
   order: readonly number[],
   left: BusyLeft,
   demandFactor: number,
@@ -82,6 +96,8 @@ function fill(
     rest -= share;
     if (rest <= 1e-9) return shares;
   }
+  // Room for growth is a wish, the demand is not.
+  if (demandFactor > 1) return fill(endpoint, { group }, order, left, 1);
   const first = order[0] as number;
   return shares.set(first, (shares.get(first) ?? 0) + rest);
 }

@@ -151,6 +151,8 @@ function refuseNames({ shards, endpoints }: PlacementProblem, known: ReadonlyMap
   }
 }
 
+export const gib = (bytes: number): string => `${Number((bytes / 2 ** 30).toPrecision(3))} GiB`;
+
 interface Known {
   readonly centres: readonly Centre[];
   readonly paths: Paths;
@@ -179,7 +181,7 @@ function endpointSetting(
     const largest = Math.max(...fitting.flatMap(({ shards }) => shards.map((shard) => shard.memoryBytes)));
     return refuse(
       'memory',
-      `A replica needs ${memoryBytes} bytes, and the largest ${devices} device gives ${Math.floor(largest * MEMORY_SHARE)}: split the model, or add a larger device.`,
+      `A replica needs ${gib(memoryBytes)}, and the largest ${devices} device gives ${gib(largest * MEMORY_SHARE)}: split the model, or add a larger device.`,
     );
   }
   const groups: GroupSetting[] = [];
