@@ -27,6 +27,8 @@ const FIRST = 0.6;
 const ROUNDS_MAX = 6;
 // Packing anew takes as long.
 const LEAST_MS = 250;
+/** Kept for packing what the solver finds, at most. */
+const PACKING_MS_MAX = 300;
 const WARMTH = 0.4;
 const WARMTH_AGAIN = 0.1;
 
@@ -42,7 +44,7 @@ function within(spanMs: number): Settling {
       passed: () => (performance.now() - beganMs) / mineMs,
     };
   };
-  return { care: 'thoroughly', spare: 0, limits };
+  return { care: 'thoroughly', spare: 0, limits, isLate: () => performance.now() > endsMs };
 }
 
 /** More choices than the greedy answer has time for. */
@@ -78,12 +80,16 @@ export async function placeIntelligently(
     const exchanging = provable(setting) ? EXCHANGING_PROVABLE : EXCHANGING;
     const settled = settle(setting, market, within((endsMs - performance.now()) * exchanging));
     const best = simple.objective < settled.objective ? simple : settled;
-    const left = (endsMs - performance.now()) / 1_000;
+    // What the solver finds is packed as well.
+    const left = (endsMs - performance.now() - Math.min(best.tookMs, PACKING_MS_MAX)) / 1_000;
     if (left <= 0) return { ...best, quality: 'greedy' };
     const limits = { seconds: left, gap };
     const found = await rearrange(setting, market, best.chosen, thread, limits, seededRandom(1), signal);
     const cost = found.chosen.reduce((sum, one) => sum + one.cost, 0);
-    const lying = layDown(setting, { ...market, chosen: found.chosen }, 'thoroughly');
+    const isLate = (): boolean => performance.now() > endsMs;
+    const lying = found.chosen.every((choice, e) => choice === best.chosen[e])
+      ? best
+      : layDown(setting, { ...market, chosen: found.chosen }, 'thoroughly', isLate);
     if (lying.objective > best.objective) return { ...best, quality: 'feasible' };
     return { ...lying, quality: lying.objective > cost * (1 + gap) ? 'feasible' : found.quality };
   } finally {

@@ -8,6 +8,7 @@ import type { Setting } from './setting.js';
 export interface LaidDown extends Constructed {
   /** Endpoints whose choices found no room on the shards. */
   readonly failed: readonly number[];
+  readonly tookMs: number;
 }
 
 // What found no room is placed first at the next try.
@@ -26,7 +27,9 @@ export function layDown(
     scarce,
   }: Pick<Market, 'choices' | 'chosen' | 'priced' | 'movableRate' | 'scarce'>,
   care: 'once' | 'quickly' | 'thoroughly',
+  isLate = (): boolean => false,
 ): LaidDown {
+  const beganMs = performance.now();
   const size = (e: number): number => Math.max(0, ...(chosen[e]?.uses.map(({ bytes }) => bytes) ?? []));
   let order = setting.endpoints.map(({ index }) => index).sort((a, b) => size(b) - size(a));
   let best: LaidDown | undefined;
@@ -39,12 +42,13 @@ export function layDown(
     for (const e of failed) construction.seat(e, sortedBy(choices[e] ?? [], priced[e]));
     if (failed.length > 0 && care !== 'once')
       construction.improve(thorough ? order : failed, thorough ? 3 : 2);
-    const found = { ...construction.result(), failed };
+    const found = { ...construction.result(), failed, tookMs: performance.now() - beganMs };
     if (!best || found.objective < best.objective) best = found;
     if (failed.length === 0) return found;
+    if (isLate()) break;
     order = [...failed, ...order.filter((e) => !failed.includes(e))];
   }
-  return best as LaidDown;
+  return { ...(best as LaidDown), tookMs: performance.now() - beganMs };
 }
 
 function sortedBy(list: readonly Choice[], priced: Float64Array | undefined): Choice[] {

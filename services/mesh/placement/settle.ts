@@ -12,14 +12,20 @@ export interface Settling {
   readonly spare: number;
   /** What may be spent on the search of a round; nothing where no round is to begin any more. */
   readonly limits: (round: number) => ExchangeLimits | undefined;
+  /** Packing is not tried again. */
+  readonly isLate?: () => boolean;
 }
 
 // Of the room that packing did not find.
 const LESS = 0.01;
 
-export function settle(setting: Setting, market: Market, { care, spare, limits }: Settling): LaidDown {
+export function settle(
+  setting: Setting,
+  market: Market,
+  { care, spare, limits, isLate }: Settling,
+): LaidDown {
   // Everybody has the cheapest.
-  if (!market.scarce) return layDown(setting, market, care);
+  if (!market.scarce) return layDown(setting, market, care, isLate);
   const { offers, prices, choices } = market;
   const { centres } = setting;
   const room = new Float64Array(offers.resources).fill(1);
@@ -36,7 +42,7 @@ export function settle(setting: Setting, market: Market, { care, spare, limits }
       found,
       (choice, e) => choices[e]?.[choice - (offers.first[e] as number)] as Choice,
     );
-    const lying = layDown(setting, { ...market, chosen }, care);
+    const lying = layDown(setting, { ...market, chosen }, care, isLate);
     if (!best || lying.objective < best.objective) best = lying;
     if (lying.failed.length === 0) return best;
     began = Int32Array.from(lying.chosen, indexOf);
