@@ -228,6 +228,7 @@ export class GatewayModule {}
 
 export const gatewayService: ServiceDefinition = {
   name: 'gateway',
+  carriesRequests: true,
   module: GatewayModule,
   description: 'The Open Inference Protocol over REST and gRPC.',
   http: restDoor,

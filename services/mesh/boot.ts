@@ -28,6 +28,8 @@ export interface ServiceDefinition {
   readonly name: string;
   readonly module: Type;
   readonly description?: string;
+  /** Requests wait for it: its process does not step back for others. */
+  readonly carriesRequests?: boolean;
   /** What Consul should know beside instance, region and version. */
   readonly meta?: (config: MeshConfig) => Readonly<Record<string, string>>;
   /** A service with controllers of HTTP; served when the process has a restPort. */

@@ -5,6 +5,7 @@ import { systemClock } from './clock.js';
 import { giveBackWhenIdle } from './give-back.js';
 import { errorFields, jsonLog } from './log.js';
 import { ConfigError, EXIT_CONFIG, type MeshConfig, readMeshConfig } from './service-config.js';
+import { BEHIND_REQUESTS, stepBack } from './step-back.js';
 
 export type { ServiceDefinition } from './boot.js';
 
@@ -47,6 +48,7 @@ export async function start({ services, config }: StartOptions): Promise<Running
 
   running = await boot(options).catch(fail('process.start.failed'));
   giveBackWhenIdle(systemClock);
+  if (!services.some(({ carriesRequests }) => carriesRequests)) stepBack(BEHIND_REQUESTS);
   log.info('process.ready', { services: services.map((one) => one.name), restUrl: running.restUrl });
   process.send?.({ type: 'ready', ...(running.restUrl ? { restUrl: running.restUrl } : {}) });
   return running;

@@ -79,6 +79,7 @@ export class RouterModule {}
 
 export const routerService: ServiceDefinition = {
   name: 'router',
+  carriesRequests: true,
   module: RouterModule,
   description: 'Chooses the replica of each inference and hands the answer the short way home.',
 };

@@ -161,6 +161,7 @@ export class ShardModule implements OnApplicationBootstrap, OnModuleDestroy {
 
 export const shardService: ServiceDefinition = {
   name: 'shard',
+  carriesRequests: true,
   module: ShardModule,
   description: 'Hosts inference engines on one device.',
   meta: () => {

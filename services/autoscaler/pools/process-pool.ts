@@ -7,6 +7,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { errorFields, type Log } from '../../mesh/log.js';
 import type { Clock } from '../../mesh/clock.js';
+import { stepBack } from '../../mesh/step-back.js';
 import type { ComputePool, NodeJob, PoolNode, PoolShape } from './compute-pool.js';
 import { nodeEnv, type NodePlace, programOf } from './node-env.js';
 
@@ -67,6 +68,8 @@ export class ProcessPool implements ComputePool {
     const child = spawn(process.execPath, [programOf(place, job)], {
       env: { ...this.inherited(), ...nodeEnv(place, name, dir, job) },
       stdio: ['ignore', output, output, 'ipc'],
+      // What serves is weighed by itself, not as a part of us, who step back for it.
+      detached: job === undefined,
     });
     closeSync(output);
     this.children.set(name, child);
@@ -79,7 +82,9 @@ export class ProcessPool implements ComputePool {
       this.children.delete(name);
     });
     // What is served by the shards that were here before comes first.
-    if (child.pid !== undefined && niceness > 0) setPriority(child.pid, niceness);
+    if (child.pid === undefined || niceness === 0) return;
+    setPriority(child.pid, niceness);
+    stepBack(niceness, child.pid);
   }
 
   /** Ports and roles of ours are not a node's. */

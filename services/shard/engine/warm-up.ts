@@ -42,27 +42,30 @@ export interface WarmUpReport {
 const WARM_RUNS = 3;
 const TIMED_RUNS = 5;
 /** Of one batch size; a slow model is timed once and its larger sizes not at all. */
-const TIMED_MS_MAX = 60;
+const TIMED_MS_MAX = 50;
+/** Of the first run. From here on settling is little beside computing, and somebody may wait for every run. */
+const SLOW_MS = 25;
 const MS_MIN = 1e-3;
 /** Rows of a joint run may round otherwise than single ones, but never by more. */
 const BATCH_TOLERANCE = 1e-4;
-/** Requests in the run that proves that they may share one. */
-const JOINED = 3;
+/** Requests in the run that proves that they may share one: as few as can, for a slow model waits for each. */
+const JOINED = 2;
 /** A slow size in between stops nothing, two of them do: beyond lies a convolution's plain. */
 const IN_VAIN_MAX = 2;
 /** 64 MB of float32: an arena that grew once stays that large. */
 const TRIED_ITEMS_MAX = 16_777_216;
 
 export async function warmUp(plan: WarmUpPlan, parts: WarmUpParts): Promise<WarmUpReport> {
+  const { clock } = parts;
   const run = (inputs: readonly Tensor[]) => checkedRun(inputs, parts);
-  const sample = await findSample(plan, parts, run);
+  const { sample, firstMs } = await findSample(plan, parts, run);
   if (plan.remembered) {
     await runSelfTest(plan.cases, run);
     return plan.remembered;
   }
-  for (let i = 1; i < WARM_RUNS; i++) await run(sample);
+  if (firstMs < SLOW_MS) for (let i = 1; i < WARM_RUNS; i++) await run(sample);
   await runSelfTest(plan.cases, run);
-  const runMs = await time(() => run(sample), parts.clock);
+  const runMs = await time(() => run(sample), clock);
   const rowItems = sample.reduce((sum, { data }) => sum + data.length, 0);
   const points: LatencyPoint[] = [{ rows: 1, runMs }];
   const axes = plan.rowsMax === 1 ? undefined : await findAxes(sample, plan, parts, run);
@@ -87,21 +90,25 @@ async function checkedRun(inputs: readonly Tensor[], { session, blocking }: Warm
   return outputs;
 }
 
-/** Real inputs when the version brings some; else the first guess that runs. */
-async function findSample({ cases, warmDims }: WarmUpPlan, parts: WarmUpParts, run: Run): Promise<Tensor[]> {
+/** Real inputs when the version brings some; else the first guess that runs. And how long that took. */
+async function findSample(
+  { cases, warmDims }: WarmUpPlan,
+  parts: WarmUpParts,
+  run: Run,
+): Promise<{ readonly sample: Tensor[]; readonly firstMs: number }> {
+  const first = async (sample: Tensor[]) => ({
+    sample,
+    firstMs: await elapsedMs(() => run(sample), parts.clock),
+  });
   const [given] = cases;
-  if (given) {
-    await run(given.inputs);
-    return given.inputs;
-  }
+  if (given) return first(given.inputs);
   const { inputs: specs } = parts.session.declared;
   const guessing = specs.some(({ shape }) => shape.slice(1).includes(-1));
   let problem: unknown;
   for (const guess of guessing ? DIM_GUESSES : DIM_GUESSES.slice(0, 1)) {
     const sample = warmInputs(specs, warmDims, guess, parts.random);
     try {
-      await run(sample);
-      return sample;
+      return await first(sample);
     } catch (error) {
       problem = error;
     }
@@ -199,12 +206,16 @@ async function timeSizes(
 async function time(run: () => Promise<unknown>, clock: Pick<Clock, 'monotonicMs'>): Promise<number> {
   let best = Infinity;
   let spent = 0;
-  for (let i = 0; i < TIMED_RUNS && (i === 0 || spent < TIMED_MS_MAX); i++) {
-    const startedMs = clock.monotonicMs();
-    await run();
-    const ms = clock.monotonicMs() - startedMs;
+  for (let i = 0; i < TIMED_RUNS && (i === 0 || spent + best <= TIMED_MS_MAX); i++) {
+    const ms = await elapsedMs(run, clock);
     spent += ms;
     best = Math.min(best, ms);
   }
   return best;
+}
+
+async function elapsedMs(work: () => Promise<unknown>, clock: Pick<Clock, 'monotonicMs'>): Promise<number> {
+  const startedMs = clock.monotonicMs();
+  await work();
+  return clock.monotonicMs() - startedMs;
 }
