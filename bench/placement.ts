@@ -1,6 +1,8 @@
 // Placement: how far the intelligent policy and its greedy answer are from the proven bound of a long solve, whether a checker that
 // shares no code with the planner finds anything, what the event loop feels of it, and how long a plan for 10,000 shards takes.
+import { readFile } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacementPlan, PlacementProblem } from '../contracts/placement.js';
 import { planNow } from '../services/mesh/placement/plan.js';
 import { PlannerThread } from '../services/mesh/placement/planner.js';
@@ -19,18 +21,23 @@ const FORMS = {
 } as const;
 /** Bounds are proven side by side, when all plans have been made. */
 const PROVERS = 2;
+const IDLE_EVERY = 3;
+const IDLE_MS = 2_700;
 
 export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
   const { instances, boundsS, scale } = FORMS[form];
   const random = seededRandom(seed);
   const planner = new PlannerThread();
-  // The thread of a registry has planned before: what is measured is the planner, not its compilation.
+  // The thread of a registry has planned before, and what it planned is there: what is measured is the planner, not its compilation.
   const warming = { regions: 4, shards: 12, endpoints: 60, fill: 0.8, heat: 0.6 };
   for (let i = 0; i < 3; i++) {
     const problem = randomInstance(random, warming);
     for (const what of ['intelligent', 'solved'] as const) await planner.plan(problem, what);
+    const later = afterwards(problem, planNow(problem, 'intelligent'), seededRandom(seed));
+    for (const what of ['intelligent', 'solved'] as const) await planner.plan(later, what);
   }
   const planned: Planned[] = [];
+  const idle: number[] = [];
   for (let i = 0; i < instances; i++) {
     const size = {
       regions: 4 + Math.floor(random() * 2),
@@ -43,6 +50,8 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
     const fresh = randomInstance(random, size);
     const problem = i % 2 === 0 ? fresh : afterwards(fresh, planNow(fresh, 'intelligent'), random);
     planned.push(await planBoth(problem, planner));
+    // What the machine alone does to an event loop, now and then for as long as a plan takes.
+    if (i % IDLE_EVERY === 0) idle.push((await watched(() => sleep(IDLE_MS))).stallMs);
   }
   const large = await planLarge(planner, randomInstance(random, { ...scale, fill: 0.5, heat: 0.5 }));
   await planner.close();
@@ -50,7 +59,7 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
   const bounded = rows.filter(({ gap }) => Number.isFinite(gap));
   const full = rows.filter(({ filled }) => filled >= 0.95);
   return {
-    results: { rows, large },
+    results: { rows, large, idleStallMs: idle },
     aims: [
       {
         name: 'intelligent above the bound, worst',
@@ -158,6 +167,9 @@ interface Row {
   readonly greedyMs: number;
   readonly seconds: number;
   readonly stallMs: number;
+  /** While the solved plan was made the asking thread computed so long, and waited so long for a core. Nothing but on Linux. */
+  readonly computedMs: number;
+  readonly waitedMs: number;
   readonly quality: string;
   readonly unplaced: number;
   readonly greedyUnplaced: number;
@@ -218,6 +230,8 @@ async function measured(
     seconds: solved.plan.tookMs / 1_000,
     quality: solved.plan.quality,
     stallMs: Math.max(greedy.stallMs, solved.stallMs),
+    computedMs: solved.computedMs,
+    waitedMs: solved.waitedMs,
     unproven: above(long?.objective ?? Number.NaN),
     gap: above(solved.plan.objective),
     aboveBest: long ? solved.plan.objective / long.objective - 1 : Number.NaN,
@@ -229,10 +243,15 @@ async function measured(
   };
 }
 
-interface Watched {
-  readonly plan: PlacementPlan;
+interface Felt {
   /** What the event loop of whoever asks feels of it. */
   readonly stallMs: number;
+  readonly computedMs: number;
+  readonly waitedMs: number;
+}
+
+interface Watched extends Felt {
+  readonly plan: PlacementPlan;
 }
 
 async function planWatched(
@@ -240,11 +259,30 @@ async function planWatched(
   planner: PlannerThread,
   what: 'intelligent' | 'solved',
 ): Promise<Watched> {
+  const { result, ...felt } = await watched(() => planner.plan(problem, what));
+  return { plan: result[0] as PlacementPlan, ...felt };
+}
+
+async function watched<T>(does: () => Promise<T>): Promise<Felt & { readonly result: T }> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
+  const [computed, waited] = await scheduled();
   delay.enable();
-  const [plan] = await planner.plan(problem, what);
+  const result = await does();
   delay.disable();
-  return { plan: plan as PlacementPlan, stallMs: delay.max / 1e6 };
+  const [computedThen, waitedThen] = await scheduled();
+  return {
+    result,
+    stallMs: delay.max / 1e6,
+    computedMs: computedThen - computed,
+    waitedMs: waitedThen - waited,
+  };
+}
+
+/** Of the thread with the event loop: what it computed and what it waited for a core, in ms. */
+async function scheduled(): Promise<readonly [number, number]> {
+  const told = await readFile(`/proc/self/task/${process.pid}/schedstat`, 'utf8').catch(() => '');
+  const [computed, waited] = told.split(' ').map((ns) => Number(ns) / 1e6);
+  return [computed ?? 0, waited ?? 0];
 }
 
 async function planLarge(planner: PlannerThread, problem: PlacementProblem) {

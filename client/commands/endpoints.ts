@@ -15,6 +15,11 @@ export const endpoints: Command = {
   },
 };
 
+function replicasOf({ replicasPerRegion, scaling, placement }: EndpointRecord): string {
+  if (scaling) return `${scaling.minReplicas} to ${scaling.maxReplicas} a region`;
+  return placement ? `by ${placement.policy}` : `${replicasPerRegion} a region`;
+}
+
 export function endpointTable(found: readonly EndpointRecord[]): string {
   return table(
     ['endpoint', 'model', 'version', 'digest', 'share', 'by', 'replicas', 'timeout'],
@@ -24,11 +29,8 @@ export function endpointTable(found: readonly EndpointRecord[]): string {
         const label = arm === variant.label ? arm : `${arm} (${variant.label})`;
         const version = [label, shortDigest(variant.version), percentText(variant.weight)];
         if (i > 0) return ['', '', ...version];
-        const { name, model, assignment, replicasPerRegion, scaling, timeoutMs } = endpoint;
-        const replicas = scaling
-          ? `${scaling.minReplicas} to ${scaling.maxReplicas} a region`
-          : `${replicasPerRegion} a region`;
-        return [name, model, ...version, assignment, replicas, `${timeoutMs} ms`];
+        const { name, model, assignment, timeoutMs } = endpoint;
+        return [name, model, ...version, assignment, replicasOf(endpoint), `${timeoutMs} ms`];
       }),
     ),
   );

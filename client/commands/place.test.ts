@@ -10,12 +10,33 @@ import { plansText } from './place.js';
 
 test('the example inventory is placed by all four policies, with reasons', async () => {
   const file = new URL('../../deploy/examples/inventory.json', import.meta.url);
-  const plans = await comparePlans(PlacementProblem.parse(JSON.parse(readFileSync(file, 'utf8'))));
+  const problem = PlacementProblem.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const plans = await comparePlans(problem);
   expect(plans.map(({ unplaced }) => unplaced)).toEqual([[], [], [], []]);
-  const shown = plansText(plans, 'traffic');
+  const shown = plansText(problem, plans, 'traffic');
   expect(shown).toMatch(/^policy +plan +replicas/);
   expect(shown).toContain('intelligent');
   expect(shown).toMatch(/chat .*frankfurt-gpu .*1 on cuda in frankfurt\/a \(nowhere else allowed\)/);
+});
+
+test('whoever reads a plan sees which replicas come and which go', async () => {
+  const problem = PlacementProblem.parse({
+    shards: [
+      { id: 'a', region: 'east', memoryBytes: 8e9, holds: ['reader'] },
+      { id: 'b', region: 'west', memoryBytes: 8e9, pricePerHour: 5 },
+    ],
+    endpoints: [
+      {
+        name: 'reader',
+        memoryBytes: 1e9,
+        runs: { cpu: { serviceMs: 10, ratePerS: 100 } },
+        groups: [{ name: 'users', home: 'west', ratePerS: 1, regions: ['west'] }],
+      },
+    ],
+  });
+  const shown = plansText(problem, await comparePlans(problem), 'user');
+  expect(shown).toMatch(/^user +greedy +1 +1 +1 /m);
+  expect(shown).toMatch(/^reader .* \+b -a /m);
 });
 
 test('the running mesh is read as the placer reads it: zones, pools, prices, pins, residency and links', () => {

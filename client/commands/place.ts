@@ -33,7 +33,7 @@ export const place: Command = {
     const file = text(values, 'inventory');
     const problem = file === undefined ? await running(invocation) : await readInventory(file);
     const plans = await comparePlans(problem, undefined, signal);
-    out.show({ plans }, () => plansText(plans, policy.data));
+    out.show({ plans }, () => plansText(problem, plans, policy.data));
   },
 };
 
@@ -84,15 +84,56 @@ const SHOWN = 4;
 const few = (shards: readonly string[]): string =>
   shards.length <= SHOWN
     ? shards.join(' ')
-    : `${shards.slice(0, SHOWN - 1).join(' ')} +${shards.length - SHOWN + 1}`;
+    : `${shards.slice(0, SHOWN - 1).join(' ')} and ${shards.length - SHOWN + 1} more`;
 
-export function plansText(plans: readonly PlacementPlan[], shown: PlacementPolicy): string {
+/** Shards by endpoint, as they hold replicas now. */
+function holdersIn({ shards }: PlacementProblem): Map<string, string[]> {
+  const holders = new Map<string, string[]>();
+  for (const { id, holds } of shards)
+    for (const name of holds) {
+      const known = holders.get(name);
+      if (known) known.push(id);
+      else holders.set(name, [id]);
+    }
+  return holders;
+}
+
+/** Those that change first: `+` gets a replica, `-` gives one up. */
+function changed(now: readonly string[], then: readonly string[]): string[] {
+  if (now.length === 0) return [...then];
+  const come = then.filter((id) => !now.includes(id));
+  const go = now.filter((id) => !then.includes(id));
+  return [
+    ...come.map((id) => `+${id}`),
+    ...go.map((id) => `-${id}`),
+    ...then.filter((id) => now.includes(id)),
+  ];
+}
+
+function movesOf(plan: PlacementPlan, holders: ReadonlyMap<string, readonly string[]>): [number, number] {
+  const then = new Map(plan.endpoints.map(({ name, shards }) => [name, new Set(shards)]));
+  let stay = 0;
+  let held = 0;
+  for (const [name, shards] of holders) {
+    held += shards.length;
+    stay += shards.filter((id) => then.get(name)?.has(id)).length;
+  }
+  return [plan.replicas - stay, held - stay];
+}
+
+export function plansText(
+  problem: PlacementProblem,
+  plans: readonly PlacementPlan[],
+  shown: PlacementPolicy,
+): string {
+  const holders = holdersIn(problem);
   const figures = table(
-    ['policy', 'plan', 'replicas', 'cost/h', 'p99 ms', 'moved %', 'left out', 'ms'],
+    ['policy', 'plan', 'replicas', 'come', 'go', 'cost/h', 'p99 ms', 'moved %', 'left out', 'ms'],
     plans.map((plan) => [
       plan.policy,
       plan.quality,
       plan.replicas,
+      ...movesOf(plan, holders),
       Number(plan.costPerHour.toFixed(3)),
       Number(plan.p99Ms.toFixed(1)),
       Number((100 * plan.movedShare).toFixed(1)),
@@ -109,7 +150,7 @@ export function plansText(plans: readonly PlacementPlan[], shown: PlacementPolic
       one.shards.length,
       Number(one.costPerHour.toFixed(3)),
       Number(one.p99Ms.toFixed(1)),
-      few(one.shards),
+      few(changed(holders.get(one.name) ?? [], one.shards)),
       one.why,
     ]),
   );
