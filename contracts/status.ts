@@ -18,3 +18,7 @@ export const ProcessStatus = z.object({
   now: z.iso.datetime(),
 });
 export type ProcessStatus = z.infer<typeof ProcessStatus>;
+
+/** What a process is asked on `massif.metrics.<region>`: one metric by its name, or all. */
+export const MetricsQuery = z.object({ name: z.string().max(200).optional() });
+export type MetricsQuery = z.infer<typeof MetricsQuery>;

@@ -3,8 +3,8 @@
 import { stat, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { Controller, Inject } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
-import type { ProcessStatus } from '../../contracts/status.js';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { MetricsQuery, type ProcessStatus } from '../../contracts/status.js';
 import { subjects } from '../../contracts/subjects.js';
 import type { Clock } from './clock.js';
 import type { Endpoints } from './endpoints.js';
@@ -43,8 +43,8 @@ export class ProcessController {
   }
 
   @MessagePattern(subjects.metrics('{region}'), { queue: false })
-  async metrics(): Promise<Uint8Array> {
-    return new TextEncoder().encode(await this.telemetry.text());
+  metrics(@Payload({ schema: MetricsQuery }) { name }: MetricsQuery): Uint8Array {
+    return new TextEncoder().encode(this.telemetry.text(name));
   }
 }
 

@@ -1,9 +1,7 @@
 // Counts and durations of a process, in Prometheus' text form. Policies say what happened, wrappers count it here; the gateway
 // collects all processes of its region (`massif.metrics.<region>`) and serves them on /metrics.
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from './clock.js';
-
-type Labels = Readonly<Record<string, string>>;
+import { type About, histograms, type Labels, levels, type MetricFamily, observe } from './metric-family.js';
 
 export interface MetricOptions {
   readonly help: string;
@@ -13,61 +11,62 @@ export interface MetricOptions {
 /** From a tiny model's half millisecond to the default deadline. */
 const LATENCY_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-// Labels may come from callers (endpoint names): beyond this many combinations of one metric the rest is counted as `other`.
-const LABEL_SETS_MAX = 1_000;
-
 export class Metrics {
-  private readonly registry = new Registry();
+  private readonly families = new Map<string, Pick<MetricFamily<unknown>, 'text'>>();
   private readonly known = new Map<string, unknown>();
 
-  /** `labels` are on every line: which process, which region. */
-  constructor(labels: Labels, clock: Pick<Clock, 'now'>) {
-    this.registry.setDefaultLabels({ ...labels });
+  /** `common` labels are on every line: which process, which region. */
+  constructor(
+    private readonly common: Labels,
+    clock: Pick<Clock, 'now'>,
+  ) {
     this.describeProcess(clock.now());
   }
 
   /** The same name is the same metric: two callers share it. */
-  counter(name: string, { help, labels = [] }: MetricOptions) {
+  counter(name: string, options: MetricOptions) {
     return this.once(name, () => {
-      const counter = new Counter({ name, help, labelNames: [...labels], registers: [this.registry] });
-      const bound = boundedLabels();
-      return { inc: (values: Labels = {}, by = 1): void => counter.inc(bound.of(values), by) };
+      const family = this.keep(name, levels(this.about(name, 'counter', options)));
+      return { inc: (values: Labels = {}, by = 1): void => void (family.of(values).value += by) };
     });
   }
 
-  gauge(name: string, { help, labels = [] }: MetricOptions) {
+  gauge(name: string, options: MetricOptions) {
     return this.once(name, () => {
-      const gauge = new Gauge({ name, help, labelNames: [...labels], registers: [this.registry] });
-      const bound = boundedLabels();
+      const family = this.keep(name, levels(this.about(name, 'gauge', options)));
       return {
-        set: (values: Labels, value: number): void => gauge.set(bound.of(values), value),
+        set: (values: Labels, value: number): void => void (family.of(values).value = value),
         /** What it was about is gone. */
-        remove: (values: Labels): void => {
-          if (bound.forget(values)) gauge.remove({ ...values });
-        },
+        remove: (values: Labels): void => family.forget(values),
       };
     });
   }
 
   histogram(
     name: string,
-    { help, labels = [], buckets = LATENCY_BUCKETS_S }: MetricOptions & { buckets?: number[] },
+    { buckets = LATENCY_BUCKETS_S, ...options }: MetricOptions & { buckets?: number[] },
   ) {
     return this.once(name, () => {
-      const histogram = new Histogram({
-        name,
-        help,
-        labelNames: [...labels],
-        buckets,
-        registers: [this.registry],
-      });
-      const bound = boundedLabels();
-      return { observe: (values: Labels, value: number): void => histogram.observe(bound.of(values), value) };
+      const family = this.keep(name, histograms(this.about(name, 'histogram', options), buckets));
+      return {
+        observe: (values: Labels, value: number): void => observe(family.of(values), buckets, value),
+      };
     });
   }
 
-  text(): Promise<string> {
-    return this.registry.metrics();
+  /** Of one metric, empty where the process has none of that name; or of all. */
+  text(name?: string): string {
+    if (name !== undefined) return this.families.get(name)?.text() ?? '';
+    return [...this.families.values()].map((family) => family.text()).join('\n');
+  }
+
+  private about(name: string, type: About['type'], { help, labels = [] }: MetricOptions): About {
+    return { name, help, type, labels, common: this.common };
+  }
+
+  private keep<T>(name: string, family: MetricFamily<T>): MetricFamily<T> {
+    this.families.set(name, family);
+    return family;
   }
 
   private once<T>(name: string, make: () => T): T {
@@ -78,59 +77,35 @@ export class Metrics {
     return made;
   }
 
-  /** Read when somebody asks. prom-client's own collection keeps a timer of 10 ms for the event loop's delay. */
+  /** Read when somebody asks. */
   private describeProcess(startedMs: number): void {
-    const registers = [this.registry];
     let before = performance.eventLoopUtilization();
-    new Gauge({
-      name: 'process_start_time_seconds',
-      help: 'When the process began.',
-      registers,
-    }).set(startedMs / 1e3);
-    new Gauge({
-      name: 'process_resident_memory_bytes',
-      help: 'Memory that the process has in RAM.',
-      registers,
-      collect() {
-        this.set(process.memoryUsage.rss());
-      },
+    const read = (name: string, help: string, now: () => number): void => {
+      const family = levels(this.about(name, 'gauge', { help }));
+      this.families.set(name, {
+        text: () => {
+          family.of({}).value = now();
+          return family.text();
+        },
+      });
+    };
+    read('process_start_time_seconds', 'When the process began.', () => startedMs / 1e3);
+    read('process_resident_memory_bytes', 'Memory that the process has in RAM.', () =>
+      process.memoryUsage.rss(),
+    );
+    read('process_cpu_seconds_total', 'Processor time used since the start.', () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
     });
-    new Gauge({
-      name: 'process_cpu_seconds_total',
-      help: 'Processor time used since the start.',
-      registers,
-      collect() {
-        const { user, system } = process.cpuUsage();
-        this.set((user + system) / 1e6);
-      },
-    });
-    new Gauge({
-      name: 'nodejs_eventloop_utilization',
-      help: 'Share of the time since the last reading in which the event loop was busy.',
-      registers,
-      collect() {
+    read(
+      'nodejs_eventloop_utilization',
+      'Share of the time since the last reading in which the event loop was busy.',
+      () => {
         const now = performance.eventLoopUtilization();
-        this.set(performance.eventLoopUtilization(now, before).utilization);
+        const { utilization } = performance.eventLoopUtilization(now, before);
         before = now;
+        return utilization;
       },
-    });
+    );
   }
-}
-
-function boundedLabels() {
-  const seen = new Set<string>();
-  const keyOf = (values: Labels): string => Object.values(values).join('\u0000');
-  return {
-    of: (values: Labels): Record<string, string> => {
-      const key = keyOf(values);
-      if (seen.has(key)) return values;
-      if (seen.size < LABEL_SETS_MAX) {
-        seen.add(key);
-        return values;
-      }
-      return Object.fromEntries(Object.keys(values).map((name) => [name, 'other']));
-    },
-    /** False for what counts as `other`. */
-    forget: (values: Labels): boolean => seen.delete(keyOf(values)),
-  };
 }

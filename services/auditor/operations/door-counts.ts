@@ -2,8 +2,9 @@
 // last reading. Counters that went back are those of a process that began anew.
 import type { Outcomes } from './outcome-history.js';
 
-const COUNT = 'massif_request_seconds_count';
-const BUCKET = 'massif_request_seconds_bucket';
+export const DOOR_SECONDS = 'massif_request_seconds';
+const COUNT = `${DOOR_SECONDS}_count`;
+const BUCKET = `${DOOR_SECONDS}_bucket`;
 /** Sets of labels that are remembered; the doors have a bound of their own. */
 const SERIES_MAX = 100_000;
 
@@ -25,7 +26,7 @@ export class DoorCounts {
     const found = new Map<string, { total: number; bad: number; slow: number }>();
     const { begun } = this;
     this.begun = true;
-    for (const { name, labels, value } of pages.flatMap(samplesOf)) {
+    for (const { name, labels, value } of this.samplesOf(pages)) {
       const { endpoint = '', code = '' } = labels;
       if (endpoint === '') continue;
       const failed = Number(code) >= 500;
@@ -46,6 +47,15 @@ export class DoorCounts {
     return found;
   }
 
+  /** A page has fifteen buckets for each count: of them only those are read at which somebody's answers begin to be late. */
+  private samplesOf(pages: readonly string[]): Sample[] {
+    const lines = pages.flatMap((page) => page.split('\n'));
+    const counts = lines.filter((line) => line.startsWith(COUNT)).flatMap(readSample);
+    const edges = new Set(counts.map(({ labels }) => edgeAbove(this.slowMs(labels['endpoint'] ?? ''))));
+    const isAsked = (line: string): boolean => line.startsWith(BUCKET) && edges.has(EDGE.exec(line)?.[1]);
+    return [...counts, ...lines.filter(isAsked).flatMap(readSample)];
+  }
+
   private grown(series: string, value: number): number {
     const before = this.before.get(series);
     if (before === undefined && this.before.size >= SERIES_MAX) return 0;
@@ -64,13 +74,11 @@ function edgeAbove(ms: number | undefined): string | undefined {
 
 const LINE = /^(\w+)\{(.*)\} (\S+)$/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+const EDGE = /le="([^"]*)"/;
 
-function samplesOf(page: string): Sample[] {
-  return page.split('\n').flatMap((line) => {
-    if (!line.startsWith(COUNT) && !line.startsWith(BUCKET)) return [];
-    const [, name = '', labels = '', value = ''] = LINE.exec(line) ?? [];
-    if (name === '' || !Number.isFinite(Number(value))) return [];
-    const found = [...labels.matchAll(LABEL)].map(([, key = '', text = '']) => [key, text] as const);
-    return [{ name, labels: Object.fromEntries(found), value: Number(value) }];
-  });
+function readSample(line: string): Sample[] {
+  const [, name = '', labels = '', value = ''] = LINE.exec(line) ?? [];
+  if (name === '' || !Number.isFinite(Number(value))) return [];
+  const found = [...labels.matchAll(LABEL)].map(([, key = '', text = '']) => [key, text] as const);
+  return [{ name, labels: Object.fromEntries(found), value: Number(value) }];
 }

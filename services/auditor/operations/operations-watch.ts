@@ -5,7 +5,7 @@ import type { Heartbeat } from '../../../contracts/heartbeat.js';
 import type { Objective, Objectives } from '../../../contracts/objectives.js';
 import { EndpointRecord } from '../../../contracts/registry.js';
 import { ReleasesReply } from '../../../contracts/release.js';
-import { ProcessStatus } from '../../../contracts/status.js';
+import { type MetricsQuery, ProcessStatus } from '../../../contracts/status.js';
 import { subjects } from '../../../contracts/subjects.js';
 import { JobsReply } from '../../../contracts/trainer.js';
 import { buckets } from '../../../contracts/buckets.js';
@@ -17,7 +17,7 @@ import { errorFields, type Log } from '../../mesh/log.js';
 import { watchBucket } from '../../mesh/watch-bucket.js';
 import type { AlertDesk } from '../alerts/alert-desk.js';
 import { decideBurning } from './burn-rate.js';
-import { DoorCounts } from './door-counts.js';
+import { DOOR_SECONDS, DoorCounts } from './door-counts.js';
 import { decideFindings, type Heard, type Seen } from './findings.js';
 import { OutcomeHistory } from './outcome-history.js';
 import { StandingFindings } from './standing.js';
@@ -32,6 +32,7 @@ export interface OperationsWatchParts {
 }
 
 const ASK_EVERY_LOOKS = 3;
+const ASK_DOORS = JSON.stringify({ name: DOOR_SECONDS } satisfies MetricsQuery);
 const ASK_MS = 2_000;
 /** Nobody answers for so long: everybody has. */
 const QUIET_MS = 300;
@@ -157,7 +158,9 @@ export class OperationsWatch {
 
   private async askDoors(): Promise<void> {
     const { regions, clock } = this.parts;
-    const pages = await Promise.all(regions.map((region) => this.answers(subjects.metrics(region))));
+    const pages = await Promise.all(
+      regions.map((region) => this.answers(subjects.metrics(region), ASK_DOORS)),
+    );
     for (const [endpoint, outcomes] of this.doors.read(pages.flat())) {
       const known = this.histories.get(endpoint);
       if (!known && this.histories.size >= HISTORIES_MAX) continue;
@@ -177,11 +180,11 @@ export class OperationsWatch {
   }
 
   /** Of everybody who has one. */
-  private async answers(subject: string): Promise<string[]> {
+  private async answers(subject: string, question?: string): Promise<string[]> {
     const found: string[] = [];
     const options = { strategy: 'stall', stall: QUIET_MS, maxWait: ASK_MS } as const;
     try {
-      for await (const answer of await this.parts.bus.nc.requestMany(subject, undefined, options))
+      for await (const answer of await this.parts.bus.nc.requestMany(subject, question, options))
         if (answer.data.length > 0) found.push(answer.string());
     } catch {
       // Nobody is there to answer, which is what silence says anyway.
