@@ -1,22 +1,16 @@
 // What smaller versions of models cost and gain: one row a model and method, with bytes, latency and accuracy against the float
 // parent, all in one run. Digits and texts are learned here; the large networks have weights from a seed and are there for speed.
+// First everything is made, on all processors, then it is timed alone.
 import { type NodeTime, profile } from '../services/onnx/profile.js';
 import { pack } from '../services/onnx/prune/transfer.js';
 import { fusionOf } from '../services/onnx/quantize/fused.js';
+import { calibrated } from '../services/onnx/quantize/static.js';
 import { figuresOf } from '../services/onnx/recipe/figures.js';
+import type { Tensors } from '../services/onnx/session.js';
 import { outputError } from './compress-models/large.js';
-import { digitsSubject } from './compress-models/digit-subject.js';
-import {
-  convolutionSubject,
-  denseSubject,
-  bestReader,
-  readerErrors,
-  readerSubject,
-} from './compress-models/rounded-subjects.js';
-import { storiesSubject } from './compress-models/stories.js';
-import { SIZES, type Subject } from './compress-models/subject.js';
-import { turnedSubject } from './compress-models/turned-lines.js';
-import { lstmSubject, transformerSubject } from './compress-models/text-subjects.js';
+import { PART_NAMES } from './compress-models/parts.js';
+import { sideBySide } from './compress-models/side-by-side.js';
+import { type Made, SIZES } from './compress-models/subject.js';
 import { type Aim, type Benchmark, round } from './report.js';
 
 interface Row {
@@ -37,96 +31,63 @@ interface Row {
   readonly unfused: number;
 }
 
-export const benchmark: Benchmark = async ({ form, seed, only = '' }) => {
+export const benchmark: Benchmark = async ({ form, seed, only = '', log }) => {
   const size = SIZES[form];
+  const wanted = PART_NAMES.filter((name) => name.startsWith(form === 'ci' ? 'digits CNN' : only));
+  const parts = await sideBySide(wanted, seed, size);
+  log('everything is made; now it is timed, alone');
   const rows: Row[] = [];
   const aims: Aim[] = [];
-  const results: Record<string, unknown> = { rows };
-  const take = async (
-    name: string,
-    make: () => Promise<Subject | undefined>,
-  ): Promise<Subject | undefined> => {
-    if (!name.startsWith(only)) return undefined;
-    const fromMs = performance.now();
-    const subject = await make();
-    if (subject === undefined) console.log(`${name} skipped: ../shared/data has no such file.`);
-    else {
-      rows.push(...(await measured(subject, size.rounds)));
-      aims.push(...(subject.aims ?? []));
-    }
-    console.log(`${name}: ${((performance.now() - fromMs) / 1_000).toFixed(1)} s`);
-    return subject;
-  };
-  await take('digits CNN', async () => {
-    const { subject, testName, feedback, aims: own } = await digitsSubject(seed, size);
-    Object.assign(results, { digits: testName, feedback });
-    aims.push(...own);
-    for (const { what, figure } of feedback.trials)
-      console.log(`feedback: ${what}: ${(100 * figure).toFixed(2)} %`);
-    return subject;
-  });
-  let reader = '';
-  if (form !== 'ci') {
-    await take('FFN 12.6M', () => denseSubject(seed));
-    await take('CNN, all convolution', () => convolutionSubject(seed));
-    const ocr = await take('OCR recogniser', () => readerSubject(size.lines));
-    if (ocr !== undefined) {
-      reader = await bestReader(ocr, 4 * size.lines);
-      aims.push(...(await readerAims(ocr, reader, rows)), await errorAim(ocr, reader, size.lines));
-    }
-    await take('line classifier', () => turnedSubject(size));
-    await take('stories260K', storiesSubject);
-    await take('LSTM', () => lstmSubject(seed, size));
-    await take('transformer', () => transformerSubject(seed, size));
+  for (const part of parts) {
+    rows.push(...(await measured(part, size.rounds)));
+    aims.push(...(part.aims ?? []));
   }
+  const ocr = parts.find(({ model }) => model === READER);
+  if (ocr !== undefined) aims.push(...(await readerAims(ocr, rows)));
+  const [first] = parts;
+  if (form !== 'ci' && first?.model === 'digits CNN')
+    aims.push(await calibrationAim(first.parent, first.feeds));
   console.table(rows.map((row) => ({ ...row, bytes: round(row.bytes), drop: round(row.drop) })));
-  return { results, aims: [...aimsOf(rows, reader), ...aims] };
+  return { results: { rows }, aims: [...aimsOf(rows, ocr?.best ?? ''), ...aims] };
 };
 
-async function measured(subject: Subject, rounds: number): Promise<Row[]> {
-  const names = Object.keys(subject.methods);
-  const models = Object.values(subject.methods);
-  const figures = await figuresOf([subject.parent, ...models], subject.feeds, rounds);
+async function measured({ model: parentName, parent, feeds, methods }: Made, rounds: number): Promise<Row[]> {
+  const figures = await figuresOf([parent, ...methods.map(({ model }) => model)], feeds, rounds);
   const [floatMs = 0, ...times] = figures.map(({ p50Ms }) => p50Ms);
   return Promise.all(
-    models.map(async (model, i): Promise<Row> => {
+    methods.map(async ({ name, model, drop }, i): Promise<Row> => {
       const ms = times[i] ?? 0;
       return {
-        model: subject.model,
-        method: names[i] ?? '',
-        bytes: model.length / subject.parent.length,
+        model: parentName,
+        method: name,
+        bytes: model.length / parent.length,
         floatMs: round(floatMs),
         ms: round(ms),
         speed: round(floatMs / ms),
-        travel: round(subject.parent.length / pack(model).length),
-        drop: await subject.drop(model),
-        apart: round(await outputError(subject.parent, model, subject.feeds)),
+        travel: round(parent.length / pack(model).length),
+        drop,
+        apart: round(await outputError(parent, model, feeds)),
         unfused: (await fusionOf(model)).unfused.length,
       };
     }),
   );
 }
 
+const READER = 'OCR recogniser';
 const KERNEL_GAIN = 3.7; // of the largest convolutions of this model, measured alone
 
 /**
  * What can be gained at most, if every Conv, Gemm and MatMul ran as fast as the best of them does in int8 and all else stayed as it is. Nodes that go
  * into layers while the model is prepared (quantize/absorb.ts) are gained beside that: the share may be above 1.
  */
-async function readerAims(
-  { parent, feeds, methods }: Subject,
-  reader: string,
-  rows: readonly Row[],
-): Promise<Aim[]> {
-  const [times, after] = [
-    await profile(parent, feeds, 10),
-    await profile(methods[reader] ?? parent, feeds, 10),
-  ];
+async function readerAims({ parent, feeds, methods, best = '' }: Made, rows: readonly Row[]): Promise<Aim[]> {
+  const chosen = methods.find(({ name }) => name === best)?.model ?? parent;
+  const [times, after] = [await profile(parent, feeds, 10), await profile(chosen, feeds, 10)];
   const sum = (nodes: readonly NodeTime[]): number => nodes.reduce((ms, { medianMs }) => ms + medianMs, 0);
   const isLayer = ({ opType }: NodeTime): boolean => /Conv|Gemm|MatMul/.test(opType);
   const [total, layers] = [sum(times), sum(times.filter(isLayer))];
   const bound = total / (total - layers * (1 - 1 / KERNEL_GAIN));
-  const speed = rows.find(({ model, method }) => model === 'OCR recogniser' && method === reader)?.speed ?? 0;
+  const speed = rows.find(({ model, method }) => model === READER && method === best)?.speed ?? 0;
   console.log(
     `OCR recogniser: ${round(layers)} of ${round(total)} ms are in layers; at most ${round(bound)} x can be gained there.`,
   );
@@ -150,14 +111,16 @@ function byOperator(nodes: readonly NodeTime[]): string {
     .join(', ');
 }
 
-/** Against the float model on the same lines. */
-async function errorAim(ocr: Subject, method: string, lines: number): Promise<Aim> {
-  const { float, rounded } = await readerErrors(ocr, method, 4 * lines);
-  console.log(
-    `OCR recogniser: ${round(float)} % of the characters wrong in float, ${round(rounded)} % with ${method}`,
+/** Of the process, while 10,000 examples go by. */
+async function calibrationAim(parent: Uint8Array, sample: Tensors): Promise<Aim> {
+  const rows = sample['image']?.dims[0] ?? 1;
+  const before = process.memoryUsage.rss();
+  await calibrated(
+    parent,
+    Array.from({ length: Math.ceil(10_000 / rows) }, () => sample),
   );
-  const name = 'OCR recogniser, character errors above those of float';
-  return { name, value: rounded - float, unit: 'points', aim: 0.5, op: '<=' };
+  const value = Math.max(0, process.memoryUsage.rss() - before) / 1e6;
+  return { name: 'calibration on 10,000 digits, growth of memory', value, unit: 'MB', aim: 100, op: '<=' };
 }
 
 /** Four bits where they are borne cost nothing beside eight everywhere; the bytes are the digits' own aim. */
@@ -225,7 +188,7 @@ function aimsOf(rows: readonly Row[], reader: string): Aim[] {
   };
   const best = {
     'digits CNN': 'static int8',
-    'OCR recogniser': reader,
+    [READER]: reader,
     LSTM: 'dynamic int8',
     transformer: 'dynamic int8',
   };

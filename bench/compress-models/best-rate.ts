@@ -48,7 +48,7 @@ async function atBestRate(how: string, way: Way, { what, rates, seeds, choosing,
   const best = trials.reduce((a, b) => (b.mean > a.mean ? b : a));
   const figures = await points(best.models, judging);
   console.log(
-    `${what}, ${how}: ${mean(figures).toFixed(2)} %, each ${figures.map(toFixed).join(', ')}, at rate ${best.rate}; ` +
+    `${what}, ${how}: ${mean(figures).toFixed(2)} % (deviation ${deviation(figures).toFixed(2)}), each ${figures.map(toFixed).join(', ')}, at rate ${best.rate}; ` +
       `on examples to choose by ${trials.map((one) => `${one.rate}: ${toFixed(one.mean)}`).join(', ')}`,
   );
   return { model: best.models[0] ?? new Uint8Array(), mean: mean(figures) };
@@ -61,4 +61,10 @@ async function points(models: readonly Uint8Array[], accuracy: Comparison['judgi
 }
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+function deviation(values: readonly number[]): number {
+  const centre = mean(values);
+  return Math.sqrt(
+    mean(values.map((value) => (value - centre) ** 2)) * (values.length / Math.max(1, values.length - 1)),
+  );
+}
 const toFixed = (value: number): string => value.toFixed(2);

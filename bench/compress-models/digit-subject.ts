@@ -16,16 +16,17 @@ import {
 } from '../../services/onnx/quantize/static.js';
 import type { Tensors } from '../../services/onnx/session.js';
 import { tuned, type Batches } from '../../services/onnx/training/tune.js';
-import type { Aim } from '../report.js';
-import { digits, digitsNetwork } from './digits.js';
-import { digitStudents } from './digit-student.js';
-import { parametersAim, studentsOf } from './students.js';
-import { SIZES, type Size, type Subject } from './subject.js';
+import { learnedDigits } from './digits.js';
+import { studentsOf } from './students.js';
+import type { Size, Subject } from './subject.js';
 
-export async function digitsSubject(seed: number, size: Size) {
-  const { testName, batches, samples, accuracy, accuracyToChooseBy } = await digits(seed, size.tests);
-  const parent = await tuned(digitsNetwork(seed), batches, { steps: size.steps, rate: 2e-3, threads: 2 });
+export async function digitsSubject(seed: number, size: Size): Promise<Subject> {
+  const { parent, testName, batches, samples, accuracy, accuracyToChooseBy } = await learnedDigits(
+    seed,
+    size,
+  );
   const float = await accuracy(parent);
+  console.log(`digits CNN: ${(100 * float).toFixed(2)} % of ${testName}`);
   const found = await calibrated(parent, samples(32));
   const few = { ...batches, count: 20 };
   const loop = {
@@ -39,15 +40,12 @@ export async function digitsSubject(seed: number, size: Size) {
   const uniform = writeStatic(found).model;
   const small = await prunedDigits(parent, batches, size.steps);
   const students = await studentsOf(parent, seed, batches, accuracy, 3 * size.steps);
-  const narrow = await digitStudents(
-    parent,
-    batches,
-    { accuracy, accuracyToChooseBy },
-    { seed, steps: size.steps, seeds: size.textStudents.seeds },
-  );
   const learned = students.distilled;
   const small4 = await inFourBits(learned, await calibrated(learned, samples(32)), loop);
-  const subject: Subject = {
+  for (const { what, figure } of coarse.feedback.trials)
+    console.log(`feedback: ${what}: ${(100 * figure).toFixed(2)} %`);
+  const maskedShare = masked.model.length / uniform.length;
+  return {
     model: 'digits CNN',
     parent,
     feeds: samples(1)[0] ?? {},
@@ -66,8 +64,6 @@ export async function digitsSubject(seed: number, size: Size) {
       'student, labels alone': students.alone,
       'student, labels alone, from what is left': students.tunedAlone,
       'student, distilled': learned,
-      'narrow student, labels alone': narrow.alone,
-      'narrow student, distilled': narrow.distilled,
       'student, 512 labels': students.fewLabels,
       'student, no labels, distilled': students.unlabelled,
       'student, int4, one scale a layer': small4.plain,
@@ -75,29 +71,11 @@ export async function digitsSubject(seed: number, size: Size) {
       '90 % zeros, static int8': (await quantizeStatic(small.sparse, samples(32))).model,
     },
     drop: async (model) => 100 * (float - (await accuracy(model))),
+    aims: [
+      ...students.aims,
+      { name: 'masked, bytes of uniform int8', value: maskedShare, unit: 'x', aim: 0.75, op: '<=' },
+    ],
   };
-  const aims: Aim[] = [
-    ...students.aims,
-    ...narrow.aims,
-    parametersAim('narrow student', parent, narrow.distilled),
-    {
-      name: 'masked, bytes of uniform int8',
-      value: masked.model.length / uniform.length,
-      unit: 'x',
-      aim: 0.75,
-      op: '<=',
-    },
-  ];
-  if (size.steps > SIZES.ci.steps)
-    aims.push({
-      name: 'calibration on 10,000 digits, growth of memory',
-      value: await calibrationGrowthMB(parent, samples(1)[0] ?? {}),
-      unit: 'MB',
-      aim: 100,
-      op: '<=',
-    });
-  const { float: whole, figure, trials } = coarse.feedback;
-  return { subject, testName, aims, feedback: { float: whole, figure, trials } };
 }
 
 /** Every weight in 4 bits with one scale a layer: as it is, and until feedback loses no more than a digit in a thousand. */
@@ -109,7 +87,7 @@ async function inFourBits(
   const weights = Graph.read(model).proto.initializer.filter(({ dims }) => dims.length > 1);
   const fourBits = new Set(weights.map(({ name }) => name));
   const settings = { fourBits, perChannel: false };
-  const feedback = await quantizeWithFeedback(model, { ...loop, ...settings, drop: 0.001, threads: 2 });
+  const feedback = await quantizeWithFeedback(model, { ...loop, ...settings, drop: 0.001 });
   return { fourBits, plain: writeStatic(found, settings).model, feedback };
 }
 
@@ -117,9 +95,9 @@ async function inFourBits(
 async function prunedDigits(parent: Uint8Array, batches: Batches, steps: number) {
   const saliency = await taylor(parent, { ...batches, count: 20 });
   const cut = thin(parent, { saliency, keep: 0.5 });
-  const thinned = await tuned(cut.model, batches, { steps, rate: 1e-3, threads: 2 });
+  const thinned = await tuned(cut.model, batches, { steps, rate: 1e-3 });
   const rounds = 4;
-  const options = { share: 0.9, rounds, batches, steps: Math.ceil(steps / 2), rate: 2e-3, threads: 2 };
+  const options = { share: 0.9, rounds, batches, steps: Math.ceil(steps / 2), rate: 2e-3 };
   return { thinned, sparse: (await sparsifyGradually(parent, options)).model };
 }
 
@@ -131,20 +109,9 @@ async function pooledDigits(
   steps: number,
 ): Promise<Uint8Array> {
   const kinds = ['max', 'average', 'region'] as const;
-  const learning = { rate: 3e-3, threads: 2 };
+  const learning = { rate: 3e-3 };
   const trialSteps = Math.ceil(steps / 8);
   const given = { batches, samples: () => samples(32), kinds, keep: 0.4, trialSteps };
   const { model } = await pooled(parent, { ...given, ...learning });
   return tuned(model, batches, { ...learning, steps: 2 * steps });
-}
-
-/** Of the process, while 10,000 examples go by. */
-async function calibrationGrowthMB(parent: Uint8Array, sample: Tensors): Promise<number> {
-  const rows = sample['image']?.dims[0] ?? 1;
-  const before = process.memoryUsage.rss();
-  await calibrated(
-    parent,
-    Array.from({ length: Math.ceil(10_000 / rows) }, () => sample),
-  );
-  return Math.max(0, process.memoryUsage.rss() - before) / 1e6;
 }

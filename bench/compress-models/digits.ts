@@ -9,7 +9,8 @@ import { seeded } from '../../services/onnx/seeded.js';
 import { openSession, type Tensors } from '../../services/onnx/session.js';
 import { float32, floatValues, int64 } from '../../services/onnx/tensor.js';
 import type { Seen } from './students.js';
-import type { Batches } from '../../services/onnx/training/tune.js';
+import type { Size } from './subject.js';
+import { tuned, type Batches } from '../../services/onnx/training/tune.js';
 import { digitImages } from '../../services/onnx/data/package-source.js';
 
 const PIXELS = 784;
@@ -17,7 +18,7 @@ const BATCH = 64;
 const JUDGED = 0.8; // of the digits that nothing learns from; by the rest something is chosen
 const OFFICIAL = join(root, '..', 'shared', 'data');
 
-export interface Digits {
+interface Digits {
   readonly testName: string;
   readonly batches: Batches;
   /** Unlabelled inputs to calibrate with. */
@@ -46,6 +47,12 @@ const network = (seed: number, filters: number, hidden: number): Uint8Array =>
 
 export const digitsNetwork = (seed: number): Uint8Array => network(seed, 16, 128);
 export const narrowDigitsNetwork = (seed: number): Uint8Array => network(seed, 8, 16);
+
+/** The digits, and the network that all others are compared with, which learned them. */
+export async function learnedDigits(seed: number, { tests, steps }: Pick<Size, 'tests' | 'steps'>) {
+  const all = await digits(seed, tests);
+  return { ...all, parent: await tuned(digitsNetwork(seed), all.batches, { steps, rate: 2e-3 }) };
+}
 
 /** Pixels are shares of 255; `tests` bounds how many test digits count. */
 export async function digits(seed: number, tests: number): Promise<Digits> {

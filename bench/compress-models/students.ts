@@ -42,7 +42,7 @@ export async function studentsOf(
   accuracy: Accuracy,
   steps: number,
 ) {
-  const lesson = { parent, batches, threads: 2 };
+  const lesson = { parent, batches, threads: 1 };
   const teach = async (more: Partial<DistilStep>): Promise<Uint8Array> =>
     (await taught(parent, { ...STEP, hints: 0, jitter: 0, steps, ...more }, lesson)).model;
   const [student, jittered, unlabelled] = [
@@ -50,13 +50,12 @@ export async function studentsOf(
     await teach({ jitter: 0.7 }),
     await teach({ share: 1 }),
   ];
-  const learnAnew = (from: Batches) =>
-    tuned(begunAnew(student, seed + 1), from, { steps, rate: RATE_ANEW, threads: 2 });
+  const learnAnew = (from: Batches) => tuned(begunAnew(student, seed + 1), from, { steps, rate: RATE_ANEW });
   const alone = await learnAnew(batches);
   const fewLabels = await learnAnew({ ...batches, count: LABELLED_BATCHES });
   const few = { ...batches, count: FEW_BATCHES };
   const left = thin(parent, { saliency: await taylor(parent, few), keep: KEEP }).model;
-  const tunedAlone = await tuned(left, batches, { steps, rate: RATE, threads: 2 });
+  const tunedAlone = await tuned(left, batches, { steps, rate: RATE });
   const aims = [
     parametersAim('student', parent, student),
     await noiseAim(student, jittered, accuracy, seed),
@@ -134,7 +133,6 @@ async function driftAim(
     share: 1,
     steps: DRIFT_BATCHES,
     rate: 1e-2,
-    threads: 2,
   });
   const [before, after, clean] = [
     await accuracy(student, drifted),

@@ -11,6 +11,13 @@ export interface Subject {
   readonly drop: (model: Uint8Array) => Promise<number>;
   /** Beside what its rows show. */
   readonly aims?: readonly Aim[];
+  /** The method that the model's aims go by, where the part chose one. */
+  readonly best?: string;
+}
+
+/** A subject of which everything but the time is known; it travels from the thread that made it. */
+export interface Made extends Omit<Subject, 'methods' | 'drop'> {
+  readonly methods: readonly { readonly name: string; readonly model: Uint8Array; readonly drop: number }[];
 }
 
 export const SIZES = {
@@ -22,6 +29,7 @@ export const SIZES = {
     feedbackSteps: 4,
     textSteps: 10,
     textStudents: { steps: 10, seeds: 1 },
+    narrowStudents: 1,
   },
   quick: {
     steps: 250,
@@ -31,6 +39,7 @@ export const SIZES = {
     feedbackSteps: 100,
     textSteps: 500,
     textStudents: { steps: 250, seeds: 2 },
+    narrowStudents: 2,
   },
   full: {
     steps: 400,
@@ -40,6 +49,7 @@ export const SIZES = {
     feedbackSteps: 100,
     textSteps: 750,
     textStudents: { steps: 250, seeds: 3 },
+    narrowStudents: 5,
   },
 } as const;
 

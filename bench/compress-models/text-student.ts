@@ -18,7 +18,7 @@ export async function textStudents(
   await using session = await openSession(parent);
   const say = ({ ids, mask }: Tensors): Promise<Tensors> =>
     session.run({ ...(ids !== undefined && { ids }), ...(mask !== undefined && { mask }) });
-  const learning = { steps, threads: 2 };
+  const learning = { steps };
   const lesson = { ...learning, teacher: say, share: SHARE, temperature: TEMPERATURE };
   // The teacher stays open until all have learned.
   return await comparedStudents({

@@ -34,7 +34,7 @@ export async function transformerSubject(seed: number, size: Size): Promise<Subj
 }
 
 const learned = (network: Uint8Array, seed: number, steps: number): Promise<Uint8Array> =>
-  tuned(network, texts(seed), { steps, rate: 2e-3, threads: 2 });
+  tuned(network, texts(seed), { steps, rate: 2e-3 });
 
 async function dropFrom(parent: Uint8Array): Promise<Subject['drop']> {
   const float = await textAccuracy(parent, TEXTS);

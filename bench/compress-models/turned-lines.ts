@@ -44,7 +44,6 @@ export async function turnedSubject({ feedbackSteps: steps }: Size): Promise<Sub
     fourBits,
     drop: 0.005,
     rate: 1e-3,
-    threads: 2,
   });
   for (const { what, figure } of feedback.trials)
     console.log(`feedback on turned lines: ${what}: ${(100 * figure).toFixed(2)} %`);
