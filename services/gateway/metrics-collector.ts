@@ -21,7 +21,7 @@ export class MetricsCollector {
   async page(): Promise<string> {
     const pages = this.bus.connected() ? await this.answers(subjects.metrics(this.bus.region)) : [];
     // Our own process answers with the others; without a bus it still has something to say.
-    return mergeMetrics(pages.length > 0 ? pages : [this.own.text()]);
+    return mergeMetrics(pages.length > 0 ? pages : [await this.own.text()]);
   }
 
   private answers(subject: string): Promise<string[]> {

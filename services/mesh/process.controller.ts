@@ -43,8 +43,8 @@ export class ProcessController {
   }
 
   @MessagePattern(subjects.metrics('{region}'), { queue: false })
-  metrics(@Payload({ schema: MetricsQuery }) { name }: MetricsQuery): Uint8Array {
-    return new TextEncoder().encode(this.telemetry.text(name));
+  async metrics(@Payload({ schema: MetricsQuery }) { name }: MetricsQuery): Promise<Uint8Array> {
+    return new TextEncoder().encode(await this.telemetry.text(name));
   }
 }
 

@@ -7,7 +7,7 @@ import { shardMetrics } from './shard-metrics.js';
 
 const replica = (id: string, served: number): ReplicaReport => aReplica(id, { model: 'ocr', served });
 
-test('each replica has its lines while it is there, with what the last beat said', () => {
+test('each replica has its lines while it is there, with what the last beat said', async () => {
   const metrics = new Metrics({ instance: 'shard-a' }, new FakeClock());
   const observed = shardMetrics(metrics);
   const beat = (replicas: ReplicaReport[]) =>
@@ -22,8 +22,7 @@ test('each replica has its lines while it is there, with what the last beat said
   beat([replica('one', 1), replica('two', 2)]);
   beat([replica('one', 1), replica('two', 5)]);
   beat([replica('two', 5)]);
-  const lines = metrics
-    .text()
+  const lines = (await metrics.text())
     .split('\n')
     .filter((line) => line.startsWith('massif_replica_served{'));
   expect(lines).toHaveLength(1);
