@@ -219,7 +219,9 @@ async function measured(
   const long =
     (await thread.solve(programme, limits, startFrom(setting, solved.plan))) ??
     (await thread.solve(programme, limits));
-  const above = (objective: number): number => (long ? objective / long.bound - 1 : Number.NaN);
+  // Whoever is ended before the root is solved has no bound: minus infinity.
+  const isProven = long !== undefined && Number.isFinite(long.bound);
+  const above = (objective: number): number => (isProven ? objective / long.bound - 1 : Number.NaN);
   const room = sum(problem.shards.map(({ memoryBytes }) => memoryBytes)) * 0.9;
   const bytes = new Map(problem.endpoints.map(({ name, memoryBytes }) => [name, memoryBytes]));
   const held = sum(solved.plan.endpoints.map(({ name, shards }) => shards.length * (bytes.get(name) ?? 0)));

@@ -19,6 +19,8 @@ const FREE_LEAST = 3;
 const FREE_FIRST = 5;
 const FREE_MOST = 12;
 const LOOKS_EACH = 1_500;
+/** What listing the choices of those that stand aside takes, in looks. */
+const LISTING_LOOKS = 50;
 /** In the end so much of the warmth is left. */
 const WARMTH_END = 0.1;
 // Who has its best choice is chosen all the same, now and then.
@@ -191,9 +193,10 @@ class Exchange {
     let bound = 0;
     for (let r = 0; r < resources; r++)
       bound -= (prices[r] as number) * ((room[r] as number) - (used[r] as number));
+    for (let i = 0; i < count; i++) bound += this.least[who[i] as number] as number;
+    this.looks += LISTING_LOOKS;
     for (let i = 0; i < count; i++) {
-      bound += this.least[who[i] as number] as number;
-      fits[i] = this.listFitting(who[i] as number, fittingFrom[i] as number);
+      fits[i] = this.listFitting(who[i] as number, fittingFrom[i] as number, costMax - bound);
       if (fits[i] === 0) return undefined;
     }
     this.fewestFirst(count);
@@ -202,7 +205,6 @@ class Exchange {
       regretAfter[i] =
         (regretAfter[i + 1] as number) + (regret[fitting[fittingFrom[i] as number] as number] as number);
     const least = this.descend(count, bound, costMax);
-    this.looks += 50;
     return least < costMax ? least : undefined;
   }
 
@@ -249,11 +251,13 @@ class Exchange {
     return least;
   }
 
-  private listFitting(e: number, from: number): number {
+  /** Whoever regrets as much as there is to gain gains nothing. */
+  private listFitting(e: number, from: number, regretMax: number): number {
     const { first } = this.offers;
     let count = 0;
     for (let k = first[e] as number; k < (first[e + 1] as number); k++) {
       const choice = this.order[k] as number;
+      if ((this.regret[choice] as number) >= regretMax) return count;
       if (this.isRoom(choice)) this.fitting[from + count++] = choice;
     }
     return count;
