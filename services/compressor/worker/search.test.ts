@@ -40,6 +40,19 @@ test('every recipe that the data allow is tried, and those that are said to keep
   expect(best(await search(parts(parent, 0.01), []))).toBeUndefined();
 });
 
+test('recipes for which no time is left are not begun, and not told as tried', async () => {
+  let now = 0;
+  const clock = { ...systemClock, monotonicMs: () => (now += 25_000) };
+  const told: number[] = [];
+  const parent = multilayer({ inputs: 16, hidden: [64, 64], classes: 3, seed: 1 });
+  const tried: SearchParts['tried'] = (trials) => void told.push(trials.length);
+  const trials = await search({ ...parts(parent, 0.4), clock, tried }, []);
+  expect(told).toEqual([1, 2]);
+  expect(trials.slice(2).map(({ why }) => why)).toEqual(
+    trials.slice(2).map(() => 'not begun: 60 s were over'),
+  );
+});
+
 test('a model that no method can change is refused, each recipe with its reason', async () => {
   const nothing = search(parts(identity(), 0.5, { x: float32([1, 2], [1, 2]) }), []);
   await expect(nothing).rejects.toMatchObject({ code: 'MODEL_REFUSED' });

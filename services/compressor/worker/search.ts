@@ -20,7 +20,7 @@ export interface SearchParts {
   readonly threads: number;
   readonly folder: string;
   readonly clock: Clock;
-  /** After every recipe, with all that were tried so far. */
+  /** After every recipe that was begun, with all that were tried so far. */
   readonly tried: (trials: readonly RecipeTrial[], of: number) => void;
 }
 
@@ -38,10 +38,10 @@ export async function search(parts: SearchParts, known: readonly RecipeTrial[]):
     if (trials.some((one) => one.name === name)) continue;
     const late = clock.monotonicMs() >= endMs;
     const found = late
-      ? { meets: false, why: `not begun: ${budgetMs} ms were over` }
+      ? { meets: false, why: `not begun: ${budgetMs / 1_000} s were over` }
       : await trial(recipe, parentQuality, parts);
     trials.push({ name, recipe, pareto: false, ...found });
-    tried(trials, candidates.length);
+    if (!late) tried(trials, candidates.length);
   }
   if (trials.every(({ size }) => size === undefined))
     throw failure(

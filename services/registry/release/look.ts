@@ -163,7 +163,8 @@ const WHY_CHARACTERS_MAX = 1_500;
 function whyOf({ verdict }: Judged, result: string): string {
   const own = verdict.checks.filter((check) => check.result === result);
   const told = (own.length > 0 ? own : verdict.checks).map(({ arm, name, why }) => `${arm} ${name}: ${why}`);
-  return told.join('; ').slice(0, WHY_CHARACTERS_MAX) || `verdict ${verdict.verdict}`;
+  // A guard and a gate that lack the same data say the same.
+  return [...new Set(told)].join('; ').slice(0, WHY_CHARACTERS_MAX) || `verdict ${verdict.verdict}`;
 }
 
 /** What callers were to report and none of them did. */
