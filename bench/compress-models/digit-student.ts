@@ -1,8 +1,7 @@
 // A narrow student of the digits network of bench compress, of a fifteenth of its parameters, on digits that all have labels: by what its
 // teacher says of them, and by the labels. As many steps as the teacher had. Some beginnings lose neurons that never answer again, above all
 // where labels alone pull: what counts is the mean of several.
-import { distilled } from '../../services/onnx/distil/distil.js';
-import { openSession, type Tensors } from '../../services/onnx/session.js';
+import { type DistilStep, taught } from '../../services/onnx/distil/teach.js';
 import { tuned } from '../../services/onnx/training/tune.js';
 import { comparedStudents } from './best-rate.js';
 import { learnedDigits, narrowDigitsNetwork } from './digits.js';
@@ -10,19 +9,27 @@ import { parametersAim } from './students.js';
 import type { Size, Subject } from './subject.js';
 
 const RATES = [4e-3, 8e-3, 16e-3];
-const TEMPERATURE = 4;
+/** Two hints: what the second convolution and the hidden layer of the teacher say. */
+const STEP: Omit<DistilStep, 'steps' | 'rate'> = {
+  kind: 'distil',
+  student: { from: 'network', network: { kind: 'cnn', channels: [8, 16], hidden: [16], dropout: 0 } },
+  hints: 2,
+  jitter: 0,
+  share: 1,
+  temperature: 4,
+};
 
 export async function narrowSubject(seed: number, size: Size): Promise<Subject> {
   const { parent, batches, samples, accuracy, accuracyToChooseBy } = await learnedDigits(seed, size);
   const { steps, narrowStudents: seeds } = size;
-  await using session = await openSession(parent);
-  const say = ({ image }: Tensors): Promise<Tensors> => session.run(image === undefined ? {} : { image });
-  const lesson = { steps, teacher: say, batches, share: 1, temperature: TEMPERATURE };
   const students = await comparedStudents({
     what: 'digits, narrow student',
     teacher: parent,
     alone: (own, rate) => tuned(narrowDigitsNetwork(own), batches, { steps, rate }),
-    taught: (own, rate) => distilled(narrowDigitsNetwork(own), { ...lesson, rate }),
+    taught: async (own, rate) => {
+      const lesson = { parent, batches, threads: 1, network: () => narrowDigitsNetwork(own) };
+      return (await taught(parent, { ...STEP, steps, rate }, lesson)).model;
+    },
     // What proves no more than that it runs tries one.
     rates: steps < 100 ? RATES.slice(1, 2) : RATES,
     seeds: Array.from({ length: seeds }, (_, i) => seed + 1 + i),
