@@ -21,6 +21,8 @@ const DEADLINE_MS = 15_000;
 const REGION = 'east';
 const POOL = { processes: 2, lingerMs: 2_000 };
 const IDLE_MS = 3_000;
+/** The load of the shortest wave is not over by then. */
+const GROWN_WITHIN_MS = 5_000;
 // The tight objective makes joint runs no substitute for replicas, so that this small machine has to grow.
 const SCALING = { minReplicas: 0, maxReplicas: 3, slowdownMax: 1.5, idleMs: IDLE_MS };
 /** Seconds of the trace in each of two waves, and requests a second on average. */
@@ -145,6 +147,8 @@ async function publish(mesh: DrillMesh, model: Uint8Array): Promise<void> {
 
 /** The policy is slow to take away, so an operator does it, in the middle of the load. */
 async function shrink(client: MassifClient, seen: Sizes, log: (line: string) => void): Promise<boolean> {
+  // On a machine that is busy otherwise a shard takes longer to start than half a wave; to shrink it has to have grown.
+  await waitUntil('it has grown', () => seen.ready() > 1, GROWN_WITHIN_MS).catch(() => undefined);
   await client.registry.scale({ endpoint: ENDPOINT, scaling: { ...SCALING, pin: 1 } });
   await waitUntil(
     'one replica on one shard is left',

@@ -29,6 +29,19 @@ test('an endpoint that nobody asks goes to sleep, stays asleep and wakes for the
   expect(scaler.look(load(60_100, { waiting: 1, arrived: 1 }), sleepy, 0, now(60_100))).toBe(1);
 });
 
+test('it says who woke it, what was just decided, and what has no shard', () => {
+  const scaler = new EndpointScaler('east', 0);
+  scaler.look(load(0), sleepy, 0, now(0));
+  expect(scaler.explained).toMatchObject({ wanted: 0, why: 'asleep, and nobody asks' });
+  scaler.look(load(1_000, { waiting: 1, arrived: 1 }), sleepy, 0, now(1_000));
+  expect(scaler.explained?.why).toMatch(/^called while it slept; /);
+  scaler.changed(0, 1, now(1_000));
+  expect(scaler.explained?.wanted).toBe(1);
+  const pinned = ScalingPolicy.parse({ minReplicas: 0, maxReplicas: 4, pin: 3 });
+  scaler.look(load(2_000, { ready: 1, shards: 2 }), pinned, 1, now(2_000));
+  expect(scaler.explained?.bounds.at(-1)).toBe('shards that take it: 2');
+});
+
 test('a new autoscaler does not wake what sleeps', () => {
   expect(new EndpointScaler('east', 0).look(load(0), sleepy, 0, now(0))).toBe(0);
 });

@@ -98,8 +98,15 @@ export class EndpointScaler {
       affordable,
     });
     const mode = policy.pin !== undefined ? 'pinned' : sleepsOn ? 'idle' : decision.mode;
-    const why = sleepsOn ? 'asleep, and nobody asks' : decision.why;
-    return this.show(seen, replicas, mode, decision.parts, why, [...bounds]);
+    const isCalled = current === 0 && load.waiting > 0;
+    const why = sleepsOn
+      ? 'asleep, and nobody asks'
+      : isCalled
+        ? `called while it slept; ${decision.why}`
+        : decision.why;
+    // A version lies once on a shard: what is wanted beyond them waits for another.
+    const short = replicas > load.shards ? [`shards that take it: ${load.shards}`] : [];
+    return this.show(seen, replicas, mode, decision.parts, why, [...bounds, ...short]);
   }
 
   /** What it knows of the days; undefined before the first minute is over. */
@@ -114,6 +121,8 @@ export class EndpointScaler {
   changed(from: number, to: number, { atMs, wallMs }: Now, other?: string): void {
     this.lastChangeMs = atMs;
     if (to > from) this.growth = { atMs, ready: this.shown?.ready ?? 0 };
+    // The next look may be seconds away.
+    if (this.shown) this.shown = { ...this.shown, wanted: to };
     const why = other ?? [this.shown?.why, ...(this.shown?.bounds ?? [])].filter(Boolean).join('; ');
     this.changes.push({ at: new Date(wallMs).toISOString(), from, to, why });
     if (this.changes.length > CHANGES_KEPT) this.changes.shift();

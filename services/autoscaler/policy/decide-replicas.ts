@@ -233,11 +233,12 @@ function sentence(mode: Decision['mode'], wanted: number, desired: number, parts
   if (desired < wanted) return `${wanted} are wanted, the maximum is ${desired}`;
   if (desired > wanted) return `${wanted} would do, the minimum is ${desired}`;
   if (mode === 'idle') return 'nobody has asked for a while';
+  if (Math.max(parts.steady, parts.present, parts.predicted) === 0) return 'one is there for whoever calls';
   if (wanted === parts.predicted && parts.predicted > Math.max(parts.steady, parts.present))
     return 'the forecast expects more than comes now';
   if (wanted === parts.present && parts.present > parts.steady)
     return mode === 'steady'
       ? 'more requests are here than a constant load explains'
       : 'the load comes in bursts: one place for every request that is or just was here';
-  return mode === 'steady' ? 'what the objective needs at this constant load' : 'one stays awake';
+  return 'what the objective needs at this constant load';
 }
