@@ -13,16 +13,25 @@ export interface Refusal {
   readonly data: Buffer;
 }
 
-/** `more`: lines of whoever refuses. */
-export function refusalOf(reason: Failure, requestId: string | undefined, more: string): Refusal {
+/** What is the same for all who are refused for one reason: whoever says it often keeps it. */
+export interface Written {
+  readonly lines: string;
+  readonly data: Buffer;
+}
+
+export function writtenOf(reason: Failure): Written {
   let lines =
     headerLine(headers.errorStatus, reason.http) +
     headerLine(headers.errorText, reason.message.slice(0, ERROR_TEXT_CHARS_MAX)) +
-    headerLine(headers.errorCode, reason.code) +
-    more;
+    headerLine(headers.errorCode, reason.code);
   if (reason.step !== undefined) lines += headerLine(headers.step, reason.step);
-  if (requestId !== undefined) lines += headerLine(headers.requestId, requestId);
   if (reason.retryAfterS !== undefined) lines += headerLine(headers.retryAfter, reason.retryAfterS);
   if (reason.retryAfterMs !== undefined) lines += headerLine(headers.retryAfterMs, reason.retryAfterMs);
-  return { headers: headerBlock(lines), data: Buffer.from(JSON.stringify(reason.toBody())) };
+  return { lines, data: Buffer.from(JSON.stringify(reason.toBody())) };
+}
+
+/** `more`: lines of whoever refuses. */
+export function refusalOf({ lines, data }: Written, requestId: string | undefined, more: string): Refusal {
+  const own = requestId === undefined ? '' : headerLine(headers.requestId, requestId);
+  return { headers: headerBlock(lines + more + own), data };
 }

@@ -20,7 +20,7 @@ import { linesOf, tokenOf } from '../mesh/journey.js';
 import { Mux } from '../mesh/mux.js';
 import type { Random } from '../mesh/random.js';
 import type { Trip } from '../mesh/replica-entry.js';
-import { refusalOf } from '../mesh/refusal.js';
+import { refusalOf, writtenOf } from '../mesh/refusal.js';
 import { HEDGES, RetryBudget } from '../mesh/retry-budget.js';
 import type { RouteView } from '../mesh/route-view.js';
 import { WaitingRoom } from '../mesh/waiting-room.js';
@@ -310,7 +310,7 @@ export class RouterDoor implements Wire {
   }
 
   private send(replyTo: string, reason: Failure, requestId: string | undefined, attempts: number): void {
-    const { headers, data } = refusalOf(reason, requestId, headerLine(names.attempts, attempts));
+    const { headers, data } = refusalOf(writtenOf(reason), requestId, headerLine(names.attempts, attempts));
     this.answer(replyTo, data, { headers });
   }
 

@@ -8,13 +8,14 @@ import type { TakesLarge } from '../../../contracts/large-body.js';
 import { type Outcome, OUTCOMES_TOKEN, type Outcomes } from '../../../contracts/outcome.js';
 import { sequenceHeaders } from '../../../contracts/sequence.js';
 import { isInbox, subjects } from '../../../contracts/subjects.js';
-import { refusalOf } from '../../mesh/refusal.js';
+import { refusalOf, type Written, writtenOf } from '../../mesh/refusal.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerBlock, headerLine } from '../../mesh/header-block.js';
 import { beginningOf, messageBytesMax } from '../../mesh/large-bodies.js';
 import type { LargeAnswers } from './large-answers.js';
 import { itineraryLines, stepToken } from '../../mesh/itinerary.js';
 import type { Itinerary } from './itinerary.js';
+import type { Outbox } from './outbox.js';
 import type { RunHeaders } from './run-headers.js';
 
 export interface ReturnAddress {
@@ -53,6 +54,7 @@ const OUTCOMES_EVERY_MS = 3;
 export class Answers {
   private readonly outcomes = new Map<string, Outcome[]>();
   private readonly replicaLine: string;
+  private readonly written = new WeakMap<Failure, Written>();
   private inFlight = 0;
   private limit = 1;
   private cancel: (() => void) | undefined;
@@ -61,6 +63,7 @@ export class Answers {
     private readonly nc: NatsConnection,
     private readonly replica: string,
     private readonly clock: Pick<Clock, 'after'>,
+    private readonly outbox: Outbox,
     private readonly large: LargeAnswers,
     /** Hears of every request that was answered, by who sent it. */
     private readonly answered: (sender: string) => void,
@@ -133,16 +136,25 @@ export class Answers {
   }
 
   error(to: ReturnAddress, error: Failure, engineUs: number): void {
-    const { headers: written, data } = refusalOf(error, to.requestId || undefined, this.replicaLine);
+    const { headers: written, data } = refusalOf(
+      this.writtenOf(error),
+      to.requestId || undefined,
+      this.replicaLine,
+    );
     this.answered(to.sender);
     // A retryable failure is the router's business: it asks the next replica, and the caller never hears of this one.
     const alone = to.caller === '' || error.retryable;
-    try {
-      this.nc.publish(alone ? to.sender : to.caller, data, { headers: written });
-    } catch {
-      return; // the connection is closed; whoever waits learns it from that
-    }
+    this.outbox.publish({ subject: alone ? to.sender : to.caller, data, headers: written });
     if (!alone) this.note(to.sender, error.http, engineUs);
+  }
+
+  /** Under overload most are refused for the same reason. */
+  private writtenOf(error: Failure): Written {
+    const known = this.written.get(error);
+    if (known) return known;
+    const written = writtenOf(error);
+    this.written.set(error, written);
+    return written;
   }
 
   /** After each batch: what was noted goes out soon. */
@@ -159,6 +171,7 @@ export class Answers {
 
   /** Everything noted, one message a router. */
   flush(): void {
+    this.outbox.flush();
     this.cancel?.();
     this.cancel = undefined;
     const { replica, inFlight, limit } = this;

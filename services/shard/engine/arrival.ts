@@ -13,7 +13,7 @@ export function readArrival(
   headerText: string,
   body: Uint8Array,
   readAtMs: number,
-  { unreadMsMax }: Pick<RunLoop, 'unreadMsMax'>,
+  loop: Pick<RunLoop, 'unreadMsMax'>,
 ): Waiting {
   const headers = parseRunHeaders(headerText);
   const to = returnAddress(sender, headers);
@@ -26,7 +26,7 @@ export function readArrival(
     headers,
     body,
     readAtMs,
-    unreadMsMax,
+    unreadMsMax: loop.unreadMsMax(readAtMs),
     timeoutMs,
     level,
     rank: rankOf(readAtMs, timeoutMs, level),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../mesh/random.js';
-import { type Candidate, type Curve, decideBatch } from './decide-batch.js';
+import { type Candidate, decideBatch } from './decide-batch.js';
+import type { Curve } from './latency-curve.js';
 
 const affine = (fixedMs: number, rowMs: number, bestRun = 64): Curve => ({
   runMs: (rows) => fixedMs + rowMs * rows,

@@ -3,20 +3,12 @@
 // among those that keep as many the one that serves most rows a millisecond. So a large run never costs somebody's deadline
 // unless it saves others, and a request that is nearly late makes runs small only as long as that loses nobody
 // (early drop, as in Nexus, SOSP 2019). Nobody waits for company: what is not here yet does not count.
-import { GAIN_MIN, ROW_RUNGS } from './latency-curve.js';
+import { type Curve, GAIN_MIN, ROW_RUNGS } from './latency-curve.js';
 
 export interface Candidate {
   readonly rows: number;
   /** Until its answer must leave. */
   readonly leftMs: number;
-}
-
-export interface Curve {
-  runMs(rows: number): number;
-  /** Deadlines are kept with this factor on every expected time. */
-  readonly margin: number;
-  /** The size that serves most rows a millisecond. */
-  readonly bestRun: number;
 }
 
 interface Plan {

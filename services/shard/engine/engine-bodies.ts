@@ -10,6 +10,7 @@ import { HeldBodies } from './held-bodies.js';
 import { LargeAnswers } from './large-answers.js';
 import { isLarge, LargeRequests } from './large-requests.js';
 import { ObjectBodies } from './object-bodies.js';
+import type { Outbox } from './outbox.js';
 import { parseRunHeaders } from './run-headers.js';
 
 export interface EngineBodiesParts {
@@ -18,6 +19,7 @@ export interface EngineBodiesParts {
   readonly region: string;
   /** Of one body, request or answer. */
   readonly bodyMaxBytes: number;
+  readonly outbox: Outbox;
 }
 
 /** Bodies of the largest size that an engine holds at once, requests and answers each. */
@@ -39,8 +41,8 @@ export class EngineBodies {
   }
 
   answersOf(replica: string): Answers {
-    const { nc, clock } = this.parts;
-    return new Answers(nc, replica, clock, this.largeAnswers, (sender) => this.held.release(sender));
+    const { nc, clock, outbox } = this.parts;
+    return new Answers(nc, replica, clock, outbox, this.largeAnswers, (sender) => this.held.release(sender));
   }
 
   /** Its caller does not want an answer any more: what is not here yet is not fetched. */

@@ -11,6 +11,15 @@ export interface LatencyPoint {
   readonly runMs: number;
 }
 
+/** What the choice of a batch goes by. */
+export interface Curve {
+  runMs(rows: number): number;
+  /** Deadlines are kept with this factor on every expected time. */
+  readonly margin: number;
+  /** The size that serves most rows a millisecond. */
+  readonly bestRun: number;
+}
+
 /** Beyond 256 rows no model that we timed gained another tenth, and one run would hold up its neighbours for too long. */
 export const ROW_RUNGS = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
 export const ROWS_MAX = 256;
@@ -108,7 +117,7 @@ export class LatencyCurve {
 
   /** The size of a run that serves most rows a millisecond; the smallest of those about as good. */
   get bestRun(): number {
-    if (this.bestRows === 0) this.bestRows = this.findBest();
+    if (this.bestRows === 0) this.bestRows = this.findBest(0);
     return this.bestRows;
   }
 
@@ -173,6 +182,13 @@ export class LatencyCurve {
     for (const rung of this.rungs) rung.factor = factor;
   }
 
+  /** The same for whole turns, each of which costs so much beside its run: then larger runs serve more. Rows that gain nothing together still run alone. */
+  ofTurns(besideMs: number): Curve {
+    const { margin } = this;
+    const runMs = (rows: number): number => besideMs + this.runMs(rows);
+    return { runMs, margin, bestRun: this.bestRun === 1 ? 1 : this.findBest(besideMs) };
+  }
+
   /** Whether a run confirmed it lately. An estimate that nothing confirms refuses nobody: the next request is run and tells. */
   isFresh(nowMs: number): boolean {
     return nowMs - this.seenAtMs <= FRESH_MS;
@@ -224,11 +240,12 @@ export class LatencyCurve {
     rung.factor = ms / rung.baseMs;
   }
 
-  private findBest(): number {
+  private findBest(besideMs: number): number {
     const sizes = ROW_RUNGS.filter((rows) => rows <= this.triedMax);
-    const least = Math.min(...sizes.map((rows) => this.runMs(rows) / rows));
-    if (least > this.runMs(1) * (1 - JOINING_GAIN_MIN)) return 1;
-    return sizes.find((rows) => this.runMs(rows) / rows <= least * (1 + GAIN_MIN)) ?? 1;
+    const rowMs = (rows: number): number => (besideMs + this.runMs(rows)) / rows;
+    const least = Math.min(...sizes.map(rowMs));
+    if (least > rowMs(1) * (1 - JOINING_GAIN_MIN)) return 1;
+    return sizes.find((rows) => rowMs(rows) <= least * (1 + GAIN_MIN)) ?? 1;
   }
 }
 

@@ -262,7 +262,7 @@ export class Replica implements Turn, StepRunner {
       this.batch = [];
       // The first of a batch waited longest: the honest number for whoever compares replicas.
       this.latencyMs += (this.heldMs(first) - this.latencyMs) * LATENCY_WEIGHT;
-      this.scheduler.turned(clock.monotonicMs(), batch.length);
+      this.scheduler.turned(clock.monotonicMs());
     }
     this.settle();
     return this.scheduler.queue.length > 0;

@@ -1,6 +1,7 @@
 // Lets the replicas of one engine take turns. A run blocks the whole process, so there is one run at a time; a replica with
 // work waits behind the others that have some, whatever the depth of its own queue.
 import type { Clock } from '../../mesh/clock.js';
+import type { Transit } from './transit.js';
 
 export interface Turn {
   /** Runs one batch of what waits; true when more is waiting. */
@@ -12,20 +13,25 @@ const BLOCK_MS_MIN = 1;
 /** The server drops a client that leaves its pings unanswered; deploy/nats lets ten seconds pass, other servers may be stricter. */
 const LONG_BLOCK_MS = 1_500;
 
+export interface RunLoopParts {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly transit: Pick<Transit, 'ofMessage' | 'measure'>;
+  /** What must not wait until the loop is free again. */
+  readonly beforeBlock: () => void;
+  readonly afterLongBlock: () => Promise<void>;
+}
+
 export class RunLoop {
   private readonly waiting: Turn[] = [];
   private readonly listed = new Set<Turn>();
   private running = false;
   private unreadMs = 0;
 
-  constructor(
-    private readonly clock: Pick<Clock, 'monotonicMs'>,
-    private readonly afterLongBlock: () => Promise<void>,
-  ) {}
+  constructor(private readonly parts: RunLoopParts) {}
 
-  /** How long a message that is being read now may have lain in the socket: as long as the run that ended just before. */
-  get unreadMsMax(): number {
-    return this.unreadMs;
+  /** How long a message that is being read now may have lain unread: as long as the run that ended just before, or as the one before it did. */
+  unreadMsMax(nowMs: number): number {
+    return Math.max(this.unreadMs, this.parts.transit.ofMessage(nowMs));
   }
 
   wake(turn: Turn): void {
@@ -41,11 +47,14 @@ export class RunLoop {
 
   /** Wraps what keeps the event loop from reading: runs, and the making of sessions. */
   async blocking<T>(work: () => Promise<T>): Promise<T> {
-    const startedMs = this.clock.monotonicMs();
+    const { clock, beforeBlock, afterLongBlock } = this.parts;
+    const startedMs = clock.monotonicMs();
+    // The library runs in an immediate, and until then the loop reads what came: what it has to say to that goes out first.
+    setImmediate(beforeBlock);
     try {
       return await work();
     } finally {
-      const blockedMs = this.clock.monotonicMs() - startedMs;
+      const blockedMs = clock.monotonicMs() - startedMs;
       if (blockedMs >= BLOCK_MS_MIN) {
         this.unreadMs = blockedMs;
         // Sockets are read before immediates run: by then everything that waited has been read with this mark on it.
@@ -54,14 +63,17 @@ export class RunLoop {
         });
       }
       // Before anything is published: on a connection that the server has given up it would vanish.
-      if (blockedMs >= LONG_BLOCK_MS) await this.afterLongBlock();
+      if (blockedMs >= LONG_BLOCK_MS) await afterLongBlock();
     }
   }
 
   private async takeTurns(): Promise<void> {
     for (let turn = this.waiting.shift(); turn !== undefined; turn = this.waiting.shift()) {
       this.listed.delete(turn);
-      if (await turn.runOnce()) this.wake(turn);
+      if (await turn.runOnce()) {
+        this.wake(turn);
+        this.parts.transit.measure();
+      }
       // What came during the run is read before the next one is chosen: it may share it, go first, or call something off.
       if (this.waiting.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
     }

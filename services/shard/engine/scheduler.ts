@@ -4,7 +4,7 @@ import { failure, type Failure, toFailure } from '../../../contracts/errors.js';
 import type { RunFacts } from './concurrency-limit.js';
 import type { RunTimes } from './counts.js';
 import { type Candidate, decideBatch } from './decide-batch.js';
-import type { LatencyCurve, LatencyPoint } from './latency-curve.js';
+import type { Curve, LatencyCurve, LatencyPoint } from './latency-curve.js';
 import { LearnedCurves } from './learned-curves.js';
 import { Pace } from './pace.js';
 import { type Decoded, type Ready, RequestQueue, type Waiting } from './request-queue.js';
@@ -39,14 +39,16 @@ const ROWS_WEIGHT = 0.05;
 export class Scheduler {
   readonly queue = new RequestQueue();
   private readonly curves: LearnedCurves;
-  private readonly pace: Pace;
+  private readonly pace = new Pace();
   private readonly apart = new Set<string>();
   private sinceTry = 0;
   private requestRows = 1;
+  /** Of the turn that is under way. */
+  private ranMs = 0;
+  private best: RunFacts | undefined;
 
   constructor(private readonly parts: SchedulerParts) {
     this.curves = new LearnedCurves(parts.points, parts.rowItems);
-    this.pace = new Pace(this.curves.latest.bestRowMs);
   }
 
   get curve(): LatencyCurve {
@@ -55,7 +57,8 @@ export class Scheduler {
 
   /** What a request costs while there is more to do. */
   get requestMs(): number {
-    return this.pace.requestMs;
+    const { requests, ms } = this.bestTurn;
+    return ms / requests;
   }
 
   /** What a run of these takes, by what is known of the shape that ran last. */
@@ -68,18 +71,22 @@ export class Scheduler {
     return Math.min(this.curve.bestRun, this.parts.rowsMax);
   }
 
-  /** The run that serves most, of requests as large as those that ran lately. */
-  get bestRun(): RunFacts {
-    const rows = Math.max(this.batchMax, this.requestRows);
-    return { requests: Math.max(1, Math.round(rows / this.requestRows)), ms: this.curve.runMs(rows) };
+  /** The turn that serves most, of requests as large as those that ran lately. Asked for each that comes, found anew each turn. */
+  get bestTurn(): RunFacts {
+    return (this.best ??= this.findBestTurn());
   }
 
   /** Whether a request that came just now would wait in vain: said at once, so that another replica has the time to help. */
   inVain(request: Waiting, nowMs: number): boolean {
+    const leftMs = answerByMs(request, nowMs);
+    if (leftMs <= 0) return true;
     if (!this.curve.isFresh(nowMs)) return false;
+    const { requests, ms } = this.bestTurn;
     const ahead = this.queue.placeOf(request.rank);
-    const waitMs = ahead * this.pace.requestMs + this.curve.runMs(1) / this.curve.margin;
-    return waitMs > answerByMs(request, nowMs) * WAIT_FACTOR;
+    const turns = Math.floor(ahead / requests);
+    const ownMs = this.curve.runMs(((ahead % requests) + 1) * this.requestRows) / this.curve.margin;
+    const waitMs = turns * ms + ownMs;
+    return waitMs > leftMs * WAIT_FACTOR;
   }
 
   /** The requests of the next run, taken out of the queue; none when nothing waits. */
@@ -96,6 +103,8 @@ export class Scheduler {
   learn(one: Ready, requests: number, rows: number, times: RunTimes, nowMs: number): void {
     const { inputMs, inferMs, outputMs } = times;
     this.requestRows += (rows / requests - this.requestRows) * ROWS_WEIGHT;
+    this.ranMs += inputMs + inferMs + outputMs;
+    this.best = undefined;
     this.curveOf(one).observe(rows, { inferMs, handlingMs: inputMs + outputMs }, nowMs);
   }
 
@@ -104,8 +113,16 @@ export class Scheduler {
     if (this.apart.size < KEPT_APART_MAX) this.apart.add(decoded.key);
   }
 
-  turned(nowMs: number, requests: number): void {
-    this.pace.turned(nowMs, requests, this.queue.length > 0);
+  turned(nowMs: number): void {
+    this.pace.turned(nowMs, this.ranMs, this.queue.length > 0);
+    this.ranMs = 0;
+    this.best = undefined;
+  }
+
+  private findBestTurn(): RunFacts {
+    const turns = this.curve.ofTurns(this.pace.besideMs);
+    const rows = Math.max(Math.min(turns.bestRun, this.parts.rowsMax), this.requestRows);
+    return { requests: Math.max(1, Math.round(rows / this.requestRows)), ms: turns.runMs(rows) };
   }
 
   private choose(head: Ready, nowMs: number): Ready[] {
@@ -123,10 +140,11 @@ export class Scheduler {
       waiting.push({ rows, leftMs: answerByMs(one, nowMs) });
     }
     if (group.length === 1) return this.alone(head, curve, nowMs);
-    const taken = decideBatch(waiting, curve, rowsMax);
+    const turns = curve.ofTurns(this.pace.besideMs);
+    const taken = decideBatch(waiting, turns, rowsMax);
     if (taken.length === 0) return this.alone(head, curve, nowMs);
     const batch = taken.map((i) => group[i] as Ready);
-    this.leave(group, new Set(batch), ahead.length, curve, nowMs);
+    this.leave(group, new Set(batch), ahead.length, curve.isFresh(nowMs) ? turns : undefined, nowMs);
     return batch;
   }
 
@@ -146,17 +164,16 @@ export class Scheduler {
     group: readonly Ready[],
     batch: Set<Waiting>,
     within: number,
-    curve: LatencyCurve,
+    turns: Curve | undefined,
     nowMs: number,
   ): void {
+    const gone = batch;
     let rows = 0;
     for (const { decoded } of batch) rows += decoded?.rows ?? 0;
-    const runMs = curve.runMs(rows);
-    const gone = batch;
-    for (const one of curve.isFresh(nowMs) ? group : []) {
-      if (gone.has(one)) continue;
-      const needMs = runMs + curve.runMs(one.decoded.rows);
-      if (answerByMs(one, nowMs) >= needMs / curve.margin) continue;
+    for (const one of group) {
+      if (turns === undefined || gone.has(one)) continue;
+      const needMs = turns.runMs(rows) + turns.runMs(one.decoded.rows);
+      if (answerByMs(one, nowMs) >= needMs / turns.margin) continue;
       gone.add(one);
       this.parts.letGo(one, 'hopeless', this.tooLate(one, needMs, nowMs));
     }

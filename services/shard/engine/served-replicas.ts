@@ -27,6 +27,8 @@ import { SequenceBus } from './sequence-bus.js';
 import { Sequences } from './sequences.js';
 import { RunLoop } from './run-loop.js';
 import type { RunNote } from './run-note.js';
+import { Outbox } from './outbox.js';
+import { Transit } from './transit.js';
 
 export interface ServedParts {
   readonly nc: NatsConnection;
@@ -69,7 +71,8 @@ export class ServedReplicas {
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: ServedParts) {
-    this.bodies = new EngineBodies(parts);
+    const outbox = new Outbox(parts.nc);
+    this.bodies = new EngineBodies({ ...parts, outbox });
     this.budget = new SequenceBudget(parts.sequenceBytesMax);
     this.kept = new KeptAnswers(parts.keptMaxBytes);
     this.rules = new HeardRules(parts.clock);
@@ -79,7 +82,13 @@ export class ServedReplicas {
           if (error === null) this.rules.hear(message.string());
         },
       });
-    this.loop = new RunLoop(parts.clock, () => this.connected());
+    const transit = new Transit(() => parts.nc.flush(), parts.clock);
+    this.loop = new RunLoop({
+      clock: parts.clock,
+      transit,
+      beforeBlock: () => outbox.flush(),
+      afterLongBlock: () => this.connected(),
+    });
   }
 
   counters(): ReplicaCounters[] {

@@ -19,9 +19,17 @@ export interface WaitingRoomParts {
 
 export class WaitingRoom {
   private readonly limit: ConcurrencyLimit;
+  /** Said by the thousand: made once, and written once (answers.ts). */
+  private readonly inVain: Failure;
+  private enough: Failure;
 
   constructor(private readonly parts: WaitingRoomParts) {
     this.limit = new ConcurrencyLimit(parts.capacity);
+    this.inVain = failure(
+      'MAILBOX_FULL',
+      `${parts.id} has more requests before it than it can answer in the request's time.`,
+    );
+    this.enough = this.holdsEnough(0);
   }
 
   /** Requests that the replica would hold now. */
@@ -33,27 +41,26 @@ export class WaitingRoom {
   room(): void {
     if (this.parts.inFlight() < this.parts.capacity) return;
     this.parts.counts.full++;
-    throw this.holdsEnough();
+    throw this.full;
   }
 
   /** Makes room for a higher priority; a request that would wait in vain gets none. Who is not let in has been told so. */
   admits(request: Waiting): boolean {
     const { id, counts, scheduler, inFlight, letGo } = this.parts;
     if (scheduler.inVain(request, request.readAtMs)) {
-      const message = `${id} has ${inFlight()} requests before it, more than it can answer in the request's time.`;
-      letGo(request, 'hopeless', failure('MAILBOX_FULL', message));
+      letGo(request, 'hopeless', this.inVain);
       return false;
     }
     if (inFlight() < this.roomOf(request)) return true;
     const victim = scheduler.queue.displace(request.level);
     if (victim === undefined) {
       counts.full++;
-      letGo(request, 'full', this.holdsEnough());
+      letGo(request, 'full', this.full);
       return false;
     }
     counts.displaced++;
     const message = `${id} is full, and a request of a higher priority took the place.`;
-    letGo(victim, 'full', failure('MAILBOX_FULL', message, this.drained()));
+    letGo(victim, 'full', failure('MAILBOX_FULL', message, { retryAfterMs: this.drainedMs }));
     return true;
   }
 
@@ -68,7 +75,7 @@ export class WaitingRoom {
     let waitedMs = Number.POSITIVE_INFINITY;
     for (const { readAtMs } of batch) waitedMs = Math.min(waitedMs, nowMs - readAtMs);
     const run = { requests: batch.length, waitedMs, waiting: scheduler.queue.length };
-    if (this.limit.begun(run, scheduler.bestRun, nowMs)) this.handBack();
+    if (this.limit.begun(run, scheduler.bestTurn, nowMs)) this.handBack();
   }
 
   emptied(nowMs: number): void {
@@ -81,7 +88,7 @@ export class WaitingRoom {
       const last = scheduler.queue.displace(0, isBegun);
       if (last === undefined) return;
       counts.full++;
-      letGo(last, 'full', this.holdsEnough());
+      letGo(last, 'full', this.full);
     }
   }
 
@@ -91,14 +98,19 @@ export class WaitingRoom {
     return Math.min(limitFor(this.limit.requests, request.headers.priority), capacity);
   }
 
-  private holdsEnough(): Failure {
-    const { id, inFlight } = this.parts;
-    return failure('MAILBOX_FULL', `${id} holds ${inFlight()} requests already.`, this.drained());
+  private get full(): Failure {
+    const { drainedMs } = this;
+    if (this.enough.retryAfterMs !== drainedMs) this.enough = this.holdsEnough(drainedMs);
+    return this.enough;
+  }
+
+  private holdsEnough(retryAfterMs: number): Failure {
+    return failure('MAILBOX_FULL', `${this.parts.id} holds as many requests as it may.`, { retryAfterMs });
   }
 
   /** When what it holds will be done. */
-  private drained(): { retryAfterMs: number } {
-    return { retryAfterMs: Math.ceil(this.parts.inFlight() * this.parts.scheduler.requestMs) };
+  private get drainedMs(): number {
+    return Math.ceil(this.parts.inFlight() * this.parts.scheduler.requestMs);
   }
 }
 
