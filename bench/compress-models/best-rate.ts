@@ -38,14 +38,18 @@ export async function comparedStudents(comparison: Comparison) {
   return { alone: alone.model, distilled: taught.model, aims };
 }
 
+/** So many beginnings choose the rate; all judge it. */
+const CHOOSING = 3;
+
 async function atBestRate(how: string, way: Way, { what, rates, seeds, choosing, judging }: Comparison) {
   const trials = [];
   for (const rate of rates) {
     const models: Uint8Array[] = [];
-    for (const seed of seeds) models.push(await way(seed, rate));
+    for (const seed of seeds.slice(0, CHOOSING)) models.push(await way(seed, rate));
     trials.push({ rate, models, mean: mean(await points(models, choosing)) });
   }
   const best = trials.reduce((a, b) => (b.mean > a.mean ? b : a));
+  for (const seed of seeds.slice(CHOOSING)) best.models.push(await way(seed, best.rate));
   const figures = await points(best.models, judging);
   console.log(
     `${what}, ${how}: ${mean(figures).toFixed(2)} % (deviation ${deviation(figures).toFixed(2)}), each ${figures.map(toFixed).join(', ')}, at rate ${best.rate}; ` +

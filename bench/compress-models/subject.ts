@@ -49,7 +49,7 @@ export const SIZES = {
     feedbackSteps: 100,
     textSteps: 750,
     textStudents: { steps: 250, seeds: 3 },
-    narrowStudents: 5,
+    narrowStudents: 8,
   },
 } as const;
 
