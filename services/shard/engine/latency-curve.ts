@@ -117,7 +117,7 @@ export class LatencyCurve {
 
   /** The size of a run that serves most rows a millisecond; the smallest of those about as good. */
   get bestRun(): number {
-    if (this.bestRows === 0) this.bestRows = this.findBest(0);
+    if (this.bestRows === 0) this.bestRows = this.findBest();
     return this.bestRows;
   }
 
@@ -182,13 +182,6 @@ export class LatencyCurve {
     for (const rung of this.rungs) rung.factor = factor;
   }
 
-  /** The same for whole turns, each of which costs so much beside its run: then larger runs serve more. Rows that gain nothing together still run alone. */
-  ofTurns(besideMs: number): Curve {
-    const { margin } = this;
-    const runMs = (rows: number): number => besideMs + this.runMs(rows);
-    return { runMs, margin, bestRun: this.bestRun === 1 ? 1 : this.findBest(besideMs) };
-  }
-
   /** Whether a run confirmed it lately. An estimate that nothing confirms refuses nobody: the next request is run and tells. */
   isFresh(nowMs: number): boolean {
     return nowMs - this.seenAtMs <= FRESH_MS;
@@ -240,9 +233,9 @@ export class LatencyCurve {
     rung.factor = ms / rung.baseMs;
   }
 
-  private findBest(besideMs: number): number {
+  private findBest(): number {
     const sizes = ROW_RUNGS.filter((rows) => rows <= this.triedMax);
-    const rowMs = (rows: number): number => (besideMs + this.runMs(rows)) / rows;
+    const rowMs = (rows: number): number => this.runMs(rows) / rows;
     const least = Math.min(...sizes.map(rowMs));
     if (least > rowMs(1) * (1 - JOINING_GAIN_MIN)) return 1;
     return sizes.find((rows) => rowMs(rows) <= least * (1 + GAIN_MIN)) ?? 1;

@@ -4,7 +4,7 @@ import { failure, type Failure, toFailure } from '../../../contracts/errors.js';
 import type { RunFacts } from './concurrency-limit.js';
 import type { RunTimes } from './counts.js';
 import { type Candidate, decideBatch } from './decide-batch.js';
-import type { Curve, LatencyCurve, LatencyPoint } from './latency-curve.js';
+import type { LatencyCurve, LatencyPoint } from './latency-curve.js';
 import { LearnedCurves } from './learned-curves.js';
 import { Pace } from './pace.js';
 import { type Decoded, type Ready, RequestQueue, type Waiting } from './request-queue.js';
@@ -57,8 +57,8 @@ export class Scheduler {
 
   /** What a request costs while there is more to do. */
   get requestMs(): number {
-    const { requests, ms } = this.bestTurn;
-    return ms / requests;
+    const { requests, ms } = this.bestRun;
+    return (this.pace.besideMs + ms) / requests;
   }
 
   /** What a run of these takes, by what is known of the shape that ran last. */
@@ -71,9 +71,9 @@ export class Scheduler {
     return Math.min(this.curve.bestRun, this.parts.rowsMax);
   }
 
-  /** The turn that serves most, of requests as large as those that ran lately. Asked for each that comes, found anew each turn. */
-  get bestTurn(): RunFacts {
-    return (this.best ??= this.findBestTurn());
+  /** The run that serves most, of requests as large as those that ran lately. Asked for each that comes, found anew each turn. */
+  get bestRun(): RunFacts {
+    return (this.best ??= this.findBestRun());
   }
 
   /** Whether a request that came just now would wait in vain: said at once, so that another replica has the time to help. */
@@ -81,11 +81,11 @@ export class Scheduler {
     const leftMs = answerByMs(request, nowMs);
     if (leftMs <= 0) return true;
     if (!this.curve.isFresh(nowMs)) return false;
-    const { requests, ms } = this.bestTurn;
+    const { requests, ms } = this.bestRun;
     const ahead = this.queue.placeOf(request.rank);
     const turns = Math.floor(ahead / requests);
     const ownMs = this.curve.runMs(((ahead % requests) + 1) * this.requestRows) / this.curve.margin;
-    const waitMs = turns * ms + ownMs;
+    const waitMs = turns * (this.pace.besideMs + ms) + ownMs;
     return waitMs > leftMs * WAIT_FACTOR;
   }
 
@@ -119,10 +119,9 @@ export class Scheduler {
     this.best = undefined;
   }
 
-  private findBestTurn(): RunFacts {
-    const turns = this.curve.ofTurns(this.pace.besideMs);
-    const rows = Math.max(Math.min(turns.bestRun, this.parts.rowsMax), this.requestRows);
-    return { requests: Math.max(1, Math.round(rows / this.requestRows)), ms: turns.runMs(rows) };
+  private findBestRun(): RunFacts {
+    const rows = Math.max(this.batchMax, this.requestRows);
+    return { requests: Math.max(1, Math.round(rows / this.requestRows)), ms: this.curve.runMs(rows) };
   }
 
   private choose(head: Ready, nowMs: number): Ready[] {
@@ -140,11 +139,10 @@ export class Scheduler {
       waiting.push({ rows, leftMs: answerByMs(one, nowMs) });
     }
     if (group.length === 1) return this.alone(head, curve, nowMs);
-    const turns = curve.ofTurns(this.pace.besideMs);
-    const taken = decideBatch(waiting, turns, rowsMax);
+    const taken = decideBatch(waiting, curve, rowsMax);
     if (taken.length === 0) return this.alone(head, curve, nowMs);
     const batch = taken.map((i) => group[i] as Ready);
-    this.leave(group, new Set(batch), ahead.length, curve.isFresh(nowMs) ? turns : undefined, nowMs);
+    this.leave(group, new Set(batch), ahead.length, curve, nowMs);
     return batch;
   }
 
@@ -164,16 +162,17 @@ export class Scheduler {
     group: readonly Ready[],
     batch: Set<Waiting>,
     within: number,
-    turns: Curve | undefined,
+    curve: LatencyCurve,
     nowMs: number,
   ): void {
     const gone = batch;
     let rows = 0;
     for (const { decoded } of batch) rows += decoded?.rows ?? 0;
-    for (const one of group) {
-      if (turns === undefined || gone.has(one)) continue;
-      const needMs = turns.runMs(rows) + turns.runMs(one.decoded.rows);
-      if (answerByMs(one, nowMs) >= needMs / turns.margin) continue;
+    const runMs = curve.runMs(rows);
+    for (const one of curve.isFresh(nowMs) ? group : []) {
+      if (gone.has(one)) continue;
+      const needMs = runMs + curve.runMs(one.decoded.rows);
+      if (answerByMs(one, nowMs) >= needMs / curve.margin) continue;
       gone.add(one);
       this.parts.letGo(one, 'hopeless', this.tooLate(one, needMs, nowMs));
     }

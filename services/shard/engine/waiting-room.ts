@@ -75,7 +75,7 @@ export class WaitingRoom {
     let waitedMs = Number.POSITIVE_INFINITY;
     for (const { readAtMs } of batch) waitedMs = Math.min(waitedMs, nowMs - readAtMs);
     const run = { requests: batch.length, waitedMs, waiting: scheduler.queue.length };
-    if (this.limit.begun(run, scheduler.bestTurn, nowMs)) this.handBack();
+    if (this.limit.begun(run, scheduler.bestRun, nowMs)) this.handBack();
   }
 
   emptied(nowMs: number): void {
