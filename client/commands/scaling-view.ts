@@ -53,7 +53,7 @@ export function endpointsTable({ endpoints }: ScalingReply, nowMs: number): stri
       one.waiting,
       Number(one.perSecond.toFixed(1)),
       objective(policy, one),
-      one.bounds.at(-1) ?? one.why,
+      [one.why, ...one.bounds.slice(-1)].join('; '),
     ]),
   );
   return table(head, rows);
