@@ -71,7 +71,7 @@ export class Metrics {
    */
   async text(name?: string): Promise<string> {
     const pages: string[] = [];
-    for (const registry of [...this.registries]) {
+    for (const registry of this.registries) {
       if (name === undefined) pages.push(await registry.metrics());
       else if (registry.getSingleMetric(name)) pages.push(await registry.getSingleMetricAsString(name), '\n');
       else break;
