@@ -13,7 +13,7 @@ const PAGES = [
   'bench/README.md',
   'chaos-tests/README.md',
 ];
-const FOLDERS = ['docs', 'deploy/runbooks'];
+const FOLDERS = ['docs', 'deploy/runbooks', 'bench/figures'];
 
 test('every massif command of README, docs and runbooks exists, its verb and its options too', () => {
   const pages = [
