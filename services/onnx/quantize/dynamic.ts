@@ -12,11 +12,12 @@ import { refusal } from '../refusal.js';
 import { float32, floatValues, type Tensor } from '../tensor.js';
 import { gemmFactors, weightLayers, type WeightLayer } from './layers.js';
 import { prepared } from './prepare.js';
+import { ANY_LEVEL, unclippedWeights } from './saturation.js';
 import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
 import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
 import { transposed } from './transposed.js';
-import { integerWeights, realWeights, type IntegerWeights } from './weights.js';
+import { realWeights } from './weights.js';
 import { zeroPoint } from './zeros.js';
 
 export interface DynamicOptions {
@@ -59,7 +60,7 @@ function writeDense(graph: Graph, layer: WeightLayer, shared: Map<string, readon
   const stored = constant(graph, weight);
   const matrix = layer.axis === 0 ? transposed(stored) : stored;
   const before = alpha === 1 ? matrix : times(matrix, alpha);
-  const integers = integerWeights(before, { axis: 1, bits: 8 });
+  const integers = unclippedWeights({ node, kind: 'MatMul', axis: 1 }, before, { bits: 8 }, ANY_LEVEL);
   const make = (opType: string, inputs: readonly string[], values: AttributeValues = {}): string =>
     graph.add(opType, inputs, values, [graph.fresh('q')]).output[0] ?? '';
   const quantized = (): string[] => [graph.fresh('q'), graph.fresh('q'), graph.fresh('q')];
@@ -98,7 +99,7 @@ function isRecurrent(graph: Graph, node: NodeProto): boolean {
 /** com.microsoft DynamicQuantizeLSTM: weights turned to [directions, inputs, gates], a scale for each gate's row. */
 function writeRecurrent(graph: Graph, node: NodeProto): LayerReport[] {
   const [weight = '', recurrent = ''] = node.input.slice(1);
-  const parts = [weight, recurrent].map((name) => gateWeights(constant(graph, name)));
+  const parts = [weight, recurrent].map((name) => gateWeights(node, constant(graph, name)));
   const fused = copyNode(node);
   fused.opType = 'DynamicQuantizeLSTM';
   fused.domain = 'com.microsoft';
@@ -133,7 +134,7 @@ function writeRecurrent(graph: Graph, node: NodeProto): LayerReport[] {
 }
 
 /** [directions, gates, inputs] to [directions, inputs, gates]. */
-function gateWeights(weights: Tensor): { integers: Tensor; scales: Tensor; error: number } {
+function gateWeights(node: NodeProto, weights: Tensor): { integers: Tensor; scales: Tensor; error: number } {
   const [directions = 1, gates = 1, inputs = 1] = weights.dims;
   const values = floatValues(weights);
   const size = gates * inputs;
@@ -142,7 +143,7 @@ function gateWeights(weights: Tensor): { integers: Tensor; scales: Tensor; error
   let apart = 0;
   for (let d = 0; d < directions; d++) {
     const own = float32([gates, inputs], values.slice(d * size, (d + 1) * size));
-    const rounded: IntegerWeights = integerWeights(own, { axis: 0, bits: 8 });
+    const rounded = unclippedWeights({ node, kind: 'MatMul', axis: 0 }, own, { bits: 8 }, ANY_LEVEL);
     integers.set(transposed(rounded.values).data as Int8Array, d * size);
     scales.set(rounded.scales, d * gates);
     apart = Math.max(apart, relativeError(own, realWeights(rounded, 0)));

@@ -10,7 +10,6 @@ import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { seeded } from '../seeded.js';
 import type { Tensors } from '../session.js';
 import { float32, floatValues, int64 } from '../tensor.js';
-import { clipsHere } from '../testing/clips.js';
 import { identity } from '../testing/identity.js';
 import { mlp } from '../testing/mlp.js';
 import { outputsOf } from '../testing/outputs.js';
@@ -67,10 +66,6 @@ async function apart(before: Uint8Array, after: Uint8Array, feeds: Tensors): Pro
   if (a === undefined || b === undefined) throw new Error('no output');
   return relativeError(a, b);
 }
-
-/** How far integers may be from floats: nearer where sums of integers are exact than on a processor that clips them. */
-const within = async (exact: number, clipped: number): Promise<number> =>
-  (await clipsHere()) ? clipped : exact;
 
 test('every planned layer of a dense and of a residual network runs in integers and answers as before', async () => {
   const dense = await quantizeStatic(mlp(1), [rows]);
@@ -156,7 +151,7 @@ test('dense and recurrent layers run in dynamic integers without samples', async
     [recurrent, text],
   ] as const) {
     const { model, report } = await quantizeDynamic(bytes);
-    expect(await apart(bytes, model, feeds)).toBeLessThan(await within(0.03, 0.08)); // weights that learned nothing: up to 0.04 by the seed
+    expect(await apart(bytes, model, feeds)).toBeLessThan(0.05); // weights that learned nothing: up to 0.04 by the seed
     const { integer, unfused } = await fusionOf(model);
     expect(unfused).toEqual([]);
     expect(Object.values(integer).reduce((a, b) => a + b, 0)).toBeGreaterThanOrEqual(2);

@@ -1,15 +1,17 @@
 import { expect, test } from 'vitest';
 import { GraphBuilder } from '../builder.js';
 import { Graph } from '../graph.js';
+import { sequenceClassifier } from '../models/recurrent.js';
 import { TensorProto_DataType as T } from '../proto/onnx_pb.js';
 import { seeded } from '../seeded.js';
 import { float32, type Tensor } from '../tensor.js';
 import { outputsOf } from '../testing/outputs.js';
 import { affineOf, UINT8 } from './affine.js';
 import { ChannelRange } from './channel-range.js';
+import { quantizeDynamic } from './dynamic.js';
 import { weightLayers, type WeightLayer } from './layers.js';
 import { relativeError } from './report.js';
-import { saturatingDot, unclippedScales } from './saturation.js';
+import { reachedLevels, saturatingDot, unclippedScales } from './saturation.js';
 import { quantizeStatic } from './static.js';
 import { integerWeights } from './weights.js';
 
@@ -37,7 +39,7 @@ test('a channel gets a coarser scale where two neighbours reach too far, and onl
   range.add(Float32Array.of(1, 1, 0.2, 0.2), [1, 4], 1);
   const affine = affineOf({ lowest: 0, highest: 1 }, UINT8);
   const { values } = integerWeights(weights, { bits: 8, axis: 1 });
-  const [first, ...others] = unclippedScales(layer, weights, values, range, affine);
+  const [first, ...others] = unclippedScales(layer, weights, values, reachedLevels(range, affine));
   expect(others).toEqual([0, 0, 0]);
   const { values: after } = integerWeights(weights, { bits: 8, axis: 1, least: [first ?? 0, 0, 0, 0] });
   const column = (c: number): Int8Array =>
@@ -60,7 +62,7 @@ test('neighbours of a convolution are the input channels of one place, by group'
   range.add(new Float32Array(16).fill(1), [1, 4, 1, 4], 1);
   const affine = affineOf({ lowest: 0, highest: 1 }, UINT8);
   const { values } = integerWeights(weights, { bits: 8, axis: 0 });
-  const [first = 0, second] = unclippedScales(layer, weights, values, range, affine);
+  const [first = 0, second] = unclippedScales(layer, weights, values, reachedLevels(range, affine));
   expect(first).toBeGreaterThan(1.9 / 127);
   expect(second).toBe(0);
 });
@@ -90,5 +92,46 @@ test('layers whose neighbours reach far answer the same on every processor', asy
     const rounded = await quantizeStatic(model, [feeds], { everything: true });
     const [before, after] = [await outputsOf(model, feeds, {}), await outputsOf(rounded.model, feeds, {})];
     expect(relativeError(before['y'] ?? float32([0], []), after['y'] ?? float32([0], []))).toBeLessThan(0.01);
+  }
+});
+
+test('weights of dense and recurrent layers clip for no input where ranges are found at run time', async () => {
+  const positive = seeded(5);
+  const dense = float32(
+    [8, 4],
+    positive.normals(32, 0.1).map((one) => 1 + one),
+  );
+  const [matmul] = layerOf('MatMul', [1, 8], dense);
+  const recurrent = sequenceClassifier({
+    vocabulary: 20,
+    width: 32,
+    classes: 2,
+    seed: 3,
+    cell: 'LSTM',
+    hidden: 24,
+  });
+  for (const [model, operator] of [
+    [matmul, 'MatMulInteger'],
+    [recurrent, 'DynamicQuantizeLSTM'],
+  ] as const) {
+    const graph = Graph.read((await quantizeDynamic(model)).model);
+    const layers = graph.nodes.filter(({ opType }) => opType === operator);
+    const weights = layers.flatMap(({ input }) => [
+      input[1] ?? '',
+      operator === 'MatMulInteger' ? '' : (input[2] ?? ''),
+    ]);
+    const found = weights.flatMap((name) => graph.constant(name) ?? []);
+    expect(found.length).toBeGreaterThan(0);
+    for (const { data, dims } of found) {
+      const [rows = 0, columns = 0] = dims.slice(-2);
+      for (let c = 0; c < columns; c++) {
+        const column = Int8Array.from({ length: rows }, (_, k) => Number(data[k * columns + c]));
+        // The worst that an input can be: all that one sign adds to, or all that the other does.
+        for (const sign of [1, -1]) {
+          const worst = Uint8Array.from(column, (weight) => (sign * weight > 0 ? 255 : 0));
+          expect(saturatingDot(worst, column).clippedPairs).toBe(0);
+        }
+      }
+    }
   }
 });

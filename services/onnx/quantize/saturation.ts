@@ -1,11 +1,13 @@
 // What int8 does on processors without VNNI: AVX2 and AVX-512 multiply unsigned activations with signed weights and add two neighbours'
 // products in int16, which clips. Weights of 7 bits cannot (2 * 255 * 63 = 32,130), but lose a bit everywhere; here only those output
-// channels get a coarser scale in which two neighbours do reach that far with what their inputs were seen to be.
+// channels get a coarser scale in which two neighbours do reach that far: with what their inputs were seen to be where they were, or with
+// anything that an input can be.
 import { intOf } from '../attributes.js';
 import { elementCount, floatValues, type Tensor } from '../tensor.js';
 import { quantized, UINT8, type Affine } from './affine.js';
 import type { ChannelRange } from './channel-range.js';
 import type { WeightLayer } from './layers.js';
+import { integerWeights, type IntegerWeights, type WeightOptions } from './weights.js';
 
 const MOST = 32_767;
 const LEAST = -32_768;
@@ -37,20 +39,50 @@ export function saturatingDot(activations: Uint8Array, weights: Int8Array): Satu
 
 const ROUNDING = 255; // half a level of two weights, times the most that an activation can be
 
+/** Between which levels each channel of a layer's input lies. */
+export interface ReachedLevels {
+  readonly least: (channel: number) => number;
+  readonly most: (channel: number) => number;
+}
+
+/** Where the range of the inputs is found at run time: every level. */
+export const ANY_LEVEL: ReachedLevels = { least: () => UINT8.lowest, most: () => UINT8.highest };
+
+export function reachedLevels({ lowest, highest }: ChannelRange, affine: Affine): ReachedLevels {
+  const level = (value: number): number => quantized(value, affine, UINT8);
+  const [least, most] = [Float64Array.from(lowest, level), Float64Array.from(highest, level)];
+  return { least: (channel) => least[channel] ?? 0, most: (channel) => most[channel] ?? 0 };
+}
+
+/** What the sums of a layer are made of. */
+export type Summing = Pick<WeightLayer, 'kind' | 'axis' | 'node'>;
+
+/** Integers of 8 bits or fewer, one scale an output channel, of which no two neighbours' products clip. */
+export function unclippedWeights(
+  layer: Summing,
+  weights: Tensor,
+  rounding: Omit<WeightOptions, 'axis'>,
+  levels: ReachedLevels,
+): IntegerWeights {
+  const options = { ...rounding, axis: layer.axis };
+  const closest = integerWeights(weights, options);
+  const needed = unclippedScales(layer, weights, closest.values, levels);
+  if (needed.every((scale) => scale === 0)) return closest;
+  const least = needed.map((scale, c) => Math.max(scale, rounding.least?.[c] ?? 0));
+  return integerWeights(weights, { ...options, least });
+}
+
 /**
  * For each output channel the least scale under which no pair clips, or 0 where none does as it is. `integers` are the weights as they would
  * be rounded.
  */
 export function unclippedScales(
-  layer: Pick<WeightLayer, 'kind' | 'axis' | 'node'>,
+  layer: Summing,
   weights: Tensor,
   integers: Tensor,
-  { lowest, highest }: ChannelRange,
-  affine: Affine,
+  { least, most }: ReachedLevels,
 ): Float64Array {
   const { outputs, length, place, channel } = windowsOf(layer, weights.dims);
-  const level = (value: number): number => quantized(value, affine, UINT8);
-  const [least, most] = [Float64Array.from(lowest, level), Float64Array.from(highest, level)];
   const real = floatValues(weights);
   const rounded = integers.data as Int8Array;
   /** The size that the sum of a pair can have. */
@@ -61,7 +93,7 @@ export function unclippedScales(
       for (const one of [k, k + 1]) {
         const weight = values[place(output, one)] ?? 0;
         const c = channel(output, one);
-        const [a, b] = [weight * (least[c] ?? 0), weight * (most[c] ?? 0)];
+        const [a, b] = [weight * least(c), weight * most(c)];
         down += Math.min(a, b);
         up += Math.max(a, b);
       }
@@ -75,10 +107,7 @@ export function unclippedScales(
 }
 
 /** The order in which kernels add: all input channels at one place of the window, then those at the next. */
-function windowsOf(
-  { kind, axis, node }: Pick<WeightLayer, 'kind' | 'axis' | 'node'>,
-  dims: readonly number[],
-) {
+function windowsOf({ kind, axis, node }: Summing, dims: readonly number[]) {
   if (kind !== 'Conv') {
     const [outputs, length] = [dims[axis] ?? 1, dims[1 - axis] ?? 1];
     const place = (output: number, k: number): number =>

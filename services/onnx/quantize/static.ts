@@ -16,7 +16,7 @@ import type { ChannelRange } from './channel-range.js';
 import { gemmFactors, weightLayers, type WeightLayer } from './layers.js';
 import { planned, type Plan, type PlannedLayer } from './plan.js';
 import { prepared } from './prepare.js';
-import { unclippedScales } from './saturation.js';
+import { reachedLevels, unclippedWeights } from './saturation.js';
 import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
 import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
@@ -27,7 +27,6 @@ import {
   leastScales,
   realWeights,
   type IntegerWeights,
-  type WeightOptions,
 } from './weights.js';
 import { zeroPoint } from './zeros.js';
 
@@ -190,10 +189,11 @@ function writeLayer(
     ...(least === undefined ? {} : { least: axis === undefined ? [Math.max(...least)] : least }),
     ...(given === undefined ? {} : { given }),
   };
-  const closest = integerWeights(before, rounding);
   // Where all channels have one scale, a coarser one would cost them all.
   const clips = bits <= 8 && axis !== undefined && affine !== undefined && channels !== undefined;
-  const integers = clips ? unclipped(layer, before, rounding, closest, { affine, channels }) : closest;
+  const integers = clips
+    ? unclippedWeights(layer, before, rounding, reachedLevels(channels, affine))
+    : integerWeights(before, rounding);
   const weights = dequantized(graph, weight, integers, axis, layer.kind, bits);
   const inputs = [layer.input, weights.output[0] ?? ''];
   if (biases !== undefined && bias !== undefined) {
@@ -216,18 +216,6 @@ function writeLayer(
     form: bits > 8 ? 'int16' : bits === 4 ? 'int4' : 'int8',
     error: relativeError(before, realWeights(integers, axis)),
   };
-}
-
-function unclipped(
-  layer: WeightLayer,
-  weights: Tensor,
-  rounding: WeightOptions,
-  closest: IntegerWeights,
-  { affine, channels }: { readonly affine: Affine; readonly channels: ChannelRange },
-): IntegerWeights {
-  const needed = unclippedScales(layer, weights, closest.values, channels, affine);
-  const least = needed.map((scale, c) => Math.max(scale, rounding.least?.[c] ?? 0));
-  return integerWeights(weights, { ...rounding, least });
 }
 
 function biasOf(graph: Graph, name: string, values: Float32Array, beta: number): string {
