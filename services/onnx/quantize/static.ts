@@ -21,13 +21,7 @@ import { finished, operatorOf, relativeError, type LayerReport, type Quantized }
 import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
 import { worthwhile } from './worth.js';
-import {
-  integerBias,
-  integerWeights,
-  leastScales,
-  realWeights,
-  type IntegerWeights,
-} from './weights.js';
+import { integerBias, integerWeights, leastScales, realWeights, type IntegerWeights } from './weights.js';
 import { zeroPoint } from './zeros.js';
 
 export interface StaticOptions {
