@@ -54,6 +54,25 @@ export class Construction {
     return false;
   }
 
+  /**
+   * Whether all of these can have these choices at once, with others moved from shard to shard where they are. `trial`: all is as it was
+   * afterwards; otherwise it is not taken back any more.
+   */
+  change(who: readonly number[], choices: readonly Choice[], trial: boolean): boolean {
+    const { mark } = this.packing;
+    const before = who.map((index) => this.seats.get(index) as Seat);
+    for (const index of who) this.leave(index);
+    const stuck = who.findIndex((index, i) => !this.seat(index, [choices[i] as Choice]));
+    if (stuck < 0 && !trial) {
+      this.packing.forget();
+      return true;
+    }
+    for (const index of stuck < 0 ? who : who.slice(0, stuck)) this.drop(index);
+    this.packing.rollBack(mark);
+    who.forEach((index, i) => this.take(index, before[i] as Seat));
+    return stuck < 0;
+  }
+
   /** Of these endpoints, those with most to gain first. */
   improve(who: readonly number[], passes: number): void {
     for (let pass = 0; pass < passes; pass++) {

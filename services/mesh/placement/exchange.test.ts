@@ -16,11 +16,11 @@ const shard = (id: string, region: string, gib: number) => ({
   speed: 1,
   device: 'cpu',
 });
-const endpoint = (name: string, gib: number, home: string) => ({
+const endpoint = (name: string, gib: number, home: string, ratePerS = 5) => ({
   name,
   memoryBytes: gib * GIB,
   runs: { cpu: { serviceMs: 10, ratePerS: 100 } },
-  groups: [{ name: home, home, ratePerS: 5 }],
+  groups: [{ name: home, home, ratePerS }],
 });
 const settingFor = (shards: object[], endpoints: object[]) => {
   const links = [{ between: ['east', 'west'], latencyMs: 100 }];
@@ -41,16 +41,38 @@ test('two who lie where the other belongs change places, although neither has ro
   expect([...right]).toEqual([lying(0, 0), lying(1, 1)]);
 });
 
-test('what fits into a centre by sums and not onto its shards makes it be asked for less, until all lies', () => {
+const settledFor = (...its: Parameters<typeof settingFor>) => {
+  const setting = settingFor(...its);
+  const limits = () => ({ looks: 10_000, warmth: 0.1 });
+  const market = { ...marketOf(setting, effortFor(setting)), scarce: true };
+  return settle(setting, market, { care: 'thoroughly', spare: 0, bySums: limits, onShards: limits });
+};
+const lyingIn = (centre: number, { placed }: ReturnType<typeof settle>): string[] =>
+  placed
+    .filter(({ allocation }) => allocation.replicas.has(centre))
+    .map(({ setting }) => setting.endpoint.name);
+
+test('what fits into a centre by sums and not onto its shards is not laid there', () => {
   // Three of 1.2 are 3.6 of 4, but no shard of 2 has room for two of them.
-  const setting = settingFor(
+  const settled = settledFor(
     [shard('a', 'east', 2), shard('b', 'east', 2), shard('c', 'west', 2)],
     [endpoint('x', 1.2, 'east'), endpoint('y', 1.2, 'east'), endpoint('z', 1.2, 'east')],
   );
-  const market = { ...marketOf(setting, effortFor(setting)), scarce: true };
-  const limits = (round: number) => (round < 3 ? { looks: 10_000, warmth: 0.1 } : undefined);
-  const { chosen, unplaced } = settle(setting, market, { care: 'thoroughly', spare: 0, limits });
-  expect(unplaced).toEqual([]);
-  const east = chosen.filter(({ replicas }) => replicas.has(0)).length;
-  expect(east).toBe(2);
+  expect(settled.unplaced).toEqual([]);
+  expect(lyingIn(0, settled)).toHaveLength(2);
+});
+
+test('where the best by sums fits onto no shards, the best of what does is found, although two have to go for it', () => {
+  // By sums five of 0.7 and one of 0.5 belong into the east, worth 22. On two shards of 2 four of them are, worth 18; with the large one
+  // in the place of two of them it is 19.
+  const settled = settledFor(
+    [...['a', 'b'].map((id) => shard(id, 'east', 2)), ...['c', 'd', 'e', 'f'].map((id) => shard(id, 'west', 2))],
+    [
+      endpoint('large', 2, 'east', 9),
+      ...[4.04, 4.03, 4.02, 4.01, 4].map((rate, i) => endpoint(`middle-${i}`, 0.7, 'east', rate)),
+      endpoint('small', 0.5, 'east', 2),
+    ],
+  );
+  expect(settled.unplaced).toEqual([]);
+  expect(lyingIn(0, settled)).toEqual(['large', 'middle-0', 'middle-1', 'small']);
 });

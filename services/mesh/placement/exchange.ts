@@ -14,6 +14,16 @@ export interface ExchangeLimits {
   readonly passed?: () => number;
 }
 
+/** Whether what fits by sums fits onto the shards. Endpoints and choices are counted as in Offers. */
+export interface Shelving {
+  /** Whether so many of these could have these choices, with others moved from shard to shard where they are. */
+  fits(who: Int32Array, choices: Int32Array, count: number): boolean;
+  /** The same, and they have them. */
+  take(who: Int32Array, choices: Int32Array, count: number): boolean;
+  /** What all have now is the best so far. */
+  keep(): void;
+}
+
 // Those that stand aside at once: as many as can be searched.
 const FREE_LEAST = 3;
 const FREE_FIRST = 5;
@@ -70,6 +80,7 @@ class Exchange {
     began: Int32Array,
     /** What may be taken of each resource, in parts of all there is. */
     private readonly room: Float64Array,
+    private readonly shelving: Shelving | undefined,
   ) {
     const { endpoints, first, cost, resources } = offers;
     this.chosen = began.slice();
@@ -132,7 +143,8 @@ class Exchange {
       offers.book(choice, -1, used);
     }
     const looked = this.looks;
-    const after = this.bestTogether(count, now + worse);
+    let after = this.bestTogether(count, now + worse);
+    if (after !== undefined && this.shelving?.take(who, this.found, count) === false) after = undefined;
     const took = this.looks - looked;
     if (took >= LOOKS_EACH) this.free = Math.max(FREE_LEAST, this.free - 0.1);
     else if (took < LOOKS_EACH / 4) this.free = Math.min(FREE_MOST - 1, this.free + 0.02);
@@ -150,6 +162,7 @@ class Exchange {
     if (this.cost >= this.bestCost - EPSILON) return;
     this.bestCost = this.cost;
     this.best = chosen.slice();
+    this.shelving?.keep();
   }
 
   /** Somebody far from its best choice, and those who are where it would like to be. */
@@ -211,7 +224,7 @@ class Exchange {
   /** Depth first, the least regretted before others; back where even what is least regretted costs more than what is known. */
   private descend(count: number, bound: number, costMax: number): number {
     const { offers, used, who, chosen, regret, fitting, fittingFrom, fits, regretAfter } = this;
-    const { position, taken, spent, regretted, differs } = this;
+    const { position, taken, spent, regretted, differs, shelving } = this;
     const { cost } = offers;
     const looksMax = this.looks + LOOKS_EACH;
     let least = costMax;
@@ -243,7 +256,7 @@ class Exchange {
         spent[i] = costs;
         regretted[i] = regrets;
         differs[i] = changes;
-      } else if (costs < least - EPSILON && changes) {
+      } else if (costs < least - EPSILON && changes && shelving?.fits(who, taken, count) !== false) {
         least = costs;
         this.found.set(taken);
       }
@@ -312,8 +325,9 @@ export function exchanged(
   began: Int32Array,
   limits: ExchangeLimits,
   room = new Float64Array(offers.resources).fill(1),
+  shelving?: Shelving,
 ): Int32Array {
-  const exchange = new Exchange(offers, prices, seededRandom(1), began, room);
+  const exchange = new Exchange(offers, prices, seededRandom(1), began, room, shelving);
   exchange.search(limits);
   return exchange.best;
 }

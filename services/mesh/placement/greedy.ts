@@ -1,6 +1,5 @@
 // The intelligent policy's answer at once: prices of what is scarce, the choices that are cheapest with those, balanced by sums, exchanged
 // for a while and packed shard by shard. What the solver starts from, too.
-import type { ExchangeLimits } from './exchange.js';
 import { type LaidDown, layDown } from './lay-down.js';
 import { effortFor, marketOf } from './market.js';
 import { settle } from './settle.js';
@@ -14,9 +13,11 @@ const WARMTH = 0.005;
 export function placeGreedily(setting: Setting, effort = effortFor(setting)): LaidDown {
   const market = marketOf(setting, effort);
   if (effort.looks.length === 0) return layDown(setting, market, 'once');
-  const limits = (round: number): ExchangeLimits | undefined => {
-    const looks = effort.looks[round];
-    return looks === undefined ? undefined : { looks, warmth: WARMTH };
-  };
-  return settle(setting, market, { care: 'quickly', spare: SPARE, limits });
+  const [bySums = 0, onShards = 0] = effort.looks;
+  return settle(setting, market, {
+    care: 'quickly',
+    spare: SPARE,
+    bySums: () => ({ looks: bySums, warmth: WARMTH }),
+    onShards: () => ({ looks: onShards, warmth: WARMTH }),
+  });
 }

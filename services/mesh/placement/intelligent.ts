@@ -22,29 +22,28 @@ const USUAL_LIMITS: SolverLimits = { seconds: 2.75, gap: 0.002 };
 const EXCHANGING = 0.75;
 const EXCHANGING_PROVABLE = 0.05;
 
-// The first search has most of the time, those that follow half of what is left.
-const FIRST = 0.6;
-const ROUNDS_MAX = 6;
-// Packing anew takes as long.
-const LEAST_MS = 250;
+/** So much of it before anything lies on the shards, and the rest there where not all found room. */
+const FIRST = 0.5;
 /** Kept for packing what the solver finds, at most. */
 const PACKING_MS_MAX = 300;
 const WARMTH = 0.4;
-const WARMTH_AGAIN = 0.1;
+const WARMTH_AGAIN = 0.2;
 
 function within(spanMs: number): Settling {
-  const endsMs = performance.now() + spanMs;
-  const limits = (round: number): ExchangeLimits | undefined => {
-    const beganMs = performance.now();
-    if (round > 0 && (round >= ROUNDS_MAX || endsMs - beganMs < LEAST_MS)) return undefined;
-    const mineMs = Math.max(1, (endsMs - beganMs) * (round === 0 ? FIRST : 0.5));
-    return {
-      looks: Number.POSITIVE_INFINITY,
-      warmth: round === 0 ? WARMTH : WARMTH_AGAIN,
-      passed: () => (performance.now() - beganMs) / mineMs,
-    };
+  const beganMs = performance.now();
+  const endsMs = beganMs + spanMs;
+  const until = (ends: number, warmth: number): ExchangeLimits => {
+    const nowMs = performance.now();
+    const mineMs = Math.max(1, ends - nowMs);
+    return { looks: Number.POSITIVE_INFINITY, warmth, passed: () => (performance.now() - nowMs) / mineMs };
   };
-  return { care: 'thoroughly', spare: 0, limits, isLate: () => performance.now() > endsMs };
+  return {
+    care: 'thoroughly',
+    spare: 0,
+    bySums: () => until(beganMs + spanMs * FIRST, WARMTH),
+    onShards: () => until(endsMs, WARMTH_AGAIN),
+    isLate: () => performance.now() > endsMs,
+  };
 }
 
 /** More choices than the greedy answer has time for. */

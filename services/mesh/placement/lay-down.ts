@@ -8,6 +8,7 @@ import type { Setting } from './setting.js';
 export interface LaidDown extends Constructed {
   /** Endpoints whose choices found no room on the shards. */
   readonly failed: readonly number[];
+  readonly construction: Construction;
   readonly tookMs: number;
 }
 
@@ -42,7 +43,7 @@ export function layDown(
     for (const e of failed) construction.seat(e, sortedBy(choices[e] ?? [], priced[e]));
     if (failed.length > 0 && care !== 'once')
       construction.improve(thorough ? order : failed, thorough ? 3 : 2);
-    const found = { ...construction.result(), failed, tookMs: performance.now() - beganMs };
+    const found = { ...construction.result(), failed, construction, tookMs: performance.now() - beganMs };
     if (!best || found.objective < best.objective) best = found;
     if (failed.length === 0) return found;
     if (isLate()) break;

@@ -25,21 +25,21 @@ export interface Effort {
   readonly starts: number;
   /** Of whoever is far from its best choice. */
   readonly passes: number;
-  /** At choices, by those who exchange theirs; for each time that packing is tried. */
-  readonly looks: readonly number[];
+  /** At choices, by those who exchange theirs: by sums, and on the shards where not all found room. */
+  readonly looks: readonly [bySums: number, onShards: number] | readonly [];
 }
 
 export function effortFor({ endpoints }: Setting): Effort {
   const limits = (centres: number, beam: number, kept: number): ChoiceLimits => ({ centres, beam, kept });
   if (endpoints.length <= 150) {
-    const often = { pricings: 2, rounds: 150, starts: 14, passes: 0, looks: [150_000, 30_000, 30_000] };
+    const often = { pricings: 2, rounds: 150, starts: 14, passes: 0, looks: [150_000, 50_000] as const };
     return { first: limits(8, 2, 4), priced: limits(10, 5, 14), ...often };
   }
   const some = endpoints.length <= 600 ? limits(7, 2, 8) : limits(5, 2, 5);
   const often =
     endpoints.length <= 600
-      ? { rounds: 30, starts: 8, passes: 2, looks: [150_000, 50_000, 50_000] }
-      : { rounds: 12, starts: 1, passes: 0, looks: [] };
+      ? { rounds: 30, starts: 8, passes: 2, looks: [150_000, 50_000] as const }
+      : { rounds: 12, starts: 1, passes: 0, looks: [] as const };
   return { first: some, priced: some, pricings: 1, ...often };
 }
 

@@ -85,6 +85,11 @@ export class Packing {
     }
   }
 
+  /** What was done is not taken back any more. */
+  forget(): void {
+    this.journal.length = 0;
+  }
+
   /** Of what the devices of a centre may be kept busy with on average, the share that is still free. */
   busyLeft(centre: number): number {
     const { busyLeft = 0, shelves } = this.rooms[centre] ?? { shelves: [] };

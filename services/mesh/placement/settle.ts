@@ -1,7 +1,8 @@
-// A plan by sums that the shards can take: exchanges, then packing; a centre whose shards cannot take all that was meant for them is asked
-// for a little less, and all begins again. The greedy answer does little of it, the intelligent policy most of its time.
+// A plan that the shards can take: exchanges by sums, then packing; where that finds no room for all, the exchange goes on from what lies,
+// and takes only what can be packed. The greedy answer does little of it, the intelligent policy most of its time.
 import type { Choice } from './choices.js';
-import { type ExchangeLimits, exchanged } from './exchange.js';
+import type { Constructed, Construction } from './construction.js';
+import { type ExchangeLimits, exchanged, type Shelving } from './exchange.js';
 import { type LaidDown, layDown } from './lay-down.js';
 import type { Market } from './market.js';
 import type { Setting } from './setting.js';
@@ -10,48 +11,76 @@ export interface Settling {
   readonly care: 'quickly' | 'thoroughly';
   /** Of what several shards have together, the part that is left to what does not fit. */
   readonly spare: number;
-  /** What may be spent on the search of a round; nothing where no round is to begin any more. */
-  readonly limits: (round: number) => ExchangeLimits | undefined;
+  /** What may be spent on the search, asked when it begins. */
+  readonly bySums: () => ExchangeLimits;
+  readonly onShards: () => ExchangeLimits;
   /** Packing is not tried again. */
   readonly isLate?: () => boolean;
 }
 
-// Of the room that packing did not find.
-const LESS = 0.01;
-
 export function settle(
   setting: Setting,
   market: Market,
-  { care, spare, limits, isLate }: Settling,
+  { care, spare, bySums, onShards, isLate }: Settling,
 ): LaidDown {
   // Everybody has the cheapest.
   if (!market.scarce) return layDown(setting, market, care, isLate);
   const { offers, prices, choices } = market;
-  const { centres } = setting;
   const room = new Float64Array(offers.resources).fill(1);
-  for (const { index, shards } of centres) if (shards.length > 1) room[index] = 1 - spare;
+  for (const { index, shards } of setting.centres) if (shards.length > 1) room[index] = 1 - spare;
   const indexOf = (choice: Choice, e: number): number =>
     (offers.first[e] as number) + (choices[e] as readonly Choice[]).indexOf(choice);
-  let began: Int32Array = Int32Array.from(market.chosen, indexOf);
-  let best: LaidDown | undefined;
-  for (let round = 0; ; round++) {
-    const its = limits(round);
-    if (!its && best) return best;
-    const found = its ? exchanged(offers, prices, began, its, room) : began;
-    const chosen = Array.from(
-      found,
-      (choice, e) => choices[e]?.[choice - (offers.first[e] as number)] as Choice,
-    );
-    const lying = layDown(setting, { ...market, chosen }, care, isLate);
-    if (!best || lying.objective < best.objective) best = lying;
-    if (lying.failed.length === 0) return best;
-    began = Int32Array.from(lying.chosen, indexOf);
-    const wanted = offers.used(found);
-    const lies = offers.used(began);
-    for (const e of lying.failed)
-      for (const { centre } of chosen[e]?.uses ?? []) {
-        const less = Math.min(room[centre] as number, wanted[centre] as number) * (1 - LESS);
-        room[centre] = Math.max(less, lies[centre] as number);
-      }
+  const choiceOf = (choice: number, e: number): Choice =>
+    choices[e]?.[choice - (offers.first[e] as number)] as Choice;
+  const began = Int32Array.from(market.chosen, indexOf);
+  const found = exchanged(offers, prices, began, bySums(), room);
+  const lying = layDown(setting, { ...market, chosen: Array.from(found, choiceOf) }, care, isLate);
+  if (lying.failed.length === 0) return lying;
+  const shelves = new Shelves(lying, choiceOf);
+  exchanged(offers, prices, Int32Array.from(lying.chosen, indexOf), onShards(), undefined, shelves);
+  return { ...lying, ...shelves.best };
+}
+
+/** A plan that lies on the shards while its endpoints exchange their choices. */
+class Shelves implements Shelving {
+  best: Constructed;
+  private readonly construction: Construction;
+  private readonly chosen: Choice[];
+
+  constructor(
+    lying: LaidDown,
+    private readonly choiceOf: (choice: number, e: number) => Choice,
+  ) {
+    this.best = lying;
+    this.construction = lying.construction;
+    this.chosen = [...lying.chosen];
+  }
+
+  fits(who: Int32Array, choices: Int32Array, count: number): boolean {
+    return this.construction.change(...this.changed(who, choices, count), true);
+  }
+
+  take(who: Int32Array, choices: Int32Array, count: number): boolean {
+    const [changed, wanted] = this.changed(who, choices, count);
+    if (!this.construction.change(changed, wanted, false)) return false;
+    changed.forEach((e, i) => (this.chosen[e] = wanted[i] as Choice));
+    return true;
+  }
+
+  keep(): void {
+    this.best = this.construction.result();
+  }
+
+  private changed(who: Int32Array, choices: Int32Array, count: number): [number[], Choice[]] {
+    const changed: number[] = [];
+    const wanted: Choice[] = [];
+    for (let i = 0; i < count; i++) {
+      const e = who[i] as number;
+      const choice = this.choiceOf(choices[i] as number, e);
+      if (choice === this.chosen[e]) continue;
+      changed.push(e);
+      wanted.push(choice);
+    }
+    return [changed, wanted];
   }
 }
