@@ -66,7 +66,10 @@ test('where the best by sums fits onto no shards, the best of what does is found
   // By sums five of 0.7 and one of 0.5 belong into the east, worth 22. On two shards of 2 four of them are, worth 18; with the large one
   // in the place of two of them it is 19.
   const settled = settledFor(
-    [...['a', 'b'].map((id) => shard(id, 'east', 2)), ...['c', 'd', 'e', 'f'].map((id) => shard(id, 'west', 2))],
+    [
+      ...['a', 'b'].map((id) => shard(id, 'east', 2)),
+      ...['c', 'd', 'e', 'f'].map((id) => shard(id, 'west', 2)),
+    ],
     [
       endpoint('large', 2, 'east', 9),
       ...[4.04, 4.03, 4.02, 4.01, 4].map((rate, i) => endpoint(`middle-${i}`, 0.7, 'east', rate)),
