@@ -54,11 +54,8 @@ const PICKED_MAX = 64;
 
 /** Highest first, of equals the first; what is no number comes last. */
 function bestOf(data: ArrayLike<number | bigint>, from: number, classes: number, count: number): number[] {
-  const value = (index: number): number | bigint => {
-    const found = data[from + index] ?? 0;
-    return Number.isNaN(found) ? -Infinity : found;
-  };
-  if (count <= PICKED_MAX) return pick(value, classes, count);
+  const value = (index: number): number | bigint => ranked(data[from + index]);
+  if (count <= PICKED_MAX) return pick(data, from, classes, count);
   const before = (a: number, b: number): number => {
     const [x, y] = [value(a), value(b)];
     return x === y ? a - b : x > y ? -1 : 1;
@@ -68,18 +65,23 @@ function bestOf(data: ArrayLike<number | bigint>, from: number, classes: number,
     .slice(0, count);
 }
 
-function pick(value: (index: number) => number | bigint, classes: number, count: number): number[] {
+const ranked = (found: number | bigint = 0): number | bigint => (Number.isNaN(found) ? -Infinity : found);
+
+function pick(data: ArrayLike<number | bigint>, from: number, classes: number, count: number): number[] {
   const best: number[] = [];
   const values: (number | bigint)[] = [];
+  let least: number | bigint | undefined;
   for (let index = 0; index < classes; index++) {
-    const seen = value(index);
-    const last = values[best.length - 1];
-    if (best.length === count && (last === undefined || seen <= last)) continue;
+    const found = data[from + index] as number | bigint;
+    // Most are passed over here, and what is no number with them.
+    if (least !== undefined && !(found > least)) continue;
+    const seen = ranked(found);
     let place = best.length;
     while (place > 0 && (values[place - 1] as number) < seen) place--;
     best.splice(place, 0, index);
     values.splice(place, 0, seen);
     best.length = values.length = Math.min(best.length, count);
+    if (best.length === count) least = values[count - 1];
   }
   return best;
 }

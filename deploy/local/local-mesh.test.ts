@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BusUser } from '../../contracts/bus-users.js';
 import { connectAs } from '../../services/mesh/bus-key.js';
+import { oldSpaceFloor } from '../../services/mesh/old-space-floor.js';
 import { busKeyPath } from './bus-keys.js';
 import { consulTokenPath } from './consul-tokens.js';
 import { freePorts } from './free-ports.js';
@@ -40,6 +41,10 @@ test('a mesh that lost a server, a region and a service by force is whole again'
   expect(names).toEqual(
     expect.arrayContaining(['nats-east', 'consul-west', 'control', 'edge-east', 'shard-west-1']),
   );
+  const flagsOf = async (name: string): Promise<string> =>
+    readFile(`/proc/${mesh.supervisor.process(name).pid}/cmdline`, 'utf8');
+  expect(await flagsOf('edge-east')).toContain(oldSpaceFloor(96));
+  expect(await flagsOf('control')).not.toContain('--initial-old-space-size');
 
   for (const name of ['nats-east', 'nats-west', 'consul-west', 'shard-east-1']) {
     const lost = mesh.supervisor.process(name);

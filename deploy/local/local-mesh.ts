@@ -2,6 +2,7 @@
 // running; drills start their own on free ports.
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { oldSpaceFloor } from '../../services/mesh/old-space-floor.js';
 import { prepareBusKeys } from './bus-keys.js';
 import type { ProcessSpec } from './child.js';
 import { consulSpec, waitForRegions } from './consul.js';
@@ -127,6 +128,7 @@ const AWAY_FROM_REQUESTS: ReadonlySet<string> = new Set([
   'auditor',
   'autoscaler',
 ]);
+const WHERE_BODIES_PASS = [oldSpaceFloor(96), '--max-semi-space-size=8'];
 
 /**
  * Two pools of glibc instead of one for each thread, and blocks of a megabyte and more as mappings of their own: what models, their runs and bodies
@@ -139,7 +141,7 @@ function serviceOf(plan: ServicePlan): ProcessSpec {
     name: plan.name,
     kind: plan.kind,
     command: process.execPath,
-    args: [...(AWAY_FROM_REQUESTS.has(plan.kind) ? [SMALL_YOUNG] : []), resolve(root, plan.entry)],
+    args: [...(AWAY_FROM_REQUESTS.has(plan.kind) ? [SMALL_YOUNG] : WHERE_BODIES_PASS), resolve(root, plan.entry)],
     env: { ...MEMORY, ...plan.env },
     ready: 'message',
     readyWithinMs: SERVICE_READY_WITHIN_MS,

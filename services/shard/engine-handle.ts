@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import assert from 'node:assert';
 import { failure, type Failure } from '../../contracts/errors.js';
+import { oldSpaceFloor } from '../mesh/old-space-floor.js';
 import { notedReplica } from './engine/run-note.js';
 import type {
   CallDone,
@@ -47,6 +48,9 @@ export interface EngineVitals {
 /** Omit on each member: the call number is ours to give. */
 type Order<T extends HostCall = HostCall> = T extends HostCall ? Omit<T, 'call'> : never;
 
+/** And none of the host's own. Some 15 MiB live in an engine, whatever its models: those are the library's. */
+const ENGINE_FLAGS = [oldSpaceFloor(64)];
+
 export class EngineHandle {
   readonly pid: number;
   /** Settles when it may be given models; rejects when it ends before. */
@@ -79,7 +83,7 @@ export class EngineHandle {
       notePath,
       sequenceBytesMax,
     } = options;
-    this.child = fork(entry, [name], { cwd: workDir, execArgv: [], serialization: 'json' });
+    this.child = fork(entry, [name], { cwd: workDir, execArgv: ENGINE_FLAGS, serialization: 'json' });
     this.pid = this.child.pid ?? 0;
     if (this.pid !== 0) writeFileSync(pidPath(notePath), String(this.pid));
     this.started = new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buckets } from '../../contracts/buckets.js';
 import { HEARTBEAT_MS } from '../../contracts/heartbeat.js';
 import type { Tensor } from '../../contracts/tensor.js';
+import { oldSpaceFloor } from '../mesh/old-space-floor.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { identity } from '../onnx/testing/identity.js';
 import { mlp } from '../onnx/testing/mlp.js';
@@ -42,6 +43,15 @@ test('a placed version is announced when it is reachable, and answers; taken awa
   await mesh.place();
   await mesh.until(version, 'gone');
   await expect(mesh.call(version, [x])).rejects.toThrow(/no responders/i);
+});
+
+test('an engine looks through all of its heap for what grows, not for bodies that pass', async () => {
+  const version = signedVersion(identity(), { model: 'floor' });
+  await mesh.serve(version);
+  const started = (await readFile(`/proc/${mesh.pidOf(version)}/cmdline`, 'utf8')).split('\0');
+  expect(started).toContain(oldSpaceFloor(64));
+  await mesh.place();
+  await mesh.until(version, 'gone');
 });
 
 test('small models of one trust group share an engine, others have their own', async () => {

@@ -110,6 +110,16 @@ test('a machine that got slower did so for sizes that do not run', () => {
   expect(learned.runMs(4)).toBeGreaterThan(6);
 });
 
+test('a machine that is slow and quick by turns makes no size look better than the one that runs', () => {
+  const learned = curve(10, 20, 40, 80);
+  const best = new Set<number>();
+  for (let i = 0; i < 2_000; i++) {
+    learned.observe(1, { inferMs: i % 50 < 25 ? 25 : 10, handlingMs: 0 }, i);
+    best.add(learned.bestRun);
+  }
+  expect([...best]).toEqual([1]);
+});
+
 test('shapes have curves of their own, bounded in number, the first guess by their size', () => {
   const curves = new LearnedCurves([{ rows: 1, runMs: 2 }], 100);
   expect(curves.of('wide', 200).runMs(1)).toBeCloseTo(4);

@@ -1,8 +1,9 @@
 // How long a run of so many rows takes, learned. Two parts: handling, which costs every row the same (bodies joined, answers taken apart
 // and written), and the run itself: rungs of a ladder that warm-up timed, each with a factor by which real runs differ from it. A run moves
-// the factor of the rung it is nearest to, and a common one; rungs that no run moved for long drift to the common factor, because a machine
-// that got slower did so for every size. Towards a level, never by steps of others: five rungs that each find warm-up three times too quick
-// must not make the sixth look 243 times as slow. Clipped: one run that was preempted says nothing, some tens of them do.
+// the factor of the rung it is nearest to, and a common one; rungs that no run moved for long go along, because a machine that got slower did
+// so for every size, and drift to the common factor. Only with a rung that runs all the time: what one sees that was not run for long is its
+// own news, and five rungs that each find warm-up three times too quick must not make the sixth look 243 times as slow. Clipped: one run that
+// was preempted says nothing, some tens of them do.
 // What it says of sizes between rungs lies on a line, beyond the last on its slope.
 import assert from 'node:assert';
 
@@ -146,18 +147,23 @@ export class LatencyCurve {
     this.common = moved(this.common, inferMs / this.between(rows, (i) => this.at(i).baseMs), OWN_WEIGHT);
     const own = this.ownRung(rows, inferMs);
     const rung = this.at(own);
-    const seen = rung.factor * (inferMs / this.inferMs(rows));
-    rung.factor = moved(
-      rung.factor,
-      seen,
-      own === 0 ? OWN_WEIGHT : Math.max(OWN_WEIGHT, firstWeight(rung.runs)),
-    );
+    const before = rung.factor;
+    const seen = before * (inferMs / this.inferMs(rows));
+    rung.factor = moved(before, seen, own === 0 ? OWN_WEIGHT : Math.max(OWN_WEIGHT, firstWeight(rung.runs)));
+    // What a size sees that runs all the time is the machine's doing, and no size gains on it by not being run.
+    const step = this.isStale(rung) ? 1 : rung.factor / before;
     rung.movedBy = this.runs;
     rung.runs++;
-    for (const other of this.rungs)
-      if (this.runs - other.movedBy >= LONG_AGO_RUNS)
-        other.factor += (this.common - other.factor) * DRIFT_WEIGHT;
+    for (const other of this.rungs) {
+      if (!this.isStale(other)) continue;
+      other.factor *= step;
+      other.factor += (this.common - other.factor) * DRIFT_WEIGHT;
+    }
     this.rise(own);
+  }
+
+  private isStale({ movedBy }: Rung): boolean {
+    return this.runs - movedBy >= LONG_AGO_RUNS;
   }
 
   /** The rung a run is nearest to. The first run above the known sizes makes the next rung known. */
