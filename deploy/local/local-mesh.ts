@@ -141,7 +141,10 @@ function serviceOf(plan: ServicePlan): ProcessSpec {
     name: plan.name,
     kind: plan.kind,
     command: process.execPath,
-    args: [...(AWAY_FROM_REQUESTS.has(plan.kind) ? [SMALL_YOUNG] : WHERE_BODIES_PASS), resolve(root, plan.entry)],
+    args: [
+      ...(AWAY_FROM_REQUESTS.has(plan.kind) ? [SMALL_YOUNG] : WHERE_BODIES_PASS),
+      resolve(root, plan.entry),
+    ],
     env: { ...MEMORY, ...plan.env },
     ready: 'message',
     readyWithinMs: SERVICE_READY_WITHIN_MS,
