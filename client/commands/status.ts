@@ -1,4 +1,5 @@
 // `massif status`: which processes make up the mesh, and whether each endpoint could answer.
+import type { MassifClient } from '../client.js';
 import type { Command, Invocation } from '../cli/command.js';
 import { bytesText, durationText, table } from '../cli/table.js';
 
@@ -11,7 +12,13 @@ export const status: Command = {
     const massif = await client('routed');
     const [processes, endpoints] = await Promise.all([massif.processes(), massif.endpoints()]);
     const ready = await Promise.all(endpoints.map(({ name }) => massif.ready(name).catch(() => false)));
-    const states = endpoints.map((endpoint, i) => ({ endpoint: endpoint.name, ready: ready[i] === true }));
+    const states = await Promise.all(
+      endpoints.map(async ({ name }, i) =>
+        ready[i] === true
+          ? { endpoint: name, ready: true }
+          : { endpoint: name, ready: false, why: await whyNot(massif, name) },
+      ),
+    );
     out.show({ processes, endpoints: states }, () =>
       [
         table(
@@ -28,11 +35,17 @@ export const status: Command = {
         ),
         '',
         table(
-          ['endpoint', 'state'],
-          states.map((s) => [s.endpoint, s.ready ? 'ready' : 'NOT READY']),
+          ['endpoint', 'state', 'why'],
+          states.map((s) => [s.endpoint, s.ready ? 'ready' : 'NOT READY', s.why ?? '']),
         ),
       ].join('\n'),
     );
     return processes.length > 0 && states.every((s) => s.ready) ? 0 : 1;
   },
 };
+
+/** In the router's words; undefined where it would answer by now, or does not say. */
+async function whyNot(massif: Pick<MassifClient, 'explain'>, endpoint: string): Promise<string | undefined> {
+  const explained = await massif.explain(endpoint).catch(() => undefined);
+  return explained?.refusal === undefined ? undefined : explained.reasons.at(-1);
+}

@@ -20,7 +20,11 @@ let bus: Bus;
 let view: RouteView;
 let engine: FakeEngine;
 
-const put = async (name: string, timeoutMs: number): Promise<void> => {
+const put = async (
+  name: string,
+  timeoutMs: number,
+  more: Partial<EndpointRecord> = {},
+): Promise<void> => {
   const record: EndpointRecord = {
     name,
     model: 'echo',
@@ -30,6 +34,7 @@ const put = async (name: string, timeoutMs: number): Promise<void> => {
     replicasPerRegion: 1,
     timeoutMs,
     updatedAt: '2026-01-01T00:00:00Z',
+    ...more,
   };
   const kv = await bus.kv(buckets.catalog('east'), { create: {} });
   await kv.put(keys.endpoint(name), JSON.stringify(record));
@@ -62,6 +67,16 @@ test('it waits for a catalog that does not exist yet, then knows its endpoints a
   await waitUntil('the endpoint routes', () => chosen() === engine.id);
   await put('gpt-3.5', 3_000);
   await waitUntil('the change arrives', () => view.endpoint('gpt-3.5')?.timeoutMs === 3_000);
+});
+
+test('what the shards that it hears of run on tells why an endpoint lies nowhere', async () => {
+  const variants = [{ version: 'd'.repeat(64), label: 'v1', weight: 10_000 }];
+  await put('on-gpu', 1_000, { variants, placement: { policy: 'user', devices: ['cuda'] } });
+  await waitUntil('the endpoint is known', () => view.endpoint('on-gpu'));
+  expect(view.route({ endpoint: 'on-gpu' })).toMatchObject({
+    code: 'NOT_READY',
+    message: expect.stringContaining('it is to run on cuda, and the shards have cpu') as string,
+  });
 });
 
 test('while the server is away the last good table stays, and after it is back changes arrive again', async () => {

@@ -22,6 +22,7 @@ import { type Decision, route, type RouteRequest, type RouteTable } from './rout
 import { routePipeline } from './route-pipeline.js';
 import { SequenceSeats } from './sequence-seats.js';
 import type { DistanceMs } from './spill.js';
+import type { ShardPlace } from './placement/why-nowhere.js';
 import { ShardTable } from './shard-table.js';
 import { type BucketEntry, watchBucket, type WatchOptions } from './watch-bucket.js';
 import { watchMirror } from './watch-mirror.js';
@@ -134,6 +135,10 @@ export class RouteView implements RouteTable {
 
   replica(id: string): ReplicaEntry | undefined {
     return this.shards.replica(id);
+  }
+
+  places(): Iterable<ShardPlace> {
+    return this.shards.places();
   }
 
   shardNames(): string[] {

@@ -185,3 +185,25 @@ test('a pool answers its tenants and nobody else, and they go nowhere else', () 
   expect(none).toMatchObject({ code: 'NOT_READY' });
   expect(none.kind === 'refused' && none.message).toContain('in pool gold');
 });
+
+test('whoever asks for what can lie on no shard is told by which of its wishes', () => {
+  const places = [
+    { region: 'east', device: { kind: 'cpu' } },
+    { region: 'west', device: { kind: 'cuda:0', pool: 'gold' } },
+  ];
+  const told = (placement: Partial<EndpointRecord['placement']>, known = places): string => {
+    const record: EndpointRecord = { ...one, placement: { policy: 'user', ...placement } };
+    const decision = route({ ...table([], record), places: () => known }, { endpoint: 'ocr' }, seededRandom(1));
+    return decision.kind === 'refused' ? `${decision.code} ${decision.message}` : decision.kind;
+  };
+  expect(told({ devices: ['cuda'], regions: ['east'] })).toMatch(
+    /^NOT_READY .* It can lie nowhere: device: it is to run on cuda, and the shards in east have cpu\.$/,
+  );
+  expect(told({ devices: ['cuda'] })).toContain('pool: all shards with cuda are kept for the users of pools');
+  expect(told({ regions: ['north'] })).toContain('residency: there is no shard in north');
+  expect(told({ pool: 'silver' })).toContain('pool: no shard is kept for "silver"');
+  for (const fine of [{}, { devices: ['cuda' as const], pool: 'gold' }])
+    expect(told(fine)).not.toContain('nowhere');
+  // It may only just have begun to listen.
+  expect(told({ devices: ['cuda'] }, [])).not.toContain('nowhere');
+});

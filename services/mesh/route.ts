@@ -8,6 +8,7 @@ import { armOf, type EndpointRecord, type Variant } from '../../contracts/regist
 import { type ArmRequest, chooseArm, type RoutedEndpoint, type Say } from './arm-choice.js';
 import type { Random } from './random.js';
 import { chooseReplica } from './replica-choice.js';
+import { type ShardPlace, whyNowhere } from './placement/why-nowhere.js';
 import { inPool, pinOf, poolFor, resident } from './seat-rules.js';
 import { type SequenceRequest, whoHasIt } from './sequence-route.js';
 import type { DistanceMs } from './spill.js';
@@ -29,6 +30,8 @@ export interface RouteTable {
   seat?(endpoint: string, sequence: string): string | undefined;
   /** Round trip to another region; all are as far when nobody knows. */
   readonly distanceMs?: DistanceMs;
+  /** All that have been heard of, whatever they hold. */
+  places?(): Iterable<ShardPlace>;
 }
 
 export type Decision =
@@ -105,7 +108,7 @@ export function route(
       reasons,
     };
   }
-  const none = whyNone(replicas, table.region, endpoint, variant, request);
+  const none = whyNone(replicas, table, endpoint, variant, request);
   return {
     ...refused(none.code, none.message, reasons),
     retryAfterMs: none.retryAfterMs,
@@ -181,7 +184,7 @@ function pinnedReplica(
 
 function whyNone(
   replicas: readonly ReplicaView[],
-  region: string,
+  table: RouteTable,
   endpoint: EndpointRecord,
   { label }: Variant,
   asking: RouteRequest,
@@ -191,9 +194,15 @@ function whyNone(
   const ready = replicas.filter((replica) => replica.ready);
   if (ready.length === 0) {
     const where = endpoint.placement?.regions ? ` in ${endpoint.placement.regions.join(', ')}` : '';
-    return { code: 'NOT_READY', message: `No replica ${of} is ready${where} (${replicas.length} known).` };
+    const nowhere =
+      replicas.length === 0 && table.places ? whyNowhere(endpoint, pool, table.places()) : undefined;
+    const because = nowhere === undefined ? '' : ` It can lie nowhere: ${nowhere}.`;
+    return {
+      code: 'NOT_READY',
+      message: `No replica ${of} is ready${where} (${replicas.length} known).${because}`,
+    };
   }
-  const full = ready.filter((replica) => isFull(tierOf(replica, region, asking)));
+  const full = ready.filter((replica) => isFull(tierOf(replica, table.region, asking)));
   if (full.length > 0)
     return {
       code: 'MAILBOX_FULL',

@@ -6,10 +6,12 @@ import {
   HEARTBEAT_STALE_MS,
   type Heartbeat,
   type ReplicaReport,
+  type ShardDevice,
 } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
 import type { Breakers } from './breaker.js';
 import { murmur3 } from './murmur3.js';
+import type { ShardPlace } from './placement/why-nowhere.js';
 import { NO_LINK, ReplicaEntry } from './replica-entry.js';
 
 export interface ShardTableOptions {
@@ -30,8 +32,7 @@ interface Shard {
   pidBefore: number;
   seq: number;
   heardMs: number;
-  /** Of its device. */
-  pool: string | undefined;
+  device: ShardDevice | undefined;
   /** By connection. */
   readonly freshUntilMs: number[];
   /** Connections, as bits, over which it was heard lately. */
@@ -64,6 +65,10 @@ export class ShardTable {
 
   shardNames(): string[] {
     return [...this.shards.keys()];
+  }
+
+  places(): Iterable<ShardPlace> {
+    return this.shards.values();
   }
 
   heard(link: number, beat: Heartbeat, nowMs: number): void {
@@ -168,7 +173,7 @@ export class ShardTable {
       pidBefore: -1,
       seq: -1,
       heardMs: 0,
-      pool: undefined,
+      device: undefined,
       freshUntilMs,
       freshLinks: 0,
       replicas: new Map(),
@@ -183,7 +188,7 @@ export class ShardTable {
   }
 
   private update(shard: Shard, beat: Heartbeat, reborn: boolean, nowMs: number): void {
-    shard.pool = beat.device.pool;
+    shard.device = beat.device;
     const reported = new Set<string>();
     for (const report of beat.replicas) {
       reported.add(report.id);
@@ -204,7 +209,7 @@ export class ShardTable {
     // Another engine has it now: what the one before held is gone with it.
     if (known && (reborn || known.epoch !== report.epoch)) known.lose(~0);
     if (report.state === 'failed') replica.lose(~0);
-    replica.pool = shard.pool;
+    replica.pool = shard.device?.pool;
     const serves = report.state === 'ready' && state !== 'draining';
     replica.report(report, serves && !this.options.isWithheld?.(shard.name), nowMs);
   }

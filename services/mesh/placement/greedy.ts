@@ -13,7 +13,7 @@ const WARMTH = 0.005;
 export function placeGreedily(setting: Setting, effort = effortFor(setting)): LaidDown {
   const market = marketOf(setting, effort);
   if (effort.looks.length === 0) return layDown(setting, market, 'once');
-  const [bySums = 0, onShards = 0] = effort.looks;
+  const [bySums, onShards] = effort.looks;
   return settle(setting, market, {
     care: 'quickly',
     spare: SPARE,
