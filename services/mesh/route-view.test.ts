@@ -20,11 +20,7 @@ let bus: Bus;
 let view: RouteView;
 let engine: FakeEngine;
 
-const put = async (
-  name: string,
-  timeoutMs: number,
-  more: Partial<EndpointRecord> = {},
-): Promise<void> => {
+const put = async (name: string, timeoutMs: number, more: Partial<EndpointRecord> = {}): Promise<void> => {
   const record: EndpointRecord = {
     name,
     model: 'echo',

@@ -193,7 +193,11 @@ test('whoever asks for what can lie on no shard is told by which of its wishes',
   ];
   const told = (placement: Partial<EndpointRecord['placement']>, known = places): string => {
     const record: EndpointRecord = { ...one, placement: { policy: 'user', ...placement } };
-    const decision = route({ ...table([], record), places: () => known }, { endpoint: 'ocr' }, seededRandom(1));
+    const decision = route(
+      { ...table([], record), places: () => known },
+      { endpoint: 'ocr' },
+      seededRandom(1),
+    );
     return decision.kind === 'refused' ? `${decision.code} ${decision.message}` : decision.kind;
   };
   expect(told({ devices: ['cuda'], regions: ['east'] })).toMatch(
