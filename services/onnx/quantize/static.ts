@@ -9,7 +9,7 @@ import { Graph } from '../graph.js';
 import { TensorProto_DataType as T, type NodeProto } from '../proto/onnx_pb.js';
 import { refusal } from '../refusal.js';
 import { float32, floatValues, type Tensor } from '../tensor.js';
-import { affineOf, UINT16, UINT8, type Affine, type Levels, type Range, type Scales } from './affine.js';
+import { affineOf, UINT16, UINT8, type Affine, type Levels, type Scales } from './affine.js';
 import { calibrate, type Calibration, type Samples } from './calibrate.js';
 import { rangeOf, type Calibrator } from './calibrators.js';
 import type { ChannelRange } from './channel-range.js';
@@ -20,6 +20,7 @@ import { reachedLevels, unclippedWeights } from './saturation.js';
 import { finished, operatorOf, relativeError, type LayerReport, type Quantized } from './report.js';
 import { shrinkSmallConstants } from './small-constants.js';
 import { storeAsIntegers } from './stored.js';
+import { visibleRange } from './visible-range.js';
 import { worthwhile } from './worth.js';
 import { integerBias, integerWeights, leastScales, realWeights, type IntegerWeights } from './weights.js';
 import { zeroPoint } from './zeros.js';
@@ -107,7 +108,7 @@ export function writeStatic(calibrated: Calibrated, options: StaticOptions = {})
     const histogram = histograms.get(root);
     if (histogram === undefined) continue;
     const range = rangeOf(histogram, options.calibrator ?? 'minMax', 256, options.percentile);
-    affines.set(value, affineOf(clippedAtZero(graph, root, range), levels, options.scales));
+    affines.set(value, affineOf(visibleRange(graph, root, range), levels, options.scales));
   }
   const written = plan.layers.map((layer) =>
     writeLayer(
@@ -153,12 +154,6 @@ function isMade(graph: Graph, value: string, made: ReadonlySet<string>): boolean
   if (made.has(value)) return true;
   const maker = graph.producer(value);
   return (maker?.opType === 'Relu' || maker?.opType === 'Clip') && made.has(maker.input[0] ?? '');
-}
-
-/** Behind Relu nothing is below 0: then the lowest level is 0 and the Relu falls away. */
-function clippedAtZero(graph: Graph, value: string, range: Range): Range {
-  const maker = graph.producer(value);
-  return maker?.opType === 'Relu' ? { ...range, lowest: 0 } : range;
 }
 
 function writeLayer(

@@ -3,26 +3,30 @@
 import { findAttribute, floatOf, floatsOf, intOf, intsOf, setAttribute } from '../../attributes.js';
 import type { Graph } from '../../graph.js';
 import type { NodeProto } from '../../proto/onnx_pb.js';
+import { inferShapes } from '../../shape.js';
 import { float32, int64, type Tensor } from '../../tensor.js';
 import { variant } from '../../variant.js';
 
 const OPSET = 21;
 
-type Change = (graph: Graph, node: NodeProto) => void;
+/** `rankOf`: of a value of the graph as it was given; undefined where nothing says. */
+type Change = (graph: Graph, node: NodeProto, rankOf: (value: string) => number | undefined) => void;
 interface Raise {
   /** The opset that changed the operator: older graphs need the change. */
   readonly since: number;
   readonly change: Change;
 }
 
-/** Works in place. Throws nothing: operators without an entry mean the same in both. */
+/** Works in place. Operators without an entry mean the same in both. Throws MODEL_REFUSED where shapes contradict each other. */
 export function modernise(graph: Graph): void {
   const from = graph.opset;
   if (from >= OPSET) return;
+  const types = from < 13 ? inferShapes(graph) : undefined; // before anything changes: shapes go by the opset
+  const rankOf = (value: string): number | undefined => types?.get(value)?.shape?.length;
   for (const node of Array.from(graph.nodes)) {
     if (node.domain !== '' && node.domain !== 'ai.onnx') continue;
     for (const { since, change } of RAISES[node.opType] ?? []) {
-      if (from < since) graph.edit(node, () => change(graph, node));
+      if (from < since) graph.edit(node, () => change(graph, node, rankOf));
     }
   }
   // New entries: a copy of a graph shares them with the original, which stays what it is.
@@ -39,8 +43,8 @@ function setInput(graph: Graph, node: NodeProto, i: number, value: Tensor): void
 
 /** An attribute of integers as the i-th input. */
 const toInput =
-  (name: string, i: number): Change =>
-  (graph, node) => {
+  (name: string, i: number) =>
+  (graph: Graph, node: NodeProto): void => {
     const values = intsOf(node, name);
     setAttribute(node, name, undefined);
     if (values !== undefined && values.length > 0) setInput(graph, node, i, int64([values.length], values));
@@ -77,10 +81,11 @@ const splitEvenly: Change = (_, node) => {
   if ((node.input[1] ?? '') === '') setAttribute(node, 'num_outputs', node.output.length);
 };
 
-/** Up to opset 12 everything from the axis on was one long axis. */
-const flatSoftmax: Change = (graph, node) => {
+/** Up to opset 12 everything from the axis on was one long axis; the last one is long by itself. */
+const flatSoftmax: Change = (graph, node, rankOf) => {
   const axis = intOf(node, 'axis', 1);
   setAttribute(node, 'axis', -1);
+  if (axis === -1 || axis + 1 === rankOf(node.input[0] ?? '')) return;
   const [x, y] = [node.input[0] ?? '', node.output[0] ?? ''];
   const sizes = graph.add('Shape', [x]).output[0] ?? '';
   const [flat] = graph.add('Flatten', [x], { axis }).output;
