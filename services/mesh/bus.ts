@@ -207,10 +207,20 @@ class NatsBus implements Bus {
 
   private async watch(): Promise<void> {
     for await (const { type } of this.nc.status()) {
-      if (type === 'reconnect') this.become('connected');
+      if (type === 'reconnect') void this.settle();
       if (type === 'disconnect') this.become('disconnected');
     }
     this.become('closed');
+  }
+
+  /** Subscriptions are sent again before the server is heard of, and count only once it has read them: who is told that we are back may be asked. */
+  private async settle(): Promise<void> {
+    try {
+      await this.nc.flush();
+    } catch {
+      return; // gone again; the next connection says so
+    }
+    if (!this.nc.isClosed()) this.become('connected');
   }
 
   private become(state: BusState): void {

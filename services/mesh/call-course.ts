@@ -43,6 +43,8 @@ export class Course {
   private missed = false;
   /** The next attempt replaces one that is gone: it is no load beyond the first, so it needs no budget. */
   private replaces = false;
+  /** The attempt that it waits for is in the budget already: a look for room that sends nothing costs the mesh nothing. */
+  private paidToWait = false;
   private last: Failure | undefined;
   /** In the waiting room; kept, though left, by a call that met a sleeping endpoint. */
   private seat: Seat | undefined;
@@ -192,6 +194,7 @@ export class Course {
   }
 
   private send(attempt: Attempt, leftMs: number, now: number): void {
+    this.paidToWait = false;
     try {
       this.carrier.send(attempt, leftMs);
     } catch (error) {
@@ -306,11 +309,11 @@ export class Course {
 
   /** A step of a sequence that has not run does so late rather than never: all steps after it would be lost. */
   private mayWait(): boolean {
-    if (this.request.sequence) return true;
+    if (this.request.sequence || this.paidToWait) return true;
     const { budget } = this.parts;
     if (!budget.take()) return false;
     budget.done();
-    return true;
+    return (this.paidToWait = true);
   }
 
   private overBudget(now: number): void {

@@ -78,8 +78,9 @@ async function dispatcher(options: Partial<DispatcherOptions> = {}): Promise<Dis
   return made;
 }
 
-async function engine(shard: string, region = 'east'): Promise<FakeEngine> {
-  const started = await FakeEngine.start({ url: nats.url, region, shard, version: VERSION });
+async function engine(shard: string, region = 'east', capacity?: number): Promise<FakeEngine> {
+  const options = { url: nats.url, region, shard, version: VERSION };
+  const started = await FakeEngine.start({ ...options, ...(capacity !== undefined && { capacity }) });
   engines.push(started);
   return started;
 }
@@ -284,6 +285,17 @@ test('an overloaded mesh is not loaded further: beyond the budget MAILBOX_FULL i
   );
   expect(codes).toContain('MAILBOX_FULL');
   expect(only.received.length).toBeLessThan(1_000 + 400);
+});
+
+test('who waits for room pays once, however often it looks', async () => {
+  const caller = await dispatcher();
+  const only = await engine('shard-a', 'east', 1);
+  await seen(1);
+  only.slowBy(20);
+  // As many as the budget lets wait; at twenty milliseconds each the last of them looks some dozens of times.
+  const answers = await Promise.all(Array.from({ length: 80 }, () => infer(caller, { timeoutMs: 30_000 })));
+  expect(answers).toHaveLength(80);
+  expect(only.received).toHaveLength(80);
 });
 
 test('a body above the largest that is taken is refused before it is sent', async () => {
