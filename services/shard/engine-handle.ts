@@ -6,6 +6,7 @@ import assert from 'node:assert';
 import { failure, type Failure } from '../../contracts/errors.js';
 import { oldSpaceFloor } from '../mesh/old-space-floor.js';
 import { notedReplica } from './engine/run-note.js';
+import { HeardCounters } from './heard-counters.js';
 import type {
   CallDone,
   EngineMessage,
@@ -40,11 +41,6 @@ export interface EngineEvents {
   readonly ended: (why: string) => void;
 }
 
-export interface EngineVitals {
-  readonly rssBytes: number;
-  readonly replicas: readonly ReplicaCounters[];
-}
-
 /** Omit on each member: the call number is ours to give. */
 type Order<T extends HostCall = HostCall> = T extends HostCall ? Omit<T, 'call'> : never;
 
@@ -59,7 +55,8 @@ export class EngineHandle {
   private readonly calls = new Map<number, (result: CallDone | Failure) => void>();
   private work = 0;
   private lastCall = 0;
-  private vitals: EngineVitals = { rssBytes: 0, replicas: [] };
+  private readonly heard = new HeardCounters();
+  private heardRssBytes = 0;
   private answeredPings = 0;
   private isAlive = true;
   private markStarted: () => void = () => undefined;
@@ -118,8 +115,13 @@ export class EngineHandle {
   }
 
   /** As of its last answer. */
-  get latest(): EngineVitals {
-    return this.vitals;
+  get rssBytes(): number {
+    return this.heardRssBytes;
+  }
+
+  /** As of its last answer, or of the replica's last word. */
+  counters(replica: string): ReplicaCounters | undefined {
+    return this.heard.of(replica);
   }
 
   /** Grows with every answered ping: whoever watches compares. */
@@ -133,6 +135,7 @@ export class EngineHandle {
   }
 
   async load(order: Omit<LoadOrder, 'call' | 'kind'>): Promise<LoadedReport> {
+    this.heard.begins(order.replica);
     const { loaded } = await this.callToWork({ kind: 'load', ...order });
     assert(loaded, 'an engine answers a load with its report');
     return loaded;
@@ -193,12 +196,6 @@ export class EngineHandle {
     return result;
   }
 
-  /** The last word of a replica that has left; no pong will have it. */
-  private keep(left: ReplicaCounters): void {
-    const others = this.vitals.replicas.filter(({ id }) => id !== left.id);
-    this.vitals = { ...this.vitals, replicas: [...others, left] };
-  }
-
   private hear(message: EngineMessage): void {
     switch (message.kind) {
       case 'started':
@@ -207,10 +204,11 @@ export class EngineHandle {
         return this.events.warming(message.replica);
       case 'pong':
         this.answeredPings++;
-        this.vitals = message;
+        this.heardRssBytes = message.rssBytes;
+        this.heard.changed(message.replicas);
         return;
       case 'done':
-        if (message.left) this.keep(message.left);
+        if (message.left) this.heard.left(message.left);
         return this.calls.get(message.call)?.(message);
       case 'failed':
         return this.calls.get(message.call)?.(failure(message.code, message.message));

@@ -7,7 +7,7 @@ import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
 import type { PreparedGraph, Preparation } from './prepared-graphs.js';
-import type { WarmUpReport } from './engine/warm-up.js';
+import type { RememberedWarmUp, WarmUpReport } from './engine/warm-up.js';
 
 /** The first message: who the engine is and where its bus is. */
 export interface StartOrder {
@@ -56,7 +56,7 @@ export interface LoadOrder {
   /** Of the graph as onnxruntime rewrites it: where to write it, or which to take. */
   readonly preparation?: Preparation | undefined;
   /** What another engine of this host found out about the very same bytes: it need not be measured again. */
-  readonly remembered?: WarmUpReport | undefined;
+  readonly remembered?: RememberedWarmUp | undefined;
 }
 
 export interface UnloadOrder {
@@ -144,6 +144,7 @@ export interface ReplicaCounters {
 export interface Pong {
   readonly kind: 'pong';
   readonly rssBytes: number;
+  /** Those that count otherwise than when it answered last: of hundreds that are awake most were not called meanwhile. */
   readonly replicas: readonly ReplicaCounters[];
 }
 

@@ -111,7 +111,7 @@ export class HostedReplica {
 
   /** An engine is done with its sequences; `died`: those that were open are gone with it. */
   endedSequences(engine: PooledEngine, died: boolean): void {
-    const ended = engine.handle.latest.replicas.find(({ id }) => id === this.id)?.sequences;
+    const ended = engine.handle.counters(this.id)?.sequences;
     if (!ended || this.settled.has(engine)) return;
     this.settled.add(engine);
     const { passivated, lost, handedOver } = this.sequencesBefore;
@@ -156,7 +156,7 @@ export class HostedReplica {
   }
 
   private refresh(): void {
-    const found = this.engine?.handle.latest.replicas.find(({ id }) => id === this.id);
+    const found = this.engine?.handle.counters(this.id);
     if (found) this.last = found;
   }
 }

@@ -94,7 +94,7 @@ export class PooledEngine {
 
   get memory(): EngineMemory {
     const modelBytes = [...this.residents.values()].reduce((sum, { rssBytes }) => sum + rssBytes, 0);
-    const { rssBytes } = this.handle.latest;
+    const { rssBytes } = this.handle;
     return { rssBytes, emptyBytes: this.emptyBytes, modelBytes, unloads: this.unloads };
   }
 
@@ -141,7 +141,7 @@ export class PooledEngine {
       this.pings++;
       this.handle.ping();
     }
-    if (this.emptyBytes === 0 && this.residents.size === 0) this.emptyBytes = this.handle.latest.rssBytes;
+    if (this.emptyBytes === 0 && this.residents.size === 0) this.emptyBytes = this.handle.rssBytes;
     if (this.watch.silentMs === 0 || this.ending === 'stuck') return undefined;
     const last = this.residents.get(this.handle.lastRun() ?? -1);
     const limitMs = this.limitMs(last);
@@ -176,7 +176,7 @@ export class PooledEngine {
     const { pid, isStarted, ending } = this;
     const state = ending ? 'stopping' : !isStarted ? 'starting' : spare ? 'spare' : 'ready';
     const replicas = [...this.residents.values()].map(({ replica }) => replica);
-    return { pid, state, rssBytes: this.handle.latest.rssBytes, replicas };
+    return { pid, state, rssBytes: this.handle.rssBytes, replicas };
   }
 
   private limitMs(last: Resident | undefined): number {

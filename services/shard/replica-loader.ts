@@ -3,14 +3,15 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toFailure } from '../../contracts/errors.js';
+import { isExternal } from '../../contracts/manifest.js';
 import type { Digest } from '../../contracts/names.js';
 import type { VersionRecord } from '../../contracts/registry.js';
 import type { Admission } from './admission.js';
 import { needOf } from './engine-choice.js';
 import type { EnginePool } from './engine-pool.js';
-import type { WarmUpReport } from './engine/warm-up.js';
 import type { HostedReplica } from './hosted-replica.js';
-import type { PreparedGraphs } from './prepared-graphs.js';
+import { KnownWarmUps } from './known-warm-ups.js';
+import type { PreparedGraphs, Preparation } from './prepared-graphs.js';
 import type { TapsKnown } from './tap-watch.js';
 
 export interface LoaderParts {
@@ -29,12 +30,10 @@ export interface LoaderParts {
   readonly tapsOf?: ((version: Digest) => TapsKnown | undefined) | undefined;
 }
 
-const WARM_UPS_KEPT = 4_096;
 const LARGE_BYTES = 64 * 1024 * 1024;
 
 export class ReplicaLoader {
-  /** What engines found out about versions: a replica that comes back need not be measured again. */
-  private readonly warmUps = new Map<Digest, WarmUpReport>();
+  private readonly warmUps = new KnownWarmUps();
   private lastLarge: Promise<unknown> = Promise.resolve();
   private loads = 0;
 
@@ -59,14 +58,15 @@ export class ReplicaLoader {
     replica.taps = taps?.name;
     try {
       const order = { replica: id, number, version, artifactsDir, policy, region, capacityMax, batchRowsMax };
-      // One that took an engine with it is measured anew.
-      const remembered = replica.trouble.suspect ? undefined : this.warmUps.get(version.digest);
-      // What a suspect's engine wrote is not passed on either.
+      // What a suspect's engine wrote is not passed on.
       const preparation = replica.trouble.suspect ? undefined : prepared.for(version, taps?.name);
+      const graph = graphOf(preparation, taps?.name);
+      // One that took an engine with it is measured anew.
+      const remembered = replica.trouble.suspect ? undefined : this.warmUps.of(version.digest, graph);
       replica.loaded = await this.inTurn(version, () =>
         engine.handle.load({ ...order, weightsDir, remembered, preparation, taps: taps?.envelope }),
       );
-      this.remember(version.digest, replica.loaded.warmUp);
+      this.warmUps.loaded(version.digest, graph, replica.loaded.warmUp);
       if (replica.loaded.prepared) prepared.keep(version.digest, replica.loaded.prepared, taps?.name);
     } catch (error) {
       pool.release(engine, number);
@@ -75,7 +75,8 @@ export class ReplicaLoader {
       return this.load(replica);
     } finally {
       // An engine that was killed left them; what is mapped needs no name.
-      void rm(weightsDir, { recursive: true, force: true });
+      if (version.resources.some(({ name }) => isExternal(name)))
+        void rm(weightsDir, { recursive: true, force: true });
     }
     engine.loaded(number, replica.loaded.rssGrowthBytes);
     if (replica.engine !== undefined) replica.leftEngine();
@@ -91,12 +92,8 @@ export class ReplicaLoader {
     this.lastLarge = next.catch(() => undefined);
     return next;
   }
-
-  /** The latest are kept. */
-  private remember(version: Digest, warmUp: WarmUpReport): void {
-    this.warmUps.delete(version);
-    this.warmUps.set(version, warmUp);
-    const [oldest] = this.warmUps.keys();
-    if (this.warmUps.size > WARM_UPS_KEPT && oldest !== undefined) this.warmUps.delete(oldest);
-  }
 }
+
+/** A name of what a session is made of. Where the prepared graph turns out not to be what was written the signed one is taken, which has run before it. */
+const graphOf = (preparation: Preparation | undefined, taps = ''): string =>
+  `${preparation && 'take' in preparation ? preparation.take.digest : 'signed'} ${taps}`;

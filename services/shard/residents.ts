@@ -81,7 +81,8 @@ export class Residents {
     }
     for (const replica of this.replicas.values()) {
       replica.wanted = wanted.has(replica.version);
-      this.settle(replica);
+      // Of hundreds one comes and one goes.
+      if (this.isDue(replica)) this.settle(replica);
       const ends = orders?.kills(replica.version) || orders?.killsShard(shard);
       if (ends || this.distrusted.has(replica.version)) void this.kill(replica);
     }

@@ -287,14 +287,37 @@ test('a replica that leaves answers what it holds first', async () => {
   await expect(engine.call(replica, [trips(0)])).rejects.toThrow(/no responders/i);
 });
 
+test('an engine tells counts when they change, and of a replica that comes back from zero', async () => {
+  const pong = async (): Promise<void> => {
+    const before = engine.engine.pongs;
+    engine.engine.ping();
+    await waitUntil('it answers', () => engine.engine.pongs > before);
+  };
+  const version = signedVersion(identity(), { model: 'counted' });
+  const { replica } = await engine.load(version);
+  const served = (): number | undefined => engine.engine.counters(replica)?.served;
+  await engine.call(replica, [floats(1)]);
+  await pong();
+  expect(served()).toBe(1);
+  await pong();
+  expect(served()).toBe(1);
+  await engine.engine.unload(replica, 1_000);
+  expect(served()).toBe(1);
+  await engine.load(version);
+  expect(served()).toBeUndefined();
+  await pong();
+  expect(served()).toBe(0);
+  await engine.engine.unload(replica, 1_000);
+});
+
 test('an engine without models is small', async () => {
   await using fresh = await DrivenEngine.start();
   await waitUntil('it answers a ping', () => {
     fresh.engine.ping();
-    return fresh.engine.latest.rssBytes > 0;
+    return fresh.engine.rssBytes > 0;
   });
   // Some 20 MB of it are onnxruntime's environment, made before anybody waits for it (warm-library.ts).
-  expect(fresh.engine.latest.rssBytes / 1024 / 1024).toBeLessThan(120);
+  expect(fresh.engine.rssBytes / 1024 / 1024).toBeLessThan(120);
 });
 
 function headersOf(fields: [string, string][]) {

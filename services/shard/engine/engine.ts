@@ -104,7 +104,11 @@ async function carryOut(order: HostCall): Promise<Pick<CallDone, 'loaded' | 'sta
 }
 
 function pong(): void {
-  tell({ kind: 'pong', rssBytes: process.memoryUsage.rss(), replicas: serving?.replicas.counters() ?? [] });
+  tell({
+    kind: 'pong',
+    rssBytes: process.memoryUsage.rss(),
+    replicas: serving?.replicas.changedCounters() ?? [],
+  });
 }
 
 function tell(message: EngineMessage): void {

@@ -42,7 +42,7 @@ const probability = ({ code, message, response }: Reply): number => {
 };
 const sequencesOf = (replica: string) => {
   engine.engine.ping();
-  return engine.engine.latest.replicas.find(({ id }) => id === replica)?.sequences;
+  return engine.engine.counters(replica)?.sequences;
 };
 
 test('a caller that sends only its chunks gets the answers of one that carries the state, whoever else calls', async () => {

@@ -1,5 +1,6 @@
 // The replicas of one engine: loads, announces and gives up. Announcing is subscribing and flushing, so a replica that the host
 // reports as ready is reachable. engine.ts passes the host's calls on to it.
+import { isDeepStrictEqual } from 'node:util';
 import { type NatsConnection, nuid, type Subscription } from '@nats-io/transport-node';
 import { failure } from '../../../contracts/errors.js';
 import { initialState } from '../../../contracts/sequence-state.js';
@@ -63,6 +64,7 @@ const SEQUENCE_IDLE_MS = 60_000;
 
 export class ServedReplicas {
   private readonly served = new Map<string, Served>();
+  private readonly told = new WeakMap<Replica, ReplicaCounters>();
   private readonly loop: RunLoop;
   private readonly bodies: EngineBodies;
   private readonly budget: SequenceBudget;
@@ -91,8 +93,14 @@ export class ServedReplicas {
     });
   }
 
-  counters(): ReplicaCounters[] {
-    return [...this.served.values()].map(({ replica }) => replica.counters());
+  /** Of those that count otherwise than when this was asked last. */
+  changedCounters(): ReplicaCounters[] {
+    return [...this.served.values()].flatMap(({ replica }) => {
+      const now = replica.counters();
+      if (isDeepStrictEqual(this.told.get(replica), now)) return [];
+      this.told.set(replica, now);
+      return [now];
+    });
   }
 
   statistics(): EngineStatistics[] {

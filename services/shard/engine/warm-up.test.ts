@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Tensor } from '../../../contracts/tensor.js';
 import type { TensorSpec } from '../../../contracts/tensor-spec.js';
 import { seededRandom } from '../../mesh/random.js';
-import { warmUp, type WarmUpParts } from './warm-up.js';
+import { warmUp, type WarmUpParts, type WarmUpPlan } from './warm-up.js';
 
 /** Doubles its input and counts its runs. */
 function lab(): WarmUpParts & { runs: number } {
@@ -24,15 +24,28 @@ function lab(): WarmUpParts & { runs: number } {
   return parts;
 }
 
-test('what another engine measured of the same bytes is taken over after one run', async () => {
+test('what another engine measured of the same bytes is taken over after one run, or none where that very graph has run', async () => {
   const first = lab();
   const plan = { warmDims: {}, cases: [], rowsMax: 8 };
   const measured = await warmUp(plan, first);
   expect(measured.axes).toEqual({ inputs: [0], outputs: [0] });
   expect(first.runs).toBeGreaterThan(10);
-  const again = lab();
   // Through the pipe between host and engine.
-  const remembered = JSON.parse(JSON.stringify(measured)) as typeof measured;
-  expect(await warmUp({ ...plan, remembered }, again)).toEqual(measured);
-  expect(again.runs).toBe(1);
+  const report = JSON.parse(JSON.stringify(measured)) as typeof measured;
+  const again = async (more: Partial<WarmUpPlan>, ran: boolean): Promise<number> => {
+    const later = lab();
+    expect(await warmUp({ ...plan, ...more, remembered: { report, ran } }, later)).toEqual(measured);
+    return later.runs;
+  };
+  expect(await again({}, false)).toBe(1);
+  expect(await again({}, true)).toBe(0);
+  // The version's own test is made each time, and is a run.
+  const [given] = first.session.declared.inputs.map((spec) => ({
+    ...spec,
+    shape: [1, 4],
+    data: Float32Array.of(1, 2, 3, 4),
+  }));
+  const doubled = given && { ...given, name: 'y', data: Float32Array.of(2, 4, 6, 8) };
+  const cases = given && doubled ? [{ inputs: [given], outputs: [doubled], tolerance: 0 }] : [];
+  expect([await again({ cases }, false), await again({ cases }, true)]).toEqual([1, 1]);
 });

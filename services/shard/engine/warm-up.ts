@@ -17,8 +17,14 @@ export interface WarmUpPlan {
   readonly cases: readonly TestCase[];
   /** Rows that share a run at most. */
   readonly rowsMax: number;
-  /** Of the same bytes on the same machine: then one run and the self-test are proof enough, and callers wait for a sleeper. */
-  readonly remembered?: WarmUpReport | undefined;
+  /** Of the same bytes on the same machine: it need not be measured again, and callers wait for a sleeper. */
+  readonly remembered?: RememberedWarmUp | undefined;
+}
+
+export interface RememberedWarmUp {
+  readonly report: WarmUpReport;
+  /** The very graph that is loaded, signed or prepared, has run here: then its first run is the first caller's. */
+  readonly ran: boolean;
 }
 
 export interface WarmUpParts {
@@ -58,11 +64,13 @@ const TRIED_ITEMS_MAX = 16_777_216;
 export async function warmUp(plan: WarmUpPlan, parts: WarmUpParts): Promise<WarmUpReport> {
   const { clock } = parts;
   const run = (inputs: readonly Tensor[]) => checkedRun(inputs, parts);
-  const { sample, firstMs } = await findSample(plan, parts, run);
   if (plan.remembered) {
+    const { report, ran } = plan.remembered;
+    if (!ran && plan.cases.length === 0) await findSample(plan, parts, run);
     await runSelfTest(plan.cases, run);
-    return plan.remembered;
+    return report;
   }
+  const { sample, firstMs } = await findSample(plan, parts, run);
   // A quick model is slow, too, while it gets no processor, and its limit would be that of a slow one for a while: two runs have to say so.
   let tookMs = firstMs;
   for (let i = 1; i < WARM_RUNS && (i === 1 || tookMs < SLOW_MS); i++)
