@@ -33,7 +33,7 @@ export function clientCall(client: MassifClient, target: AskedTarget): Caller['c
   };
 }
 
-/** What any NATS client can do: one request, one answer, no second try. */
+/** What any NATS client can do: one request that says how long it waits, one answer, no second try. */
 export async function natsCall(
   mesh: DrillMesh,
   region: RegionPlan,
@@ -46,6 +46,7 @@ export async function natsCall(
     const sent = natsHeaders();
     sent.set(headers.requestId, id);
     sent.set(headers.jsonLength, String(body.jsonLength));
+    sent.set(headers.timeoutMs, String(target.timeoutMs));
     const reply = await nc.request(subjects.infer(target.endpoint), body.bytes, {
       timeout: target.timeoutMs,
       headers: sent,

@@ -22,6 +22,8 @@ const SETTINGS = {
   enableSnapshots: false,
 } as const;
 const RESET_MS = 1_000;
+/** From blocked to the end of its probe, where that is answered: the reset with its jitter, and a second for the answer. */
+export const PROBED_WITHIN_MS = 1.5 * RESET_MS + 1_000;
 const ROTATE_MS = SETTINGS.rollingCountTimeout / SETTINGS.rollingCountBuckets;
 
 type Hold = (settle: Settle) => void;

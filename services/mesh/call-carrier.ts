@@ -40,6 +40,8 @@ export interface CourseRequest {
   /** What the endpoint says of hedging. */
   readonly hedging: HedgeAfter | undefined;
   readonly timeoutMs: number;
+  /** The caller itself said so, rather than its endpoint or nobody. */
+  readonly ownTime?: boolean | undefined;
   /** Rather a refusal than a wait for an endpoint that sleeps. */
   readonly failFast?: boolean | undefined;
   /** Of a body that no message carries. */

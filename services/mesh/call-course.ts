@@ -5,6 +5,7 @@ import type { Sequence } from '../../contracts/body-parameters.js';
 import { type Failure, failure, toFailure } from '../../contracts/errors.js';
 import { attemptTimeoutMs, wasPatient } from './attempt-timeout.js';
 import { backoffMs, RETRY_BACKOFF } from './backoff.js';
+import { PROBED_WITHIN_MS } from './breaker.js';
 import { outOfTime } from './deadline.js';
 import { Attempt } from './call-attempt.js';
 import type { Carrier, CourseParts, CourseRequest } from './call-carrier.js';
@@ -331,12 +332,22 @@ export class Course {
     this.tried?.clear();
     const unsent = this.attempts.length === 0;
     const waitMs = Math.max(backoffMs(this.waits, RETRY_BACKOFF, random), why.retryAfterMs ?? 0);
-    const untilMs = unsent ? Math.min(this.startedAt + rules.unsentMsMax, this.deadlineAt) : this.deadlineAt;
+    const untilMs = unsent
+      ? Math.min(this.startedAt + this.unsentMsMax(why), this.deadlineAt)
+      : this.deadlineAt;
     const tooLate = rules.patient ? now >= untilMs : now + waitMs >= untilMs;
     if (tooLate || this.waits >= rules.waitsMax || (!unsent && !rules.retries)) return this.stay(why, now);
     this.waits++;
     this.state = 'waiting';
     this.wakeAt = Math.min(now + waitMs, this.deadlineAt);
+  }
+
+  /** Breakers let a probe through by themselves: whoever is known to wait that long is not lost to one that shut on the last way there is. */
+  private unsentMsMax({ code }: Failure): number {
+    const { unsentMsMax } = this.parts.rules;
+    return code === 'BREAKER_OPEN' && this.request.ownTime
+      ? Math.max(unsentMsMax, PROBED_WITHIN_MS)
+      : unsentMsMax;
   }
 
   /** No further attempt. What is out may still answer, late as it is; with nothing out it is over. */

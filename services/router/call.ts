@@ -79,6 +79,7 @@ export class Call implements Carrier {
       priority,
       sequence,
       timeoutMs,
+      ownTime: asked.head.timeoutMs !== undefined,
       failFast: asked.head.failFast,
       // A step of a sequence runs in one place only.
       hedging: sequence ? undefined : hedgeAfterMs,

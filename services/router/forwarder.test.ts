@@ -8,6 +8,7 @@ import { type Flight, ReplicaEntry, type Trip } from '../mesh/replica-entry.js';
 import { HEDGES, RetryBudget } from '../mesh/retry-budget.js';
 import { route, type RouteRequest } from '../mesh/route.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
+import { waitUntil } from '../mesh/testing/wait-until.js';
 import type { Call, Wire } from './call.js';
 import { Forwarder, type ForwarderParts } from './forwarder.js';
 
@@ -273,6 +274,22 @@ test('with nobody ready a call waits a moment, goes out when somebody comes, and
   await lab.pass(1_000);
   expect(lab.refused).toEqual(['NOT_READY']);
   expect(lab.clean()).toBe(true);
+});
+
+test('a breaker that shut on the only replica loses nobody who said that he waits until it is probed', async () => {
+  const lab = new Lab(['a']);
+  for (let i = 0; i < 20; i++) lab.replicas[0]?.begin(0, 0, () => undefined)?.end('failed', 0);
+  await waitUntil('the breaker is shut', () => lab.replicas[0]?.blocked === true);
+  lab.ask();
+  lab.ask(5_000);
+  await lab.pass(1_000);
+  // NATS clients wait for a second where they say nothing.
+  expect([lab.refused, lab.sent.length]).toEqual([['BREAKER_OPEN'], 0]);
+  await waitUntil('the breaker lets its probe through', () => lab.replicas[0]?.blocked === false);
+  await lab.pass(1_000);
+  expect(lab.sent.length).toBe(1);
+  lab.forwarder.outcomes([[lab.last().token, 200, 40]]);
+  expect([lab.refused, lab.clean()]).toEqual([['BREAKER_OPEN'], true]);
 });
 
 test('without a connection a call waits for it', () => {
