@@ -5,7 +5,7 @@ import { seededRandom } from '../../mesh/random.js';
 import { warmUp, type WarmUpParts, type WarmUpPlan } from './warm-up.js';
 
 /** Doubles its input and counts its runs. */
-function lab(): WarmUpParts & { runs: number } {
+function lab(): { -readonly [K in keyof WarmUpParts]: WarmUpParts[K] } & { runs: number } {
   const spec: TensorSpec = { name: 'x', datatype: 'FP32', shape: [-1, 4], dims: ['batch', ''] };
   const parts = {
     runs: 0,
@@ -23,6 +23,28 @@ function lab(): WarmUpParts & { runs: number } {
   };
   return parts;
 }
+
+test('nothing is run of a slow model for its time alone: what proves that rows may join also says what two of them take', async () => {
+  const slow = lab();
+  const { run } = slow.session;
+  let nowMs = 0;
+  slow.clock = { monotonicMs: () => nowMs };
+  slow.session = {
+    ...slow.session,
+    run: (inputs) => {
+      nowMs += 20 + 20 * (inputs[0]?.shape[0] ?? 1);
+      return run(inputs);
+    },
+  };
+  const { points, axes } = await warmUp({ warmDims: {}, cases: [], rowsMax: 8 }, slow);
+  expect(axes).toEqual({ inputs: [0], outputs: [0] });
+  expect(points).toEqual([
+    { rows: 1, runMs: 40 },
+    { rows: 2, runMs: 60 },
+  ]);
+  // Two to warm it, two alone and one of both.
+  expect(slow.runs).toBe(5);
+});
 
 test('what another engine measured of the same bytes is taken over after one run, or none where that very graph has run', async () => {
   const first = lab();

@@ -49,7 +49,7 @@ const WARM_RUNS = 3;
 const TIMED_RUNS = 5;
 /** Of one batch size; a slow model is timed once and its larger sizes not at all. */
 const TIMED_MS_MAX = 50;
-/** From here on settling is little beside computing, and somebody may wait for every run. */
+/** From here on settling is little beside computing, and somebody may wait for every run: none is made for its time alone. */
 const SLOW_MS = 25;
 const MS_MIN = 1e-3;
 /** Rows of a joint run may round otherwise than single ones, but never by more. */
@@ -76,11 +76,16 @@ export async function warmUp(plan: WarmUpPlan, parts: WarmUpParts): Promise<Warm
   for (let i = 1; i < WARM_RUNS && (i === 1 || tookMs < SLOW_MS); i++)
     tookMs = Math.min(tookMs, await elapsedMs(() => run(sample), clock));
   await runSelfTest(plan.cases, run);
-  const runMs = await time(() => run(sample), clock);
+  const slow = tookMs >= SLOW_MS;
+  const runMs = slow ? tookMs : await time(() => run(sample), clock);
   const rowItems = sample.reduce((sum, { data }) => sum + data.length, 0);
   const points: LatencyPoint[] = [{ rows: 1, runMs }];
-  const axes = plan.rowsMax === 1 ? undefined : await findAxes(sample, plan, parts, run);
-  if (axes !== undefined) await timeSizes(points, sample, axes, plan.rowsMax, parts, run);
+  const joining = plan.rowsMax === 1 ? undefined : await findAxes(sample, plan, parts, run);
+  if (!joining) return { points, axes: undefined, rowItems };
+  const { axes, share } = joining;
+  // Two sizes say whether joining pays; larger ones are found by the runs of callers, which need not wait for them here.
+  if (slow) points.push({ rows: JOINED, runMs: runMs * share });
+  else await timeSizes(points, sample, axes, plan.rowsMax, parts, run);
   return { points, axes, rowItems };
 }
 
@@ -133,26 +138,41 @@ async function findSample(
   );
 }
 
+interface Joining {
+  readonly axes: RowAxes;
+  /** What the joint run took, of a single one beside it. */
+  readonly share: number;
+}
+
 /** Proves with real runs what the declaration allows: joint rows must come out as single ones do. */
 async function findAxes(
   sample: readonly Tensor[],
   plan: WarmUpPlan,
   parts: WarmUpParts,
   run: Run,
-): Promise<RowAxes | undefined> {
+): Promise<Joining | undefined> {
   const inputs = proposeInputAxes(parts.session.declared.inputs);
   if (inputs === undefined || rowsOf(sample, inputs) !== 1) return undefined;
   const requests = Array.from({ length: JOINED }, () => vary(sample, inputs, plan, parts.random));
   try {
+    const { clock } = parts;
     const singles: Tensor[][] = [];
-    for (const request of requests) singles.push(copyOf(await run(request)));
-    const joint = await run(new Gatherer(inputs).join(requests));
+    let singleMs = Infinity;
+    for (const request of requests) {
+      const fromMs = clock.monotonicMs();
+      singles.push(copyOf(await run(request)));
+      singleMs = Math.min(singleMs, clock.monotonicMs() - fromMs);
+    }
+    const joined = new Gatherer(inputs).join(requests);
+    const fromMs = clock.monotonicMs();
+    const joint = await run(joined);
+    const share = (clock.monotonicMs() - fromMs) / Math.max(singleMs, MS_MIN);
     const outputs = findOutputAxes(singles[0] ?? [], joint, JOINED);
     if (outputs === undefined) return undefined;
     const own = (row: number): Tensor[] =>
       joint.map((output, i) => new RowCut(output, outputs[i] ?? SHARED, JOINED).rows(row, 1));
     const clean = singles.every((single, row) => difference(own(row), single, BATCH_TOLERANCE) === undefined);
-    return clean ? { inputs, outputs } : undefined;
+    return clean ? { axes: { inputs, outputs }, share } : undefined;
   } catch {
     return undefined; // the graph holds a batch of one somewhere, whatever its inputs declare
   }
