@@ -6,7 +6,7 @@ import { settle } from './settle.js';
 import type { Setting } from './setting.js';
 
 /** Centres of several shards are not filled quite: there is no time for packing them perfectly. */
-const SPARE = 0.005;
+const SPARE = 0.001;
 // There is no time to find back from what is worse.
 const WARMTH = 0.005;
 
