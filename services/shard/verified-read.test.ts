@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { link, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkVerified, readVerified } from './verified-read.js';
+import { checkVerified, copyVerified, readVerified } from './verified-read.js';
 
 let dir: string;
 const content = Buffer.from('the very bytes');
@@ -61,4 +61,17 @@ test('a file is checked without being held: good passes, one changed bit behind 
   large[8_999_999] = 6;
   await writeFile(path, large);
   await expect(checkVerified(path, asked)).rejects.toMatchObject({ code: 'UNSIGNED' });
+});
+
+test('a file of several parts comes whole and in its order, given back or copied', async () => {
+  const large = Buffer.from(Float64Array.from({ length: 450_000 }, (_, i) => i).buffer);
+  const asked = {
+    name: 'weights.bin',
+    digest: createHash('sha256').update(large).digest('hex'),
+    bytes: large.length,
+  };
+  const path = await written('parts', large);
+  expect(Buffer.compare(await readVerified(path, asked), large)).toBe(0);
+  await copyVerified(path, asked, join(dir, 'copy'));
+  expect(Buffer.compare(await readFile(join(dir, 'copy')), large)).toBe(0);
 });

@@ -1,12 +1,12 @@
 // Reads a file once, through one descriptor, and gives back its bytes only when they are the ones that were signed. Host and
 // engine both read so, at every load: an earlier check of the same path would be worth nothing.
 import { createHash } from 'node:crypto';
-import { constants, type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, type FileReadResult, open } from 'node:fs/promises';
 import { failure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
 
-// One tick of the event loop hashes this much, about 3 ms.
-const CHUNK_BYTES = 4 * 1024 * 1024;
+// One tick of the event loop hashes this much, about a millisecond.
+const CHUNK_BYTES = 1024 * 1024;
 
 export interface Expected {
   /** For messages: the resource, not the path. */
@@ -22,7 +22,7 @@ export async function readVerified(path: string, expected: Expected): Promise<Ui
   return bytes;
 }
 
-/** The same check of a file that is too large to be held: one chunk of it is in memory at a time. */
+/** The same check of a file that is too large to be held: two chunks of it are in memory at a time. */
 export function checkVerified(path: string, expected: Expected): Promise<void> {
   return verified(path, expected, () => undefined);
 }
@@ -45,7 +45,7 @@ export async function copyVerified(path: string, expected: Expected, to: string)
   }
 }
 
-/** Into the bytes that `room` gives for the whole file, or through one chunk where it gives none; `keep` sees each part of it. */
+/** Into the bytes that `room` gives for the whole file, or through two chunks in turn where it gives none; `keep` sees each part of it. */
 async function verified(
   path: string,
   expected: Expected,
@@ -60,16 +60,23 @@ async function verified(
     if (nlink !== 1) throw tampered(expected.name, `its file has ${nlink} names`);
     if (size !== expected.bytes) throw tampered(expected.name, `it has ${size} bytes, not ${expected.bytes}`);
     const whole = room(size);
-    const chunk = whole ?? Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, size));
+    const chunks = [0, 1].map(() => whole ?? Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, size)));
     const hash = createHash('sha256');
-    for (let at = 0; at < size;) {
-      const start = whole === undefined ? 0 : at;
-      const { bytesRead } = await file.read(chunk, start, Math.min(CHUNK_BYTES, size - at), at);
+    const startOf = (at: number): number => (whole === undefined ? 0 : at);
+    const readAt = (at: number, turn: number): Promise<FileReadResult<Uint8Array>> =>
+      file.read(chunks[turn % 2] as Uint8Array, startOf(at), Math.min(CHUNK_BYTES, size - at), at);
+    // The next part is read while this one is hashed.
+    let reading = size > 0 ? readAt(0, 0) : undefined;
+    for (let at = 0, turn = 0; reading !== undefined; turn++) {
+      const { buffer, bytesRead } = await reading;
       if (bytesRead === 0) throw tampered(expected.name, 'it became shorter while it was read');
-      const part = chunk.subarray(start, start + bytesRead);
+      const next = at + bytesRead;
+      reading = next < size ? readAt(next, turn + 1) : undefined;
+      reading?.catch(() => undefined); // heard when its turn comes
+      const part = buffer.subarray(startOf(at), startOf(at) + bytesRead);
       hash.update(part);
       await keep?.(part, at);
-      at += bytesRead;
+      at = next;
     }
     if (hash.digest('hex') !== expected.digest) throw tampered(expected.name, 'its digest is another');
   } finally {

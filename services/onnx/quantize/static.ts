@@ -170,7 +170,7 @@ function writeLayer(
   const inputScale = affine?.scale ?? 1;
   const biases = bias === undefined ? undefined : floatValues(scaled(graph.constant(bias), beta));
   const given = options.weightScales?.get(weight);
-  const least = biases === undefined || bits > 8 ? undefined : leastScales(biases, inputScale);
+  const least = biases === undefined ? undefined : leastScales(biases, inputScale);
   const rounding = {
     bits,
     ...(axis === undefined ? {} : { axis }),
@@ -186,8 +186,8 @@ function writeLayer(
   const weights = dequantized(graph, weight, integers, axis, layer.kind, bits);
   const inputs = [layer.input, weights.output[0] ?? ''];
   if (biases !== undefined && bias !== undefined) {
-    // Conv's float bias is made an integer by onnxruntime while loading; QGemm fuses only where it is one already. In 16 bits
-    // the products of scales are below what int32 sums can hold, and the layer runs in float anyway.
+    // Conv's float bias is made an integer by onnxruntime while loading, in 16 bits too; QGemm fuses only where it is one already, and in
+    // 16 bits it is none.
     if (layer.kind === 'Conv' || bits > 8) inputs.push(biasOf(graph, bias, biases, beta));
     else {
       const data = integerBias(biases, inputScale, integers.scales);
