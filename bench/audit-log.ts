@@ -15,7 +15,7 @@ import { verifyLog } from '../services/mesh/audit/verify-log.js';
 import { connectBus } from '../services/mesh/bus.js';
 import { silentLog } from '../services/mesh/log.js';
 import { seededRandom } from '../services/mesh/random.js';
-import { newKeyPair, privateKeyOf } from '../services/mesh/signing-key.js';
+import { newKeyPair, privateKeyOf } from '../services/mesh/trust/signing-key.js';
 import { eventOf } from '../services/mesh/tell-audit.js';
 import { type Benchmark, percentile } from './report.js';
 

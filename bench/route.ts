@@ -7,7 +7,7 @@ import { WEIGHT_TOTAL } from '../contracts/traffic.js';
 import { bucketOf, variantOf } from '../services/mesh/bucket.js';
 import { murmur3 } from '../services/mesh/murmur3.js';
 import { seededRandom } from '../services/mesh/random.js';
-import { type ReplicaView, route, type RouteTable } from '../services/mesh/route.js';
+import { type ReplicaView, route, type RouteTable } from '../services/mesh/routing/route.js';
 import { type Benchmark, type BenchOptions, percentile } from './report.js';
 
 const SHARDS = 1_000;

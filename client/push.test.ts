@@ -10,8 +10,8 @@ import { PushRequest, type Resource } from '../contracts/registry.js';
 import { subjects } from '../contracts/subjects.js';
 import { type NatsServer, startNats } from '../deploy/local/nats.js';
 import { type Bus, connectBus } from '../services/mesh/bus.js';
-import { verifyManifest } from '../services/mesh/manifest.js';
-import { newKeyPair } from '../services/mesh/signing-key.js';
+import { verifyManifest } from '../services/mesh/trust/manifest.js';
+import { newKeyPair } from '../services/mesh/trust/signing-key.js';
 import { connect, type MassifClient } from './mod.js';
 
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

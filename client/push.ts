@@ -10,8 +10,8 @@ import { buckets } from '../contracts/buckets.js';
 import { failure } from '../contracts/errors.js';
 import type { Bundle } from '../contracts/manifest.js';
 import type { PushRequest, Resource } from '../contracts/registry.js';
-import { signManifest, type SignedManifest } from '../services/mesh/manifest.js';
-import { privateKeyOf } from '../services/mesh/signing-key.js';
+import { signManifest, type SignedManifest } from '../services/mesh/trust/manifest.js';
+import { privateKeyOf } from '../services/mesh/trust/signing-key.js';
 import type { Connections } from './connections.js';
 import { regionOf } from './processes.js';
 

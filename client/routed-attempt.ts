@@ -9,7 +9,7 @@ import { sequenceHeaders } from '../contracts/sequence.js';
 import { subjects } from '../contracts/subjects.js';
 import { type Bus, requestFailure } from '../services/mesh/bus.js';
 import { failureIn } from '../services/mesh/error-reply.js';
-import type { LargeBodies, OutgoingBody } from '../services/mesh/large-bodies.js';
+import type { LargeBodies, OutgoingBody } from '../services/mesh/bodies/large-bodies.js';
 import type { Answer, CallOptions } from './caller.js';
 
 export interface RoutedCall extends CallOptions {

@@ -8,7 +8,7 @@ import { backoffMs, RETRY_BACKOFF } from '../services/mesh/backoff.js';
 import type { Bus } from '../services/mesh/bus.js';
 import type { Clock } from '../services/mesh/clock.js';
 import { deadlineIn } from '../services/mesh/deadline.js';
-import { LargeBodies, messageBytesMax, OutgoingBody } from '../services/mesh/large-bodies.js';
+import { LargeBodies, messageBytesMax, OutgoingBody } from '../services/mesh/bodies/large-bodies.js';
 import type { Random } from '../services/mesh/random.js';
 import { RetryBudget } from '../services/mesh/retry-budget.js';
 import type { Answer, Caller, CallOptions } from './caller.js';

@@ -1,5 +1,5 @@
 // A second person's word on a version: a DSSE envelope signed by an approver of the trust policy with ECDSA. It names the exact bytes
-// (the manifest's root), so it says nothing of any other version; services/mesh/approval.ts signs and checks it.
+// (the manifest's root), so it says nothing of any other version; services/mesh/trust/approval.ts signs and checks it.
 import { z } from 'zod';
 import { Envelope } from './manifest.js';
 import { Digest, ModelName } from './names.js';

@@ -1,5 +1,5 @@
 // Who may publish, approve and order: the payload of a DSSE envelope (Ed25519, signed by the trust root). Its version only ever
-// grows. services/mesh/trust-policy.ts signs and checks it; services/mesh/gate.ts holds versions against it.
+// grows. services/mesh/trust/trust-policy.ts signs and checks it; services/mesh/trust/gate.ts holds versions against it.
 import { z } from 'zod';
 import { Digest, RegionName } from './names.js';
 

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { decode } from '../../services/onnx/model.js';
 import { scanModel } from '../../services/onnx/scan.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
-import { passGate } from '../../services/mesh/gate.js';
+import { passGate } from '../../services/mesh/trust/gate.js';
 import { policy, signedVersion } from '../../services/shard/testing/signed-version.js';
 import { checkVerified, readVerified } from '../../services/shard/verified-read.js';
 import { percentile } from '../report.js';

@@ -5,9 +5,9 @@ import type { Approval } from '../../contracts/approval.js';
 import type { Bundle, Envelope } from '../../contracts/manifest.js';
 import { Card, type VersionRecord } from '../../contracts/registry.js';
 import type { TrustPolicy } from '../../contracts/trust-policy.js';
-import { signApproval } from '../../services/mesh/approval.js';
-import { signManifest } from '../../services/mesh/manifest.js';
-import { type KeyPair, newKeyPair, privateKeyOf } from '../../services/mesh/signing-key.js';
+import { signApproval } from '../../services/mesh/trust/approval.js';
+import { signManifest } from '../../services/mesh/trust/manifest.js';
+import { type KeyPair, newKeyPair, privateKeyOf } from '../../services/mesh/trust/signing-key.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import type { SignedVersion } from '../../services/shard/testing/signed-version.js';
 

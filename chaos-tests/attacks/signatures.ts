@@ -5,8 +5,8 @@ import { type Bundle, PAYLOAD_TYPE } from '../../contracts/manifest.js';
 import { ORDER_TYPE } from '../../contracts/override.js';
 import { PROBES_TYPE } from '../../contracts/probe.js';
 import { TRUST_POLICY_TYPE } from '../../contracts/trust-policy.js';
-import { pae, signEnvelope } from '../../services/mesh/dsse.js';
-import { newKeyPair, privateKeyOf } from '../../services/mesh/signing-key.js';
+import { pae, signEnvelope } from '../../services/mesh/trust/dsse.js';
+import { newKeyPair, privateKeyOf } from '../../services/mesh/trust/signing-key.js';
 import { type AttackClass, inBundle } from './class.js';
 import { approved, approverKeys, keys, makeVersion } from './kit.js';
 

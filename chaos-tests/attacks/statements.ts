@@ -1,7 +1,7 @@
 // Statements that the publisher whom everybody trusts has signed, and that say something they must not: the signature is right, what is signed is not.
 import { PAYLOAD_TYPE } from '../../contracts/manifest.js';
-import { signEnvelope } from '../../services/mesh/dsse.js';
-import { privateKeyOf } from '../../services/mesh/signing-key.js';
+import { signEnvelope } from '../../services/mesh/trust/dsse.js';
+import { privateKeyOf } from '../../services/mesh/trust/signing-key.js';
 import { type AttackClass, inBundle } from './class.js';
 import { keys } from './kit.js';
 

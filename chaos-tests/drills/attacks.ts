@@ -1,8 +1,8 @@
 // Tries to get versions served that nobody may serve, by every way that the gate closes: a real shard host with real engines is told to
 // hold them. What none of them may do is become ready; and each class has a control that does, so that the refusal is the work of the one check.
 import { seededRandom } from '../../services/mesh/random.js';
-import { passGate } from '../../services/mesh/gate.js';
-import { checkResources, readBundle } from '../../services/mesh/manifest.js';
+import { passGate } from '../../services/mesh/trust/gate.js';
+import { checkResources, readBundle } from '../../services/mesh/trust/manifest.js';
 import { openSession } from '../../services/onnx/session.js';
 import { mlp } from '../../services/onnx/testing/mlp.js';
 import { HostedShard } from '../../services/shard/testing/hosted-shard.js';

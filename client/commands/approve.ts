@@ -2,8 +2,8 @@
 import { nuid } from '@nats-io/transport-node';
 import { APPROVAL_DAYS_MAX } from '../../contracts/approval.js';
 import { shortDigest } from '../../contracts/names.js';
-import { signApproval } from '../../services/mesh/approval.js';
-import { privateKeyOf } from '../../services/mesh/signing-key.js';
+import { signApproval } from '../../services/mesh/trust/approval.js';
+import { privateKeyOf } from '../../services/mesh/trust/signing-key.js';
 import { argument, type Command, type Invocation, text, UsageError, wholeNumber } from '../cli/command.js';
 import { readKeyFile } from '../cli/key-files.js';
 import { bytesText } from '../cli/table.js';

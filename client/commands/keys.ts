@@ -10,7 +10,7 @@ import {
   pemOf,
   privateKeyOf,
   publicKeyOf,
-} from '../../services/mesh/signing-key.js';
+} from '../../services/mesh/trust/signing-key.js';
 import { argument, type Command, type Invocation, text, UsageError } from '../cli/command.js';
 import { readText } from '../cli/key-files.js';
 

@@ -15,8 +15,8 @@ import {
 } from '../../contracts/override.js';
 import { armOf, ShowReply } from '../../contracts/registry.js';
 import { subjects } from '../../contracts/subjects.js';
-import { signOrder } from '../../services/mesh/order.js';
-import { privateKeyOf } from '../../services/mesh/signing-key.js';
+import { signOrder } from '../../services/mesh/trust/order.js';
+import { privateKeyOf } from '../../services/mesh/trust/signing-key.js';
 import { argument, type Command, type Invocation, text, UsageError, wholeNumber } from '../cli/command.js';
 import { everywhere } from '../cli/everywhere.js';
 import { readKeyFile } from '../cli/key-files.js';

@@ -1,6 +1,6 @@
 // `massif push FILE`: signs an ONNX file and what belongs to it, uploads it and publishes it as a version.
 import { shortDigest } from '../../contracts/names.js';
-import { readBundle } from '../../services/mesh/manifest.js';
+import { readBundle } from '../../services/mesh/trust/manifest.js';
 import { argument, type Command, type Invocation, text, texts, UsageError } from '../cli/command.js';
 import { readKeyFile } from '../cli/key-files.js';
 import { bytesText } from '../cli/table.js';

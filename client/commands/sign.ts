@@ -1,6 +1,6 @@
 // `massif sign FILE`: the signed manifest of a version as a file, made where the key is. Somebody else may push it.
 import { writeFile } from 'node:fs/promises';
-import { privateKeyOf } from '../../services/mesh/signing-key.js';
+import { privateKeyOf } from '../../services/mesh/trust/signing-key.js';
 import { argument, type Command, type Invocation, text, UsageError } from '../cli/command.js';
 import { readKeyFile } from '../cli/key-files.js';
 import { signFiles } from '../push.js';

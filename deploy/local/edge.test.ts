@@ -10,7 +10,7 @@ import { subjects } from '../../contracts/subjects.js';
 import { gatewayService } from '../../services/gateway/gateway.module.js';
 import { boot, type Running } from '../../services/mesh/boot.js';
 import { silentLog } from '../../services/mesh/log.js';
-import { RouteView } from '../../services/mesh/route-view.js';
+import { RouteView } from '../../services/mesh/routing/route-view.js';
 import { FakeEngine } from '../../services/mesh/testing/fake-engine.js';
 import { waitUntil } from '../../services/mesh/testing/wait-until.js';
 import { routerService } from '../../services/router/router.module.js';

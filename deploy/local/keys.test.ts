@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Envelope } from '../../contracts/manifest.js';
-import { rootOf, signManifest, verifyManifest } from '../../services/mesh/manifest.js';
-import { fingerprintOf, pemOf, privateKeyOf, publicKeyOf } from '../../services/mesh/signing-key.js';
-import { TRUST_FILES } from '../../services/mesh/trust-files.js';
-import { verifyPolicy } from '../../services/mesh/trust-policy.js';
+import { rootOf, signManifest, verifyManifest } from '../../services/mesh/trust/manifest.js';
+import { fingerprintOf, pemOf, privateKeyOf, publicKeyOf } from '../../services/mesh/trust/signing-key.js';
+import { TRUST_FILES } from '../../services/mesh/trust/trust-files.js';
+import { verifyPolicy } from '../../services/mesh/trust/trust-policy.js';
 import { prepareKeys } from './keys.js';
 
 let dir: string;

@@ -12,9 +12,9 @@ import {
   pemOf,
   privateKeyOf,
   publicKeyOf,
-} from '../../services/mesh/signing-key.js';
-import { TRUST_FILES } from '../../services/mesh/trust-files.js';
-import { signPolicy, verifyPolicy } from '../../services/mesh/trust-policy.js';
+} from '../../services/mesh/trust/signing-key.js';
+import { TRUST_FILES } from '../../services/mesh/trust/trust-files.js';
+import { signPolicy, verifyPolicy } from '../../services/mesh/trust/trust-policy.js';
 
 export interface Keys {
   readonly folder: string;

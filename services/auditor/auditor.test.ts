@@ -14,7 +14,7 @@ import { type Bus, connectBus } from '../mesh/bus.js';
 import { systemClock } from '../mesh/clock.js';
 import { silentLog } from '../mesh/log.js';
 import { systemRandom } from '../mesh/random.js';
-import { newKeyPair, privateKeyOf } from '../mesh/signing-key.js';
+import { newKeyPair, privateKeyOf } from '../mesh/trust/signing-key.js';
 import { eventOf, tellAudit } from '../mesh/tell-audit.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { AuditLog } from './audit-log.js';

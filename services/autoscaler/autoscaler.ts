@@ -6,7 +6,7 @@ import type { BucketLog } from '../mesh/bucket-log.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
-import { Wake } from '../mesh/wake.js';
+import { Wake } from '../mesh/calls/wake.js';
 import type { Now } from './endpoint-scaler.js';
 import { EndpointScalers } from './endpoint-scalers.js';
 import { hear } from './hearing.js';

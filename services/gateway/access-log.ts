@@ -6,7 +6,7 @@ import { nuid } from '@nats-io/transport-node';
 import { headers } from '../../contracts/headers.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Log, LogFields } from '../mesh/log.js';
-import { isRequestId } from '../mesh/request-head.js';
+import { isRequestId } from '../mesh/calls/request-head.js';
 import type { Metrics } from '../mesh/telemetry.js';
 
 const CALLER_WENT_AWAY = 499;

@@ -1,6 +1,6 @@
 // Counts what the gateway's calls cost beyond their first attempt, what became of their copies for a shadow, and how long attempts take on each shard as seen from here.
-import type { DispatchObserver } from '../mesh/dispatch-observer.js';
-import { shadowCounter } from '../mesh/shadow-counter.js';
+import type { DispatchObserver } from '../mesh/calls/dispatch-observer.js';
+import { shadowCounter } from '../mesh/calls/shadow-counter.js';
 import type { Metrics } from '../mesh/telemetry.js';
 
 export function attemptCounter(metrics: Metrics): DispatchObserver {

@@ -3,8 +3,8 @@ import { failure } from '../../contracts/errors.js';
 import type { PipelineRecord } from '../../contracts/pipeline.js';
 import type { ModelMetadata } from '../../contracts/metadata.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
-import { tierOf } from '../mesh/route.js';
-import type { RouteView } from '../mesh/route-view.js';
+import { tierOf } from '../mesh/routing/route.js';
+import type { RouteView } from '../mesh/routing/route-view.js';
 import {
   endpointReady,
   type IndexEntry,

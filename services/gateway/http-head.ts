@@ -1,8 +1,8 @@
 // Picks from HTTP headers what an inference needs. What is acceptable is decided in mesh/request-head.ts, for both doors alike.
 import type { IncomingHttpHeaders } from 'node:http';
 import { headers } from '../../contracts/headers.js';
-import { type RequestHead, requestHead } from '../mesh/request-head.js';
-import { pickHeaders } from '../mesh/rule-match.js';
+import { type RequestHead, requestHead } from '../mesh/calls/request-head.js';
+import { pickHeaders } from '../mesh/routing/rule-match.js';
 
 const names = {
   timeoutMs: headers.timeoutMs.toLowerCase(),

@@ -7,7 +7,7 @@ import { ENDED, type ReleaseRecord, ReleaseReply, ReleasesReply } from '../../co
 import { subjects } from '../../contracts/subjects.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
-import type { RouteView } from '../mesh/route-view.js';
+import type { RouteView } from '../mesh/routing/route-view.js';
 import type { Directory } from './directory.js';
 import { checkName } from './infer-calls.js';
 

@@ -8,11 +8,11 @@ import type { TrustPolicy } from '../../contracts/trust-policy.js';
 import type { Bus } from './bus.js';
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
-import { keyOf, verifyOrder } from './order.js';
-import type { OrderBook } from './order-book.js';
-import { publicKeyOf } from './signing-key.js';
+import { keyOf, verifyOrder } from './trust/order.js';
+import type { OrderBook } from './trust/order-book.js';
+import { publicKeyOf } from './trust/signing-key.js';
 import { strictJson } from './strict-json.js';
-import { PolicyKeeper, type PolicyReader } from './trust-policy.js';
+import { PolicyKeeper, type PolicyReader } from './trust/trust-policy.js';
 import { type BucketEntry, watchBucket } from './watch-bucket.js';
 
 export interface OverridePlace {

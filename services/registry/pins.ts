@@ -10,7 +10,7 @@ import {
   PINS_MAX,
 } from '../../contracts/registry.js';
 import { replicaMemory } from '../mesh/placement/replica-memory.js';
-import { poolFor } from '../mesh/seat-rules.js';
+import { poolFor } from '../mesh/routing/seat-rules.js';
 import type { CatalogParts } from './catalog.js';
 import { mayLie } from '../mesh/placement/may-lie.js';
 import { MEMORY_SHARE_MAX, type MemoryOf } from '../mesh/placement/shard-view.js';

@@ -25,7 +25,7 @@ import type { Scaled } from './scaled.js';
 import type { PlacementState } from './placement-state.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
 import { ToldMoves } from './told-moves.js';
-import { Wake } from '../mesh/wake.js';
+import { Wake } from '../mesh/calls/wake.js';
 
 export interface Wanting {
   /** As of when they are asked for. */

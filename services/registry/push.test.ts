@@ -22,7 +22,7 @@ import { seeded } from '../onnx/seeded.js';
 import { disguised } from '../onnx/testing/disguised.js';
 import { mlp } from '../onnx/testing/mlp.js';
 import { approval, keyTerm, people } from '../mesh/testing/trust.js';
-import { passGate } from '../mesh/gate.js';
+import { passGate } from '../mesh/trust/gate.js';
 import { Approvals } from './approvals.js';
 import { Admission } from './admission.js';
 import { ArtifactStore } from './artifact-store.js';

@@ -7,7 +7,7 @@ import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Random } from '../mesh/random.js';
 import type { ArtifactStore } from './artifact-store.js';
-import { Wake } from '../mesh/wake.js';
+import { Wake } from '../mesh/calls/wake.js';
 
 export interface ReplicatorParts {
   readonly home: ArtifactStore;

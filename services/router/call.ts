@@ -1,13 +1,13 @@
 // One caller's request while the router has it: carries its course over the router's wire, and remembers how it ends.
 import type { Failure } from '../../contracts/errors.js';
-import type { Attempt } from '../mesh/call-attempt.js';
-import type { Carrier, CourseParts } from '../mesh/call-carrier.js';
-import { Course } from '../mesh/call-course.js';
-import type { AttemptKind } from '../mesh/dispatch-observer.js';
-import type { HedgeAfter } from '../mesh/hedge-delay.js';
-import { tokenOf } from '../mesh/journey.js';
-import type { Trip } from '../mesh/replica-entry.js';
-import type { RequestHead } from '../mesh/request-head.js';
+import type { Attempt } from '../mesh/calls/call-attempt.js';
+import type { Carrier, CourseParts } from '../mesh/calls/call-carrier.js';
+import { Course } from '../mesh/calls/call-course.js';
+import type { AttemptKind } from '../mesh/calls/dispatch-observer.js';
+import type { HedgeAfter } from '../mesh/calls/hedge-delay.js';
+import { tokenOf } from '../mesh/calls/journey.js';
+import type { Trip } from '../mesh/routing/replica-entry.js';
+import type { RequestHead } from '../mesh/calls/request-head.js';
 
 /** As it came through the door; nothing of it changes. */
 export interface Asked {

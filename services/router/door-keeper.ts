@@ -9,7 +9,7 @@ import {
 import { HEARTBEAT_MS } from '../../contracts/heartbeat.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
-import { RouteView } from '../mesh/route-view.js';
+import { RouteView } from '../mesh/routing/route-view.js';
 import { CLOCK, LOG } from '../mesh/tokens.js';
 import { RouterDoor } from './door.js';
 

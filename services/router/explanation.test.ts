@@ -3,8 +3,8 @@ import { Explanation } from '../../contracts/explain.js';
 import { PipelineRecord } from '../../contracts/pipeline.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { systemRandom } from '../mesh/random.js';
-import { type ReplicaView, route, type RouteRequest } from '../mesh/route.js';
-import { routePipeline } from '../mesh/route-pipeline.js';
+import { type ReplicaView, route, type RouteRequest } from '../mesh/routing/route.js';
+import { routePipeline } from '../mesh/routing/route-pipeline.js';
 import { explain } from './explanation.js';
 
 const endpoint = (name: string): EndpointRecord => ({

@@ -2,8 +2,8 @@
 import type { Explanation, ExplainRequest } from '../../contracts/explain.js';
 import type { PipelineRecord } from '../../contracts/pipeline.js';
 import { WEIGHT_TOTAL } from '../../contracts/traffic.js';
-import { type Decision, type ReplicaView, TIERS, tierOf } from '../mesh/route.js';
-import type { RouteView } from '../mesh/route-view.js';
+import { type Decision, type ReplicaView, TIERS, tierOf } from '../mesh/routing/route.js';
+import type { RouteView } from '../mesh/routing/route-view.js';
 
 /** A mesh of a thousand shards is not one answer. */
 const CANDIDATES_MAX = 200;

@@ -1,6 +1,6 @@
 // What an answer says of the replica that gave it: the request's fault is not the replica's.
 import type { ErrorCode } from '../../contracts/errors.js';
-import type { FlightEnd } from '../mesh/replica-entry.js';
+import type { FlightEnd } from '../mesh/routing/replica-entry.js';
 
 /** By the status of an answer that the caller has got. */
 export function endOfOutcome(http: number): FlightEnd {

@@ -9,11 +9,11 @@ import { backoffMs, RESTART_BACKOFF } from '../mesh/backoff.js';
 import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
-import { keyOf, verifyOrder } from '../mesh/order.js';
-import type { OrderBook } from '../mesh/order-book.js';
+import { keyOf, verifyOrder } from '../mesh/trust/order.js';
+import type { OrderBook } from '../mesh/trust/order-book.js';
 import type { Random } from '../mesh/random.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
-import type { TrustFiles } from '../mesh/trust-files.js';
+import type { TrustFiles } from '../mesh/trust/trust-files.js';
 
 export interface OverridesParts {
   readonly bus: Bus;

@@ -13,7 +13,7 @@ import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { boot, type Running } from '../mesh/boot.js';
 import { silentLog } from '../mesh/log.js';
 import { LinkProbe } from '../mesh/link-probe.js';
-import { RouteView } from '../mesh/route-view.js';
+import { RouteView } from '../mesh/routing/route-view.js';
 import { FakeEngine } from '../mesh/testing/fake-engine.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { routerService } from './router.module.js';

@@ -9,7 +9,7 @@ import { fromSubjectToken } from '../../contracts/names.js';
 import { queues, subjects, wildcards } from '../../contracts/subjects.js';
 import { BusContext } from '../mesh/bus-context.js';
 import { LinkProbe } from '../mesh/link-probe.js';
-import { RouteView } from '../mesh/route-view.js';
+import { RouteView } from '../mesh/routing/route-view.js';
 import { explain } from './explanation.js';
 import { Overrides } from './overrides.js';
 

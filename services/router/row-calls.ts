@@ -4,10 +4,10 @@ import type { Body } from '../../contracts/body-tensors.js';
 import { failure } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
 import type { Bus } from '../mesh/bus.js';
-import { Dispatcher, type DispatcherOptions } from '../mesh/dispatch.js';
-import { headerLine } from '../mesh/header-block.js';
-import { messageBytesMax } from '../mesh/large-bodies.js';
-import type { RequestHead } from '../mesh/request-head.js';
+import { Dispatcher, type DispatcherOptions } from '../mesh/calls/dispatch.js';
+import { headerLine } from '../mesh/calls/header-block.js';
+import { messageBytesMax } from '../mesh/bodies/large-bodies.js';
+import type { RequestHead } from '../mesh/calls/request-head.js';
 
 export interface RowAnswer {
   readonly bytes: Uint8Array;

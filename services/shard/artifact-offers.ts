@@ -8,7 +8,7 @@ import { failure, toFailure } from '../../contracts/errors.js';
 import { readRange } from '../../contracts/large-body.js';
 import type { Digest } from '../../contracts/names.js';
 import { queues, subjects } from '../../contracts/subjects.js';
-import { CHUNK_BYTES } from '../mesh/body-fetcher.js';
+import { CHUNK_BYTES } from '../mesh/bodies/body-fetcher.js';
 import type { Bus } from '../mesh/bus.js';
 import { errorReply } from '../mesh/error-reply.js';
 

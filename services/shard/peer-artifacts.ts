@@ -5,7 +5,7 @@ import { type Failure, failure } from '../../contracts/errors.js';
 import { writeRange } from '../../contracts/large-body.js';
 import type { Resource } from '../../contracts/registry.js';
 import { subjects } from '../../contracts/subjects.js';
-import { CHUNK_BYTES } from '../mesh/body-fetcher.js';
+import { CHUNK_BYTES } from '../mesh/bodies/body-fetcher.js';
 import type { Bus } from '../mesh/bus.js';
 import { failureIn } from '../mesh/error-reply.js';
 

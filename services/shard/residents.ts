@@ -7,7 +7,7 @@ import type { ReplicaStatistics } from '../../contracts/statistics.js';
 import { type ErrorCode, toFailure } from '../../contracts/errors.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
-import type { OrderBook } from '../mesh/order-book.js';
+import type { OrderBook } from '../mesh/trust/order-book.js';
 import type { TellAudit } from '../mesh/tell-audit.js';
 import type { Random } from '../mesh/random.js';
 import { askStatistics } from './ask-statistics.js';

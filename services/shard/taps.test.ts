@@ -7,7 +7,7 @@ import { subjects } from '../../contracts/subjects.js';
 import type { TapPlan } from '../../contracts/taps.js';
 import type { Tensor } from '../../contracts/tensor.js';
 import { operatorKey, orderPolicy } from '../mesh/testing/orders.js';
-import { signTapPlan } from '../mesh/tap-plan.js';
+import { signTapPlan } from '../mesh/trust/tap-plan.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
 import { Graph } from '../onnx/graph.js';
 import { tapCandidates } from '../onnx/tap/candidates.js';

@@ -6,7 +6,7 @@ import { gatewayService } from '../../../services/gateway/gateway.module.js';
 import { GrpcDoor } from '../../../services/gateway/grpc/grpc-door.js';
 import { boot, type Running } from '../../../services/mesh/boot.js';
 import { silentLog } from '../../../services/mesh/log.js';
-import { RouteView } from '../../../services/mesh/route-view.js';
+import { RouteView } from '../../../services/mesh/routing/route-view.js';
 import { waitUntil } from '../../../services/mesh/testing/wait-until.js';
 import { routerService } from '../../../services/router/router.module.js';
 import { HostedShard } from '../../../services/shard/testing/hosted-shard.js';

@@ -11,14 +11,14 @@ import type { Digest } from '../../../contracts/names.js';
 import type { TapPlan } from '../../../contracts/taps.js';
 import { showVersion } from '../../mesh/jobs/parent-version.js';
 import type { Bus } from '../../mesh/bus.js';
-import { signEnvelope, verifyEnvelope } from '../../mesh/dsse.js';
+import { signEnvelope, verifyEnvelope } from '../../mesh/trust/dsse.js';
 import type { Random } from '../../mesh/random.js';
 import type { ProbeSet } from '../../../contracts/probe.js';
 import type { VersionRecord } from '../../../contracts/registry.js';
 import { openProbes, sealProbes } from '../fraud/probes.js';
 import { makeProbes } from './make-probes.js';
 import { readReference } from './reference.js';
-import { signTapPlan } from '../../mesh/tap-plan.js';
+import { signTapPlan } from '../../mesh/trust/tap-plan.js';
 import { sha256InPieces } from '../../mesh/sha256.js';
 import { makeBaseline } from './make-baseline.js';
 

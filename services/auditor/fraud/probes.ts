@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 import { failure } from '../../../contracts/errors.js';
 import type { Envelope } from '../../../contracts/manifest.js';
 import { ProbeSet, PROBES_TYPE } from '../../../contracts/probe.js';
-import { signEnvelope, verifyEnvelope } from '../../mesh/dsse.js';
+import { signEnvelope, verifyEnvelope } from '../../mesh/trust/dsse.js';
 import type { Random } from '../../mesh/random.js';
 import { strictJson } from '../../mesh/strict-json.js';
 import { packFloats, unpackFloats } from '../detect/packed.js';

@@ -9,7 +9,7 @@ import { backoffMs, RESTART_BACKOFF } from '../../mesh/backoff.js';
 import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
-import { signOrder } from '../../mesh/order.js';
+import { signOrder } from '../../mesh/trust/order.js';
 import type { Random } from '../../mesh/random.js';
 
 export interface StopOrdersParts {

@@ -13,7 +13,7 @@ import {
 import type { Bus } from '../../mesh/bus.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
-import type { OrderBook } from '../../mesh/order-book.js';
+import type { OrderBook } from '../../mesh/trust/order-book.js';
 import type { ProbedVersion } from '../fraud/probe-desk.js';
 import type { ProbeFinding } from '../fraud/decide-probes.js';
 import type { StopOrders } from './stop-orders.js';

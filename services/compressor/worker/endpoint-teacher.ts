@@ -10,7 +10,7 @@ import type { Tensor as TravellingTensor } from '../../../contracts/tensor.js';
 import { subjects } from '../../../contracts/subjects.js';
 import type { Clock } from '../../mesh/clock.js';
 import { failureIn } from '../../mesh/error-reply.js';
-import { messageBytesMax } from '../../mesh/large-bodies.js';
+import { messageBytesMax } from '../../mesh/bodies/large-bodies.js';
 import { dataTypeOfDatatype, elementType } from '../../onnx/data-type.js';
 import type { Teacher } from '../../onnx/distil/distil.js';
 import type { Elements } from '../../onnx/elements.js';

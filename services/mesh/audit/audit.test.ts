@@ -1,7 +1,7 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { AuditEvent } from '../../../contracts/audit.js';
-import { newKeyPair, privateKeyOf } from '../signing-key.js';
+import { newKeyPair, privateKeyOf } from '../trust/signing-key.js';
 import { AuditChain } from './chain.js';
 import { leafHash, MerkleTree, verifyConsistency, verifyInclusion } from './merkle.js';
 import { openCheckpoint, readVerifierKey, signCheckpoint, verifierKeyOf, verifierOf } from './note.js';

@@ -1,7 +1,7 @@
 // The evidence that this process has: by endpoint, the epochs of its weights. Dispatcher and forwarder write one line a call, the
 // reporter reads. Endpoints with a single arm have nothing to compare and cost one look at their record.
 import type { EvidenceReport, FailureKind } from '../../../contracts/evidence.js';
-import type { RoutedEndpoint } from '../arm-choice.js';
+import type { RoutedEndpoint } from '../routing/arm-choice.js';
 import type { ShadowPair } from './arm-tally.js';
 import { EpochTally } from './epoch-tally.js';
 

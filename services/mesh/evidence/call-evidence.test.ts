@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { ErrorCode } from '../../../contracts/errors.js';
-import type { RoutedEndpoint } from '../arm-choice.js';
-import type { FlightEnd } from '../replica-entry.js';
-import { route } from '../route.js';
+import type { RoutedEndpoint } from '../routing/arm-choice.js';
+import type { FlightEnd } from '../routing/replica-entry.js';
+import { route } from '../routing/route.js';
 import { EvidenceBook } from './book.js';
 import { armTag, CallEvidence } from './call-evidence.js';
 

@@ -3,8 +3,8 @@
 // call: else a version that crashes would hide behind the retries.
 import { ERRORS, type ErrorCode } from '../../../contracts/errors.js';
 import type { FailureKind } from '../../../contracts/evidence.js';
-import type { FlightEnd } from '../replica-entry.js';
-import type { Decision } from '../route.js';
+import type { FlightEnd } from '../routing/replica-entry.js';
+import type { Decision } from '../routing/route.js';
 import type { EvidenceBook } from './book.js';
 
 /** The caller went away, or this process does: nobody knows what would have become of it. */

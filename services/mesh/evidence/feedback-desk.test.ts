@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { FeedbackRequest } from '../../../contracts/feedback.js';
-import type { RoutedEndpoint } from '../arm-choice.js';
+import type { RoutedEndpoint } from '../routing/arm-choice.js';
 import { EvidenceBook } from './book.js';
 import { FeedbackDesk } from './feedback-desk.js';
 

@@ -3,7 +3,7 @@
 import { failure } from '../../../contracts/errors.js';
 import type { FeedbackReply, FeedbackRequest } from '../../../contracts/feedback.js';
 import { armOf } from '../../../contracts/registry.js';
-import type { RoutedEndpoint } from '../arm-choice.js';
+import type { RoutedEndpoint } from '../routing/arm-choice.js';
 import { bucketOf, variantOf } from '../bucket.js';
 import type { EvidenceBook } from './book.js';
 

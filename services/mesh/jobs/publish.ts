@@ -13,8 +13,8 @@ import {
 } from '../../../contracts/registry.js';
 import { subjects } from '../../../contracts/subjects.js';
 import type { Bus } from '../bus.js';
-import { signManifest } from '../manifest.js';
-import { privateKeyOf } from '../signing-key.js';
+import { signManifest } from '../trust/manifest.js';
+import { privateKeyOf } from '../trust/signing-key.js';
 
 const KEY_FILE = 'publisher.pem';
 

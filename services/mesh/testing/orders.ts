@@ -2,8 +2,8 @@
 import type { Envelope } from '../../../contracts/manifest.js';
 import type { TrustPolicy } from '../../../contracts/trust-policy.js';
 import type { Order, OrderTarget } from '../../../contracts/override.js';
-import { signOrder } from '../order.js';
-import { newKeyPair, privateKeyOf } from '../signing-key.js';
+import { signOrder } from '../trust/order.js';
+import { newKeyPair, privateKeyOf } from '../trust/signing-key.js';
 
 const OPERATOR = newKeyPair('operator');
 export const operatorKey = privateKeyOf(OPERATOR.privateKeyPem);

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import type { Approval } from '../../../contracts/approval.js';
 import type { Envelope } from '../../../contracts/manifest.js';
 import type { TrustPolicy } from '../../../contracts/trust-policy.js';
-import { signApproval } from '../approval.js';
-import type { Gated } from '../gate.js';
-import { rootOf, signManifest } from '../manifest.js';
-import { type KeyPair, newKeyPair, privateKeyOf } from '../signing-key.js';
+import { signApproval } from '../trust/approval.js';
+import type { Gated } from '../trust/gate.js';
+import { rootOf, signManifest } from '../trust/manifest.js';
+import { type KeyPair, newKeyPair, privateKeyOf } from '../trust/signing-key.js';
 
 export const TRUST_NOW_MS = Date.parse('2026-06-01T00:00:00Z');
 

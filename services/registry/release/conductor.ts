@@ -19,7 +19,7 @@ import { VERSION } from '../../mesh/version.js';
 import type { CatalogState } from '../catalog-state.js';
 import type { PlacementState } from '../placement-state.js';
 import type { BucketLog } from '../../mesh/bucket-log.js';
-import { Wake } from '../../mesh/wake.js';
+import { Wake } from '../../mesh/calls/wake.js';
 import type { CarryOut } from './carry-out.js';
 import { look } from './look.js';
 import type { ReleaseStore } from './release-store.js';

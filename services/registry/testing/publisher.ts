@@ -6,8 +6,8 @@ import { RESOURCES } from '../../../contracts/manifest.js';
 import type { TrustPolicy } from '../../../contracts/trust-policy.js';
 import { PushRequest } from '../../../contracts/registry.js';
 import type { Bus } from '../../mesh/bus.js';
-import { signManifest } from '../../mesh/manifest.js';
-import { newKeyPair, privateKeyOf } from '../../mesh/signing-key.js';
+import { signManifest } from '../../mesh/trust/manifest.js';
+import { newKeyPair, privateKeyOf } from '../../mesh/trust/signing-key.js';
 
 export type Files = Readonly<Record<string, Uint8Array | string>>;
 

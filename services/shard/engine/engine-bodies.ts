@@ -3,8 +3,8 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Failure } from '../../../contracts/errors.js';
 import type { Clock } from '../../mesh/clock.js';
-import { headerText } from '../../mesh/header-block.js';
-import { LargeBodies } from '../../mesh/large-bodies.js';
+import { headerText } from '../../mesh/calls/header-block.js';
+import { LargeBodies } from '../../mesh/bodies/large-bodies.js';
 import { Answers, returnAddress } from './answers.js';
 import { HeldBodies } from './held-bodies.js';
 import { LargeAnswers } from './large-answers.js';

@@ -9,7 +9,7 @@ import { encodeInferRequest } from '../../../contracts/infer-body.js';
 import { readReference } from '../../../contracts/large-body.js';
 import { subjects } from '../../../contracts/subjects.js';
 import { systemClock } from '../../mesh/clock.js';
-import { LargeBodies, OutgoingBody } from '../../mesh/large-bodies.js';
+import { LargeBodies, OutgoingBody } from '../../mesh/bodies/large-bodies.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';
 import { identity } from '../../onnx/testing/identity.js';

@@ -5,7 +5,7 @@ import { failure } from '../../../contracts/errors.js';
 import type { Body } from '../../../contracts/infer-body.js';
 import { type TakesLarge, tooLarge, writeReference } from '../../../contracts/large-body.js';
 import type { Clock } from '../../mesh/clock.js';
-import type { LargeBodies } from '../../mesh/large-bodies.js';
+import type { LargeBodies } from '../../mesh/bodies/large-bodies.js';
 import { sha256InPieces } from '../../mesh/sha256.js';
 import type { HeldLimits } from './held-bodies.js';
 import type { ObjectBodies } from './object-bodies.js';

@@ -8,7 +8,7 @@ import { headers } from '../../../contracts/headers.js';
 import { decodeInferResponse, encodeInferRequest } from '../../../contracts/infer-body.js';
 import { readReference, writeReference } from '../../../contracts/large-body.js';
 import { subjects } from '../../../contracts/subjects.js';
-import { LargeBodies, messageBytesMax, OutgoingBody } from '../../mesh/large-bodies.js';
+import { LargeBodies, messageBytesMax, OutgoingBody } from '../../mesh/bodies/large-bodies.js';
 import { systemClock } from '../../mesh/clock.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { TensorProto_DataType as T } from '../../onnx/proto/onnx_pb.js';

@@ -1,7 +1,7 @@
 // Who may wait in front of a replica, and who must go: by its limit, by the time that a request has, by priority. The replica asks it
 // at the door and at each run; the scheduler keeps the queue itself.
 import { type Failure, failure } from '../../../contracts/errors.js';
-import { limitFor } from '../../mesh/limit-share.js';
+import { limitFor } from '../../mesh/routing/limit-share.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
 import type { Counts } from './counts.js';
 import type { Ready, Waiting } from './request-queue.js';

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { RESOURCES } from '../../../contracts/manifest.js';
-import { passGate } from '../../mesh/gate.js';
-import { signManifest } from '../../mesh/manifest.js';
-import { newKeyPair, privateKeyOf } from '../../mesh/signing-key.js';
+import { passGate } from '../../mesh/trust/gate.js';
+import { signManifest } from '../../mesh/trust/manifest.js';
+import { newKeyPair, privateKeyOf } from '../../mesh/trust/signing-key.js';
 
 /** Opset 17, `y` FP32 [1,4] = Relu(`x`), as GraphBuilder writes it. */
 const RELU = Buffer.from(

@@ -17,7 +17,7 @@ import { type Bus, connectBus } from '../../mesh/bus.js';
 import { systemClock } from '../../mesh/clock.js';
 import { openHomeBuckets } from '../../mesh/kv-mirror.js';
 import { silentLog } from '../../mesh/log.js';
-import { OrderBook } from '../../mesh/order-book.js';
+import { OrderBook } from '../../mesh/trust/order-book.js';
 import { systemRandom } from '../../mesh/random.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
 import { ArtifactCache } from '../artifact-cache.js';

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { RESOURCES } from '../../../contracts/manifest.js';
 import type { TrustPolicy } from '../../../contracts/trust-policy.js';
 import { Card, type VersionRecord } from '../../../contracts/registry.js';
-import { rootOf, signManifest } from '../../mesh/manifest.js';
-import { newKeyPair, privateKeyOf } from '../../mesh/signing-key.js';
+import { rootOf, signManifest } from '../../mesh/trust/manifest.js';
+import { newKeyPair, privateKeyOf } from '../../mesh/trust/signing-key.js';
 import { scan } from '../../onnx/scan.js';
 
 const publisher = newKeyPair('publisher');

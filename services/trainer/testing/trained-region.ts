@@ -14,10 +14,10 @@ import { startNats } from '../../../deploy/local/nats.js';
 import { boot, type ServiceDefinition } from '../../mesh/boot.js';
 import { type Bus, connectBus } from '../../mesh/bus.js';
 import { silentLog } from '../../mesh/log.js';
-import { newKeyPair, privateKeyOf } from '../../mesh/signing-key.js';
+import { newKeyPair, privateKeyOf } from '../../mesh/trust/signing-key.js';
 import { waitUntil } from '../../mesh/testing/wait-until.js';
-import { TRUST_FILES } from '../../mesh/trust-files.js';
-import { signPolicy } from '../../mesh/trust-policy.js';
+import { TRUST_FILES } from '../../mesh/trust/trust-files.js';
+import { signPolicy } from '../../mesh/trust/trust-policy.js';
 import { serviceProgram } from './worker-entry.js';
 
 export interface TrainedRegion extends AsyncDisposable {
