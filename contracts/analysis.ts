@@ -11,6 +11,8 @@ const ratioMax = z.number().gt(1).max(100).default(2);
 /** Below this rate a promotion needs no comparison with the baseline. */
 const rateMax = z.number().positive().lt(1).optional();
 const quantile = z.number().min(0.5).max(0.999).default(0.95);
+/** Slower by less is no harm, whatever share it is: a process that gets a tenth of the calls wakes up colder for each. */
+const leastMs = z.number().min(0).max(60_000).default(0);
 
 /** Calls that the arm failed. */
 const ErrorsMetric = z.strictObject({
@@ -25,6 +27,8 @@ const SlowMetric = z.strictObject({
   kind: z.literal('slow'),
   thresholdMs: z.number().positive().optional(),
   quantile,
+  /** Above the baseline's quantile. */
+  leastMs,
   ratioMax,
   rateMax,
   alphaWeight: alphaWeight(1),
@@ -35,6 +39,7 @@ const LatencyMetric = z.strictObject({
   kind: z.literal('latency'),
   /** 0.1 = a promotion accepts 10 % slower. */
   slowdownMax: z.number().positive().max(10).default(0.1),
+  leastMs,
   alphaWeight: alphaWeight(1),
 });
 

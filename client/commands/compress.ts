@@ -188,6 +188,9 @@ async function tell(
   return fine ? 0 : 1;
 }
 
+/** A process that is asked ten times a second wakes up colder than one that is asked ninety times: calls of 2 ms took 0.4 to 0.7 longer though their runs were shorter. */
+const COLDER_MS = 2;
+
 async function bring(version: MadeVersion, invocation: Invocation): Promise<ReleaseRecord | undefined> {
   const { values, client } = invocation;
   if (values['deploy'] === true) return deployVersion(version, invocation);
@@ -197,6 +200,13 @@ async function bring(version: MadeVersion, invocation: Invocation): Promise<Rele
     endpoint: version.model,
     to: version.digest,
     strategy: { type: 'canary' as const, steps: CANARY_STEPS },
+    analysis: {
+      metrics: [
+        { kind: 'errors' as const },
+        { kind: 'slow' as const, leastMs: COLDER_MS },
+        { kind: 'latency' as const, leastMs: COLDER_MS },
+      ],
+    },
     owner: 'massif compress',
     reason: `smaller: ${version.label}`,
   };

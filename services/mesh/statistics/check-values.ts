@@ -15,14 +15,25 @@ export function checkLatency(context: CheckContext, metric: Of<'latency'>): Chec
     candidate: lnLatency(one.candidate),
     baseline: lnLatency(one.baseline),
   }));
+  const harmless = Math.log1p(metric.leastMs / usualMs(pairs.map(({ baseline }) => baseline)));
   return checkMeans(
     context,
     'latency',
     pairs,
-    Math.log1p(metric.slowdownMax),
+    { harmless, accepted: Math.max(harmless, Math.log1p(metric.slowdownMax)) },
     (ln) => `${round(100 * Math.expm1(ln))} % slower on the mean`,
   );
 }
+
+/** The geometric mean of all epochs; 1 while nothing was counted. */
+const usualMs = (lnLatencies: readonly Sums[]): number =>
+  Math.exp(
+    sumOver(lnLatencies, ({ sum }) => sum) /
+      Math.max(
+        1,
+        sumOver(lnLatencies, ({ count }) => count),
+      ),
+  );
 
 export function checkFeedback(context: CheckContext, metric: Of<'feedback'>): Check[] {
   const sign = metric.better === 'lower' ? 1 : -1;
@@ -35,7 +46,8 @@ export function checkFeedback(context: CheckContext, metric: Of<'feedback'>): Ch
     baseline: worse(one.baseline),
   }));
   const name = `feedback:${metric.metric}`;
-  return checkMeans(context, name, pairs, metric.margin, (by) => `worse by ${round(by)} on the mean`);
+  const bounds = { harmless: 0, accepted: metric.margin };
+  return checkMeans(context, name, pairs, bounds, (by) => `worse by ${round(by)} on the mean`);
 }
 
 /** For values of which more is worse. */
@@ -43,22 +55,30 @@ function checkMeans(
   context: CheckContext,
   name: string,
   pairs: readonly { readonly candidate: Sums; readonly baseline: Sums }[],
-  accepted: number,
+  bounds: Bounds,
   say: (difference: number) => string,
 ): Check[] {
   const harm = meanDifference(pairs, context.alpha);
   const fit = meanDifference(pairs, context.analysis.alpha);
   if (!harm || !fit) return noData(context, name, '100 values of each arm');
-  return bounded(context, name, harm, fit, accepted, say(harm.difference));
+  return bounded(context, name, harm, fit, bounds, say(harm.difference));
 }
 
-/** A confidence sequence excludes "no worse" above zero, and "worse than accepted" below that; told as evidence of its alpha. */
+const NO_MARGIN = { harmless: 0, accepted: 0 };
+
+/** How much worse is no harm, and how much worse a promotion still accepts. */
+interface Bounds {
+  readonly harmless: number;
+  readonly accepted: number;
+}
+
+/** A confidence sequence excludes "no harm" above what is harmless, and "worse than accepted" below that; told as evidence of its alpha. */
 function bounded(
   context: CheckContext,
   name: string,
   harm: MeanDifference,
   fit: MeanDifference,
-  accepted: number,
+  { harmless, accepted }: Bounds,
   why: string,
 ): Check[] {
   const { difference, candidates, baselines } = harm;
@@ -67,7 +87,7 @@ function bounded(
   const low = difference - harm.margin;
   const high = fit.difference + fit.margin;
   return [
-    guard(context, { name, lnE: shown(low > 0, context.alpha), why, numbers: { ...numbers, low } }),
+    guard(context, { name, lnE: shown(low > harmless, context.alpha), why, numbers: { ...numbers, low } }),
     gate(context, {
       name,
       lnE: shown(high < accepted, context.analysis.alpha),
@@ -148,7 +168,7 @@ function checkShadowLatency(
   // A shadow may be slower by as much as was said: harm begins above that.
   const over = { ...harm, difference: harm.difference - accepted };
   const why = `${round(100 * Math.expm1(harm.difference))} % slower, pair by pair`;
-  return bounded(context, name, over, { ...fit, difference: fit.difference - accepted }, 0, why);
+  return bounded(context, name, over, { ...fit, difference: fit.difference - accepted }, NO_MARGIN, why);
 }
 
 const total = (histogram: readonly number[]): number => sumOver(histogram, (count) => count);

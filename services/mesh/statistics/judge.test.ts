@@ -134,6 +134,30 @@ describe('a verdict', () => {
     );
   });
 
+  test('slower by less than what is said to be no harm rolls nobody back, slower by more does', () => {
+    const judged = (moreMs: number, leastMs: number): Verdict => {
+      const metrics = (['slow', 'latency'] as const).map((kind) => ({ kind, leastMs }));
+      const release = new SimulatedRelease(HALF, { metrics });
+      const random = seededRandom(7);
+      // The threshold of `slow` is frozen at the first look.
+      for (let look = 0; look < 5; look++) {
+        for (let i = 0; i < 600; i++) {
+          const arm = release.draw(random);
+          release.call({
+            arm,
+            failed: false,
+            ms: logNormal(random, 10, 0.5) + (arm === 'canary' ? moreMs : 0),
+          });
+        }
+        if (release.look().verdict === 'fail') break;
+      }
+      return release.look();
+    };
+    expect(judged(4, 0).verdict).toBe('fail');
+    for (const name of ['slow', 'latency']) expect(check(judged(4, 10), 'guard', name)?.result).toBe('pass');
+    expect(judged(30, 10).verdict).toBe('fail');
+  });
+
   test('the calls that froze the threshold are not judged by it', () => {
     const release = new SimulatedRelease(HALF, { metrics: [{ kind: 'slow' }] });
     send(release, seededRandom(10), 600, {});

@@ -28,7 +28,7 @@ export function frozenThreshold({ analysis, evidence, baseline, memory }: JudgeI
     .map(histogramOf)
     .reduce<number[]>((sum, bins) => bins.map((count, i) => count + (sum[i] ?? 0)), []);
   if (pooled.reduce((sum, count) => sum + count, 0) < FREEZE_COUNT) return undefined;
-  const bin = Math.floor(position(pooled, metric.quantile));
+  const bin = slowBin(edgeMs(Math.floor(position(pooled, metric.quantile))) + metric.leastMs);
   const before = evidence.epochs.flatMap(({ epoch, arms }) =>
     Object.entries(arms).map(([arm, counted]) => ({
       epoch,
