@@ -26,14 +26,10 @@ export function checkLatency(context: CheckContext, metric: Of<'latency'>): Chec
 }
 
 /** The geometric mean of all epochs; 1 while nothing was counted. */
-const usualMs = (lnLatencies: readonly Sums[]): number =>
-  Math.exp(
-    sumOver(lnLatencies, ({ sum }) => sum) /
-      Math.max(
-        1,
-        sumOver(lnLatencies, ({ count }) => count),
-      ),
-  );
+function usualMs(lnLatencies: readonly Sums[]): number {
+  const count = sumOver(lnLatencies, (one) => one.count);
+  return count === 0 ? 1 : Math.exp(sumOver(lnLatencies, (one) => one.sum) / count);
+}
 
 export function checkFeedback(context: CheckContext, metric: Of<'feedback'>): Check[] {
   const sign = metric.better === 'lower' ? 1 : -1;
@@ -87,7 +83,12 @@ function bounded(
   const low = difference - harm.margin;
   const high = fit.difference + fit.margin;
   return [
-    guard(context, { name, lnE: shown(low > harmless, context.alpha), why, numbers: { ...numbers, low } }),
+    guard(context, {
+      name,
+      lnE: shown(low > harmless, context.alpha),
+      why,
+      numbers: { ...numbers, low, harmless },
+    }),
     gate(context, {
       name,
       lnE: shown(high < accepted, context.analysis.alpha),
