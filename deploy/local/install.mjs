@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { npm } from './npm.mjs';
 import { root } from './root.mjs';
-import { run } from './run.mjs';
 
 const stamp = join(root, 'node_modules', '.massif-setup');
+
+const QUIETLY = ['--no-audit', '--no-fund', '--loglevel=error'];
 
 /**
  * The CUDA libraries are a download of one dependency's install script, so the stamp says whether they are in.
@@ -26,8 +28,8 @@ export async function install(gpu) {
   // Not `npm ci`: it takes everything away first, also where one package changed, and it refuses a lock that lacks the binaries
   // of platforms whose packages a registry does not carry. Without saving, the lock stays what it is and is obeyed.
   // With --gpu on an installed checkout only that one script is missing.
-  if (stamped()[0] === hash) await npm(['rebuild', 'onnxruntime-node'], env);
-  else await npm(['install', '--no-save'], env);
+  if (stamped()[0] === hash) await npm(['rebuild', 'onnxruntime-node', ...QUIETLY], env);
+  else await npm(['install', '--no-save', ...QUIETLY], env);
   await writeFile(stamp, `${hash} ${gpu ? 'gpu' : 'cpu'}`);
 }
 
@@ -43,16 +45,4 @@ function lockHash() {
   return createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
-}
-
-/**
- * @param {readonly string[]} args
- * @param {NodeJS.ProcessEnv} env
- */
-async function npm(args, env) {
-  // Inside a script npm says where it lies itself; by hand it is on PATH.
-  const cli = env['npm_execpath'];
-  const quietly = [...args, '--no-audit', '--no-fund', '--loglevel=error'];
-  if (cli?.endsWith('.js')) await run(process.execPath, [cli, ...quietly], { cwd: root, env });
-  else await run('npm', quietly, { cwd: root, env });
 }
