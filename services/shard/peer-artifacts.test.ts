@@ -137,6 +137,19 @@ test('a shard whose disk was changed is no source: the store is asked, and nothi
   liar.offers.close();
 });
 
+test('somebody who listens to everything and answers nothing is asked once, then the store is', async () => {
+  const watcher = await connect('watcher');
+  const asked: string[] = [];
+  watcher.nc.subscribe('>', { callback: (_, { subject }) => void asked.push(subject) });
+  await watcher.nc.flush();
+  const alone = await peer('alone');
+  await alone.ensure();
+  expect(alone.counts.sources).toEqual(['store']);
+  await watcher.nc.flush();
+  expect(asked.filter((subject) => subject === subjects.artifact('east', digest))).toHaveLength(1);
+  alone.offers.close();
+});
+
 test('bytes that are not there and questions that are none get a sentence', async () => {
   const holder = await peer('holder');
   await holder.ensure();

@@ -14,6 +14,8 @@ const AHEAD = 4;
 /** A frozen holder answers never; the next try reaches another one, if there is any. */
 const CHUNK_MS = 1_500;
 const TRIES = 3;
+/** For the first word that anybody has it. NATS says at once when nobody does, but not where somebody listens to everything. */
+const FIRST_MS = 400;
 
 export class PeerArtifacts {
   readonly name = 'peers';
@@ -47,13 +49,12 @@ export class PeerArtifacts {
   ): Promise<Uint8Array> {
     const subject = subjects.artifact(this.bus.region, digest);
     let last: Failure | undefined;
-    for (let tries = 0; tries < TRIES; tries++) {
+    const [tries, timeout] = offset === 0 ? [1, FIRST_MS] : [TRIES, CHUNK_MS];
+    for (let tried = 0; tried < tries; tried++) {
       // On a connection that is down a request would wait out its time.
       if (!this.bus.connected()) throw unavailable('The shards of the region cannot be reached.');
       try {
-        const answer = await this.bus.nc.request(subject, writeRange({ offset, length }), {
-          timeout: CHUNK_MS,
-        });
+        const answer = await this.bus.nc.request(subject, writeRange({ offset, length }), { timeout });
         last = failureIn(answer);
         if (!last && answer.data.length === length) return answer.data;
         last ??= unavailable('A shard of the region has fewer bytes of it than were signed.');

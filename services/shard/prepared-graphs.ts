@@ -1,5 +1,5 @@
-// Graphs as onnxruntime rewrote them for this machine, kept on disk for versions that come back: making a session of one takes half as
-// long. An engine writes one beside its first load, the host keeps its digest in memory alone, and every later load verifies it: a
+// Graphs as onnxruntime rewrote them for this machine, in its own format, kept on disk for versions that come back: making a session of
+// one takes less than half as long. An engine writes one beside its first load, the host keeps its digest in memory alone, and every later load verifies it: a
 // file of an earlier life, of another library or another processor is never read. The residents ask.
 import { mkdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

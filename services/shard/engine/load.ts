@@ -42,7 +42,11 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
   // The host checked all this; only the last check counts, and it is made by whoever runs the bytes.
   passGate(version, order.policy, { nowMs: parts.clock.now(), region: order.region });
   if (version.card.state) checkState(version.card.state, version);
-  const { session, cases, labels, writeTo } = await openModel(order, parts);
+  const { session, cases, labels, writeTo } = await openModel(order, parts).catch((error: unknown) => {
+    if (order.preparation === undefined || 'writeTo' in order.preparation) throw error;
+    // Whatever is wrong with what the library wrote once, the signed graph is there as ever.
+    return openModel({ ...order, preparation: undefined }, parts);
+  });
   // The library has its own copy of the weights by now.
   if (version.bytes > RECLAIM_BYTES) reclaim();
   try {
@@ -65,7 +69,7 @@ export async function loadModel(order: LoadOrder, parts: LoadParts): Promise<Loa
 /** What a collection of some milliseconds is worth while others run in the engine. */
 const RECLAIM_BYTES = 32 * 1024 * 1024;
 
-/** Nothing holds the files' bytes when this has returned. */
+/** Nothing but a session that reads its weights in place holds the files' bytes when this has returned. */
 async function openModel(order: LoadOrder, parts: LoadParts) {
   const { version } = order;
   const prepared = await readPrepared(order.preparation);

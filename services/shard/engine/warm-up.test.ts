@@ -46,6 +46,24 @@ test('nothing is run of a slow model for its time alone: what proves that rows m
   expect(slow.runs).toBe(5);
 });
 
+test('a quick model is timed up to 64 rows, three runs a size and three beside it', async () => {
+  const quick = lab();
+  const { run } = quick.session;
+  let nowMs = 0;
+  quick.clock = { monotonicMs: () => nowMs };
+  quick.session = {
+    ...quick.session,
+    run: (inputs) => {
+      nowMs++;
+      return run(inputs);
+    },
+  };
+  const { points } = await warmUp({ warmDims: {}, cases: [], rowsMax: 256 }, quick);
+  expect(points.map(({ rows }) => rows)).toEqual([1, 2, 4, 8, 16, 32, 64]);
+  // Three to warm it, five alone, two alone and one of both; six sizes.
+  expect(quick.runs).toBe(3 + 5 + 3 + 6 * 6);
+});
+
 test('what another engine measured of the same bytes is taken over after one run, or none where that very graph has run', async () => {
   const first = lab();
   const plan = { warmDims: {}, cases: [], rowsMax: 8 };

@@ -47,6 +47,10 @@ export interface WarmUpReport {
 /** The first run allocates, the second settles the arena, the third is like those to come. */
 const WARM_RUNS = 3;
 const TIMED_RUNS = 5;
+/** Of a batch size, and as many single ones beside it: callers' runs correct it, and of a small model's load most were these. */
+const SIZE_RUNS = 3;
+/** Larger ones, which take longest, are found by callers' runs: what is known may be doubled. */
+const TIMED_ROWS_MAX = 64;
 /** Of one batch size; a slow model is timed once and its larger sizes not at all. */
 const TIMED_MS_MAX = 50;
 /** From here on settling is little beside computing, and somebody may wait for every run: none is made for its time alone. */
@@ -220,13 +224,13 @@ async function timeSizes(
   let best = runMs;
   let lastMs = runMs;
   let inVain = 0;
-  for (const rows of ROW_RUNGS.slice(1).filter((size) => size <= rowsMax)) {
+  for (const rows of ROW_RUNGS.slice(1).filter((size) => size <= Math.min(rowsMax, TIMED_ROWS_MAX))) {
     // Even if every row cost the full price, a size is tried only when it does not hold up the neighbours for long.
     if (inVain >= IN_VAIN_MAX || lastMs * 2 > TIMED_MS_MAX * 4 || rows * items > TRIED_ITEMS_MAX) return;
     const joined = gatherer.join(Array.from({ length: rows }, () => sample));
     // One beside the other, since the proportion decides and a shared machine is twice as fast in one moment as in the next.
-    const besideMs = await time(() => run(sample), clock);
-    lastMs = (runMs * (await time(() => run(joined), clock))) / Math.max(besideMs, MS_MIN);
+    const besideMs = await time(() => run(sample), clock, SIZE_RUNS);
+    lastMs = (runMs * (await time(() => run(joined), clock, SIZE_RUNS))) / Math.max(besideMs, MS_MIN);
     points.push({ rows, runMs: lastMs });
     inVain = lastMs / rows < best * (1 - GAIN_MIN) ? 0 : inVain + 1;
     best = Math.min(best, lastMs / rows);
@@ -234,10 +238,14 @@ async function timeSizes(
 }
 
 /** The quickest of a few: what disturbs a run only ever makes it slower. */
-async function time(run: () => Promise<unknown>, clock: Pick<Clock, 'monotonicMs'>): Promise<number> {
+async function time(
+  run: () => Promise<unknown>,
+  clock: Pick<Clock, 'monotonicMs'>,
+  runs = TIMED_RUNS,
+): Promise<number> {
   let best = Infinity;
   let spent = 0;
-  for (let i = 0; i < TIMED_RUNS && (i === 0 || spent + best <= TIMED_MS_MAX); i++) {
+  for (let i = 0; i < runs && (i === 0 || spent + best <= TIMED_MS_MAX); i++) {
     const ms = await elapsedMs(run, clock);
     spent += ms;
     best = Math.min(best, ms);
