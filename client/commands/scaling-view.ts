@@ -5,7 +5,7 @@ import type { RegionScaling, ScalingPolicy, ScalingReply } from '../../contracts
 import type { PoolDevice, ScheduleRecord } from '../../contracts/scheduling.js';
 import { bytesText, table } from '../cli/table.js';
 
-/** Growth is called a burst's for so long after it was decided. */
+/** Growth is called a burst's, and an awakening fresh, for so long after it was decided: most loads are over between two pictures. */
 const FRESH_MS = 10_000;
 
 /** What an endpoint does in a region, in a word or two. */
@@ -18,6 +18,7 @@ export function scalingState(one: RegionScaling, nowMs: number): string {
   if (ready === 0) return 'waking';
   const bursts = mode === 'bursty' && (wanted > ready || waiting > 0);
   if (bursts || (mode !== 'pinned' && grew && last.from > 0)) return 'absorbing a burst';
+  if (mode !== 'pinned' && grew && last.from === 0) return 'just woken';
   if (wanted > ready) return 'growing';
   if (wanted < ready) return 'shrinking';
   return mode === 'pinned' ? 'pinned' : mode === 'bursty' ? 'bursty' : 'steady';
