@@ -132,6 +132,34 @@ function scaled(problem: PlacementProblem, fill: number): PlacementProblem {
   return { ...problem, shards };
 }
 
+/** Of the memory that may be filled, what a plan fills. */
+export function filledBy({ shards, endpoints }: PlacementProblem, plan: PlacementPlan): number {
+  const room = shards.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) * 0.9;
+  const bytes = new Map(endpoints.map(({ name, memoryBytes }) => [name, memoryBytes]));
+  const held = plan.endpoints.reduce(
+    (sum, { name, shards: on }) => sum + on.length * (bytes.get(name) ?? 0),
+    0,
+  );
+  return held / room;
+}
+
+/** With larger devices, until a plan fills less of them than this: nearness fills what need leaves free. */
+export function roomy(
+  problem: PlacementProblem,
+  planFor: (problem: PlacementProblem) => PlacementPlan,
+  filledMax: number,
+): PlacementProblem {
+  let grown = problem;
+  while (filledBy(grown, planFor(grown)) >= filledMax)
+    grown = {
+      ...grown,
+      shards: grown.shards.map((one) => ({ ...one, memoryBytes: Math.round(one.memoryBytes * GROWTH) })),
+    };
+  return grown;
+}
+
+const GROWTH = 1.05;
+
 /** The same problem some minutes later: what the plan says is there, and the demand has changed by up to a fifth. */
 export function afterwards(
   problem: PlacementProblem,

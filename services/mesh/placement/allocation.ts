@@ -12,6 +12,16 @@ export interface Allocation {
   readonly shares: readonly Shares[];
 }
 
+/** A share of a group in a centre. */
+export interface Seat {
+  readonly g: number;
+  readonly centre: number;
+  readonly share: number;
+}
+
+export const seatsOf = ({ shares }: Pick<Allocation, 'shares'>): Seat[] =>
+  shares.flatMap((its, g) => [...its].map(([centre, share]) => ({ g, centre, share })));
+
 export interface Shortfall {
   readonly constraint: PlacementConstraint;
   readonly reason: string;

@@ -2,7 +2,6 @@
 // make room at the least cost does so; then whoever can have something better without others losing more gets it. Which shards they
 // get is somebody else's question.
 import type { Offers } from './offers.js';
-import { cheapestOf } from './prices.js';
 
 const EPSILON = 1e-9;
 // Others that may have to move so that one gets what it wants.
@@ -14,15 +13,19 @@ export class Balance {
   /** Of each endpoint the choice, counted as in Offers. */
   readonly chosen: Int32Array;
   private readonly used: Float64Array;
+  /** Of every choice its cost and what it takes of what is scarce. */
+  private readonly priced: Float64Array;
   /** Of each endpoint the cheapest choice's cost, with what is scarce. */
   private readonly least: Float64Array;
   private readonly users: readonly Set<number>[];
 
   constructor(
     private readonly offers: Offers,
-    private readonly priced: Float64Array,
+    prices: Float64Array,
   ) {
-    this.chosen = cheapestOf(offers, priced);
+    this.chosen = new Int32Array(offers.endpoints);
+    offers.cheapest(prices, this.chosen);
+    const priced = (this.priced = offers.priced(prices));
     this.least = Float64Array.from(this.chosen, (choice) => priced[choice] as number);
     this.used = offers.used(this.chosen);
     this.users = Array.from({ length: offers.resources }, () => new Set<number>());

@@ -2,7 +2,7 @@
 // earlier ones left. Proportional, traffic-based and user-based placement are rules of a few lines each.
 import type { PlacementPolicy } from '../../../contracts/placement.js';
 import { type Allocation, loadsOf, replicasFor, type Shares, type Shortfall } from './allocation.js';
-import { costOf, leftOutCost, objectiveOf } from './objective.js';
+import { costOfAllocation, leftOutCost, objectiveOf } from './objective.js';
 import { isTight, Packing } from './packing.js';
 import type { Batch } from './shelf.js';
 import {
@@ -43,7 +43,10 @@ export interface Placed {
 export function objectiveOfAll(endpoints: readonly EndpointSetting[], placed: readonly Placed[]): number {
   const there = new Set(placed.map(({ setting }) => setting));
   const out = endpoints.reduce((sum, one) => sum + (there.has(one) ? 0 : leftOutCost(one)), 0);
-  return placed.reduce((sum, { setting, allocation }) => sum + objectiveOf(costOf(setting, allocation)), out);
+  return placed.reduce(
+    (sum, { setting, allocation }) => sum + objectiveOf(costOfAllocation(setting, allocation)),
+    out,
+  );
 }
 
 type Packed = Omit<Placed, 'replicas'> & { readonly batches: readonly Batch[] };

@@ -1,8 +1,8 @@
 // The ways in which one endpoint could be placed: small sets of centres, each group of users in the cheapest of the set, or nowhere at
 // all. The greedy answer takes one of them for every endpoint, and the search that rearranges it sees in them what an endpoint would like.
-import { type Allocation, loadsOf, replicasFor } from './allocation.js';
+import { type Allocation, loadsOf, replicasFor, type Seat, seatsOf, type Shares } from './allocation.js';
 import { costOf, leftOutCost, MOVE_PRICE, objectiveOf, rateCostOf } from './objective.js';
-import { domainOf, type EndpointSetting, type Option } from './setting.js';
+import { domainOf, type EndpointSetting, type GroupSetting, type Option } from './setting.js';
 
 export interface Choice extends Allocation {
   readonly cost: number;
@@ -80,21 +80,47 @@ export const leftOut = (setting: EndpointSetting): Choice => ({
   uses: [],
 });
 
-export function choiceOf(
-  setting: EndpointSetting,
-  allocation: Allocation,
-  loads: ReadonlyMap<number, number> = loadsOf(setting, allocation.shares),
-): Choice {
-  const cost = costOf(setting, allocation, loads);
-  const uses: Use[] = [];
-  for (const [centre, count] of allocation.replicas)
-    uses.push({
-      centre,
-      bytes: count * setting.endpoint.memoryBytes,
-      busy: (loads.get(centre) ?? 0) / (setting.options.get(centre) as Option).rateAlonePerS,
-    });
-  const { replicas, shares } = allocation;
-  return { replicas, shares, cost: objectiveOf(cost), movedRate: cost.movedRate, uses };
+export const choiceOf = (setting: EndpointSetting, allocation: Allocation): Choice =>
+  new Seated(setting, allocation.replicas, seatsOf(allocation), loadsOf(setting, allocation.shares));
+
+/** Thousands are made for a plan, and few are asked for their shares. */
+class Seated implements Choice {
+  readonly cost: number;
+  readonly movedRate: number;
+  readonly uses: readonly Use[];
+  private known: readonly Shares[] | undefined;
+
+  constructor(
+    private readonly setting: EndpointSetting,
+    readonly replicas: Allocation['replicas'],
+    private readonly seats: readonly Seat[],
+    loads: ReadonlyMap<number, number>,
+  ) {
+    const cost = costOf(setting, replicas, seats, loads);
+    const uses: Use[] = [];
+    for (const [centre, count] of replicas)
+      uses.push({
+        centre,
+        bytes: count * setting.endpoint.memoryBytes,
+        busy: (loads.get(centre) ?? 0) / (setting.options.get(centre) as Option).rateAlonePerS,
+      });
+    this.uses = uses;
+    this.cost = objectiveOf(cost);
+    this.movedRate = cost.movedRate;
+  }
+
+  get shares(): readonly Shares[] {
+    return (this.known ??= sharesOf(this.setting, this.seats));
+  }
+}
+
+function sharesOf({ groups }: EndpointSetting, seats: readonly Seat[]): readonly Shares[] {
+  const shares = groups.map(() => new Map<number, number>());
+  for (const { g, centre, share } of seats) {
+    const its = shares[g] as Map<number, number>;
+    its.set(centre, (its.get(centre) ?? 0) + share);
+  }
+  return shares;
 }
 
 interface Candidate {
@@ -374,13 +400,6 @@ function seat(
   return cost;
 }
 
-/** A share of a group in a centre. */
-interface Seat {
-  readonly g: number;
-  readonly centre: number;
-  readonly share: number;
-}
-
 function seated(candidates: readonly Candidate[], parts: readonly Part[], { set, cap }: Sketch): Seat[] {
   const seats: Seat[] = [];
   seat(candidates, parts, set, cap, new Float64Array(candidates.length), seats);
@@ -393,16 +412,18 @@ function keyOf(
   { set }: Sketch,
   seats: readonly Seat[],
 ): string {
+  // Figures as characters: thousands of keys are made, and written in digits they would take longer than what they save.
+  const key: number[] = [];
   // Where none of the users are asked for, a replica is a standby.
-  const lies = (): number[] => set.map((k) => (candidates[k] as Candidate).option.centre.index);
-  let key =
-    endpoint.spread.domains > 1
-      ? lies()
-          .sort((a, b) => a - b)
-          .join()
-      : '';
-  for (const { g, centre, share } of seats) key += `/${g} ${centre} ${Math.round(share * 1e6)}`;
-  return key;
+  if (endpoint.spread.domains > 1) {
+    for (const k of set) key.push((candidates[k] as Candidate).option.centre.index);
+    key.sort((a, b) => a - b);
+  }
+  for (const { g, centre, share } of seats) {
+    const parts = Math.round(share * 1e6);
+    key.push(g, centre, parts >> 10, parts & 1_023);
+  }
+  return String.fromCharCode(...key);
 }
 
 function finished(
@@ -411,14 +432,16 @@ function finished(
   { set }: Sketch,
   seats: readonly Seat[],
 ): Choice | undefined {
-  const shares = setting.groups.map(() => new Map<number, number>());
-  for (const { g, centre, share } of seats) shares[g]?.set(centre, (shares[g]?.get(centre) ?? 0) + share);
-  const loads = loadsOf(setting, shares);
+  const loads = new Map<number, number>();
+  for (const { g, centre, share } of seats) {
+    const { ratePerS } = (setting.groups[g] as GroupSetting).group;
+    loads.set(centre, (loads.get(centre) ?? 0) + share * ratePerS);
+  }
   for (const k of set) {
     const { index } = (candidates[k] as Candidate).option.centre;
     if (!loads.has(index)) loads.set(index, 0);
   }
   const replicas = replicasFor(setting, loads);
   if ('constraint' in replicas) return undefined;
-  return choiceOf(setting, { replicas, shares }, loads);
+  return new Seated(setting, replicas, seats, loads);
 }

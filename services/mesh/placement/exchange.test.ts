@@ -27,7 +27,8 @@ const settingFor = (shards: object[], endpoints: object[]) => {
   return settingOf(PlacementProblem.parse({ shards, endpoints, links } as Input));
 };
 
-test('two who lie where the other belongs change places, although neither has room to go first', () => {
+/** Two endpoints, each at home in a region of its own that has room for one. */
+function changedPlaces() {
   const setting = settingFor(
     [shard('a', 'east', 2), shard('b', 'west', 2)],
     [endpoint('e', 2, 'east'), endpoint('w', 2, 'west')],
@@ -36,6 +37,11 @@ test('two who lie where the other belongs change places, although neither has ro
   const lying = (e: number, centre: number): number =>
     (offers.first[e] as number) +
     (choices[e] ?? []).findIndex(({ uses }) => uses.length === 1 && uses[0]?.centre === centre);
+  return { offers, prices, lying };
+}
+
+test('two who lie where the other belongs change places, although neither has room to go first', () => {
+  const { offers, prices, lying } = changedPlaces();
   const wrong = Int32Array.of(lying(0, 1), lying(1, 0));
   const right = exchanged(offers, prices, wrong, { looks: 10_000, warmth: 0 });
   expect([...right]).toEqual([lying(0, 0), lying(1, 1)]);
@@ -78,4 +84,14 @@ test('where the best by sums fits onto no shards, the best of what does is found
   );
   expect(settled.unplaced).toEqual([]);
   expect(lyingIn(0, settled)).toEqual(['large', 'middle-0', 'middle-1', 'small']);
+});
+
+test('asking the shelves costs as much as looking at many choices', () => {
+  const { offers, prices, lying } = changedPlaces();
+  const wrong = Int32Array.of(lying(0, 1), lying(1, 0));
+  let asked = 0;
+  const refusing = { fits: () => (asked++, false), take: () => false, keep: () => undefined };
+  exchanged(offers, prices, wrong, { looks: 10_000, warmth: 0 }, undefined, refusing);
+  expect(asked).toBeGreaterThan(0);
+  expect(asked).toBeLessThan(25);
 });

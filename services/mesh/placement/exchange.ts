@@ -31,6 +31,8 @@ const FREE_MOST = 12;
 const LOOKS_EACH = 1_500;
 /** What listing the choices of those that stand aside takes, in looks. */
 const LISTING_LOOKS = 50;
+/** What it takes to find out whether something fits onto the shards, in looks. */
+const PACKING_LOOKS = 500;
 /** In the end so much of the warmth is left. */
 const WARMTH_END = 0.1;
 // Who has its best choice is chosen all the same, now and then.
@@ -58,6 +60,8 @@ class Exchange {
   private readonly weights: Float64Array;
   private free = FREE_FIRST;
   private looks = 0;
+  /** Asked of the shelves. */
+  private packings = 0;
   private readonly who = new Int32Array(FREE_MOST);
   /** For each of those that stand aside the choices that fit without the others, by regret: from where, and how many. */
   private readonly fitting: Int32Array;
@@ -125,7 +129,8 @@ class Exchange {
     for (let round = 0; progress < 1 && this.bestCost > wanted; round++) {
       const worse = warmth * mean * WARMTH_END ** progress;
       this.step(-worse * Math.log(1 - this.random()));
-      progress = Math.max(this.looks / looks, round % 32 === 0 ? passed() : progress);
+      const spent = this.looks + this.packings * PACKING_LOOKS;
+      progress = Math.max(spent / looks, round % 32 === 0 ? passed() : progress);
       // Sums of many small steps drift.
       if (round % 1_000 === 999) this.used = this.offers.used(this.chosen);
     }
@@ -224,7 +229,7 @@ class Exchange {
   /** Depth first, the least regretted before others; back where even what is least regretted costs more than what is known. */
   private descend(count: number, bound: number, costMax: number): number {
     const { offers, used, who, chosen, regret, fitting, fittingFrom, fits, regretAfter } = this;
-    const { position, taken, spent, regretted, differs, shelving } = this;
+    const { position, taken, spent, regretted, differs } = this;
     const { cost } = offers;
     const looksMax = this.looks + LOOKS_EACH;
     let least = costMax;
@@ -256,12 +261,18 @@ class Exchange {
         spent[i] = costs;
         regretted[i] = regrets;
         differs[i] = changes;
-      } else if (costs < least - EPSILON && changes && shelving?.fits(who, taken, count) !== false) {
+      } else if (costs < least - EPSILON && changes && this.fitsOnShelves(count)) {
         least = costs;
         this.found.set(taken);
       }
     }
     return least;
+  }
+
+  private fitsOnShelves(count: number): boolean {
+    if (!this.shelving) return true;
+    this.packings++;
+    return this.shelving.fits(this.who, this.taken, count);
   }
 
   /** Whoever regrets as much as there is to gain gains nothing. */

@@ -32,8 +32,8 @@ export interface Effort {
 export function effortFor({ endpoints }: Setting): Effort {
   const limits = (centres: number, beam: number, kept: number): ChoiceLimits => ({ centres, beam, kept });
   if (endpoints.length <= 150) {
-    const often = { pricings: 2, rounds: 150, starts: 14, passes: 0, looks: [150_000, 50_000] as const };
-    return { first: limits(8, 2, 4), priced: limits(10, 5, 14), ...often };
+    const often = { pricings: 2, rounds: 150, starts: 8, passes: 0, looks: [200_000, 50_000] as const };
+    return { first: limits(8, 2, 4), priced: limits(10, 8, 12), ...often };
   }
   const some = endpoints.length <= 600 ? limits(7, 2, 8) : limits(5, 2, 5);
   const often =
@@ -73,14 +73,14 @@ export function marketOf(
     });
   let choices = learn(first);
   let offers = new Offers(setting, choices, movableRate);
-  let plenty = prices.learn(offers, rounds, () => prices.bound * 1.2);
+  let plenty = prices.learn(offers, rounds, 1.2);
   for (let pricing = 0; pricing < pricings && !plenty; pricing++) {
     choices = learn(priced, prices);
     offers = new Offers(setting, choices, movableRate);
-    plenty = prices.learn(offers, rounds, () => prices.bound * 1.1);
+    plenty = prices.learn(offers, rounds, 1.1);
   }
   const { chosen } = balanced(offers, prices, starts, passes, looks.length > 0);
-  const all = prices.priced(offers);
+  const all = offers.priced(prices.ofAll);
   return {
     choices,
     movableRate,
@@ -110,8 +110,11 @@ function balanced(
   const random = seededRandom(1);
   const found = Array.from({ length: starts }, (_, start) => {
     const dearer = 1 + DEARER_MAX * random();
-    const factor = (): number => dearer * Math.exp(NOISE * (random() - random()));
-    const balance = new Balance(offers, prices.priced(offers, start > 0 ? factor : undefined));
+    const factor = (): number => (start === 0 ? 1 : dearer * Math.exp(NOISE * (random() - random())));
+    const balance = new Balance(
+      offers,
+      prices.ofAll.map((price) => price * factor()),
+    );
     balance.relieve();
     return balance;
   });

@@ -1,6 +1,6 @@
 // What the intelligent policy makes small: the price of devices and links, the time that requests travel, the demand that moves.
 // Everything in price units per hour.
-import { type Allocation, loadsOf } from './allocation.js';
+import { type Allocation, loadsOf, type Seat, seatsOf } from './allocation.js';
 import type { EndpointSetting, GroupSetting, Option } from './setting.js';
 
 /** What a millisecond less is worth, for one request a second. */
@@ -19,17 +19,18 @@ export function rateCostOf(option: Option, { options }: GroupSetting): number {
 }
 
 /** Requests a second that another region would answer than now. */
-export function movedRate(setting: EndpointSetting, { shares }: Pick<Allocation, 'shares'>): number {
-  return setting.groups.reduce((sum, { group, now }, g) => {
-    let lost = 0;
+export function movedRate({ groups, options }: EndpointSetting, seats: readonly Seat[]): number {
+  let moved = 0;
+  for (let g = 0; g < groups.length; g++) {
+    const { group, now } = groups[g] as GroupSetting;
     for (const [region, was] of now) {
       let stays = 0;
-      for (const [centre, share] of shares[g] ?? [])
-        if (setting.options.get(centre)?.centre.region === region) stays += share;
-      lost += Math.max(0, was - stays);
+      for (const seat of seats)
+        if (seat.g === g && options.get(seat.centre)?.centre.region === region) stays += seat.share;
+      moved += Math.max(0, was - stays) * group.ratePerS;
     }
-    return sum + lost * group.ratePerS;
-  }, 0);
+  }
+  return moved;
 }
 
 /** Requests a second that are answered now, where they may still be answered. */
@@ -62,23 +63,25 @@ export interface Cost {
 
 export function costOf(
   setting: EndpointSetting,
-  allocation: Allocation,
-  loads: ReadonlyMap<number, number> = loadsOf(setting, allocation.shares),
+  replicas: Allocation['replicas'],
+  seats: readonly Seat[],
+  loads: ReadonlyMap<number, number>,
 ): Cost {
   let money = 0;
   let latency = 0;
-  for (const [centre, count] of allocation.replicas)
-    money += count * (setting.options.get(centre)?.replicaCost ?? 0);
+  for (const [centre, count] of replicas) money += count * (setting.options.get(centre)?.replicaCost ?? 0);
   for (const [centre, load] of loads) money += load * (setting.options.get(centre)?.rateCost ?? 0);
-  setting.groups.forEach(({ group, options }, g) => {
-    for (const [centre, share] of allocation.shares[g] ?? []) {
-      const path = options.get(centre);
-      money += share * group.ratePerS * (path?.linkCost ?? 0);
-      latency += share * group.ratePerS * (path?.latencyMs ?? 0) * LATENCY_PRICE;
-    }
-  });
-  return { money, latency, movedRate: movedRate(setting, allocation) };
+  for (const { g, centre, share } of seats) {
+    const { group, options } = setting.groups[g] as GroupSetting;
+    const path = options.get(centre);
+    money += share * group.ratePerS * (path?.linkCost ?? 0);
+    latency += share * group.ratePerS * (path?.latencyMs ?? 0) * LATENCY_PRICE;
+  }
+  return { money, latency, movedRate: movedRate(setting, seats) };
 }
+
+export const costOfAllocation = (setting: EndpointSetting, allocation: Allocation): Cost =>
+  costOf(setting, allocation.replicas, seatsOf(allocation), loadsOf(setting, allocation.shares));
 
 export const objectiveOf = ({ money, latency, movedRate: moved }: Cost): number =>
   money + latency + moved * MOVE_PRICE;

@@ -51,14 +51,15 @@ export class Offers {
   }
 
   /** What of each resource is taken, all together. */
-  used(chosen: Int32Array): Float64Array {
-    const used = new Float64Array(this.resources);
+  used(chosen: Int32Array, used: Float64Array = new Float64Array(this.resources)): Float64Array {
+    used.fill(0);
     for (const choice of chosen) this.book(choice, 1, used);
     return used;
   }
 
   /** Of every choice: its cost and what it takes at these prices, which are of all there is of a resource. */
-  priced(prices: Float64Array, priced = new Float64Array(this.cost.length)): Float64Array {
+  priced(prices: Float64Array): Float64Array {
+    const priced = new Float64Array(this.cost.length);
     const { cost, firstUse, resource, part } = this;
     for (let choice = 0, u = 0; choice < cost.length; choice++) {
       const end = firstUse[choice + 1] as number;
@@ -67,6 +68,28 @@ export class Offers {
       priced[choice] = sum;
     }
     return priced;
+  }
+
+  /** Of each endpoint the choice that costs least with what it takes at these prices; what all of them cost so. */
+  cheapest(prices: Float64Array, chosen: Int32Array): number {
+    const { first, cost, firstUse, resource, part } = this;
+    let all = 0;
+    for (let e = 0; e < chosen.length; e++) {
+      const end = first[e + 1] as number;
+      let least = Number.POSITIVE_INFINITY;
+      // Sorted by cost, to which prices only add.
+      for (let choice = first[e] as number; choice < end && (cost[choice] as number) < least; choice++) {
+        let sum = cost[choice] as number;
+        const last = firstUse[choice + 1] as number;
+        for (let u = firstUse[choice] as number; u < last; u++)
+          sum += (prices[resource[u] as number] as number) * (part[u] as number);
+        if (sum >= least) continue;
+        least = sum;
+        chosen[e] = choice;
+      }
+      all += least;
+    }
+    return all;
   }
 
   book(choice: number, sign: 1 | -1, used: Float64Array): void {

@@ -6,11 +6,11 @@ import type {
   PlacementProblem,
   PlannedEndpoint,
 } from '../../../contracts/placement.js';
-import { loadsOf } from './allocation.js';
+import { loadsOf, seatsOf } from './allocation.js';
 import { objectiveOfAll, placeByRule, type Placed, type PlacedAll, type Rule } from './by-rule.js';
 import { placeGreedily } from './greedy.js';
 import { placeIntelligently } from './intelligent.js';
-import { costOf, movedRate, placedRate } from './objective.js';
+import { costOfAllocation, movedRate, placedRate } from './objective.js';
 import { proportional, traffic, user } from './rules.js';
 import { type Centre, type EndpointSetting, type Setting, settingOf } from './setting.js';
 import type { SolverLimits } from './solver.js';
@@ -60,7 +60,7 @@ function planOf(
 ): PlacementPlan {
   const tails = placed.flatMap((one) => tailsOf(one));
   const held = endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
-  const moved = placed.reduce((sum, one) => sum + movedRate(one.setting, one.allocation), 0);
+  const moved = placed.reduce((sum, one) => sum + movedRate(one.setting, seatsOf(one.allocation)), 0);
   const planned = placed.map((one) => plannedEndpoint(one));
   return {
     policy,
@@ -91,7 +91,7 @@ function plannedEndpoint(one: Placed): PlannedEndpoint {
     shards: replicas.map(({ shard }) => shard),
     ratesPerS: Object.fromEntries(replicas.map(({ shard, ratePerS }) => [shard, ratePerS])),
     shares: Object.fromEntries(shares),
-    costPerHour: costOf(setting, allocation).money,
+    costPerHour: costOfAllocation(setting, allocation).money,
     p99Ms: quantileOf(tailsOf(one)),
     why: why(one),
   };
@@ -146,7 +146,7 @@ function why({ setting, allocation }: Placed): string {
     if (count > 1) reasons.push(`${figure(load)}/s at ${figure(option?.ratePerS ?? 0)}/s each`);
     return `${count} on ${option?.centre.device} in ${placeOf(option?.centre)} (${reasons.join(', ')})`;
   });
-  const moved = movedRate(setting, allocation);
+  const moved = movedRate(setting, seatsOf(allocation));
   return `${places.join('; ')}${moved > 1e-6 ? `; ${figure(moved)}/s move` : ''}`;
 }
 

@@ -10,8 +10,10 @@ const STEP_LEAST = 1 / 16;
 
 export class Prices implements Scarcity {
   /** Of all there is of a resource, in the order of Offers. */
-  private values: Float64Array;
-  private best: Float64Array;
+  private readonly values: Float64Array;
+  private readonly best: Float64Array;
+  /** Of each resource what the cheapest ask for, and then how much more than there is. */
+  private readonly used: Float64Array;
   /** No plan is better than this, of the choices that were learnt from. */
   bound = Number.NEGATIVE_INFINITY;
   private step = 1;
@@ -23,7 +25,8 @@ export class Prices implements Scarcity {
     readonly movableRate: number,
   ) {
     this.values = new Float64Array(2 * setting.centres.length + 1);
-    this.best = this.values;
+    this.best = new Float64Array(this.values.length);
+    this.used = new Float64Array(this.values.length);
   }
 
   /** Of all there is of a resource, as in Offers. */
@@ -52,32 +55,32 @@ export class Prices implements Scarcity {
     );
   }
 
-  /** Of every choice: its cost and what it takes of what is scarce, whose prices may be multiplied. */
-  priced(offers: Offers, factor: () => number = () => 1): Float64Array {
-    return offers.priced(this.best.map((value) => value * factor()));
-  }
-
-  /** `target`: what a plan is known to cost, or may. True when the cheapest of all ask for no more than there is. */
-  learn(offers: Offers, rounds: number, target: () => number): boolean {
+  /**
+   * `hope`: what a plan may cost, in times of the bound. True when the cheapest of all ask for no more than there is. Asked again, with more
+   * choices than before: at prices learnt from fewer the bound can be far below zero, and steps towards a part of that would lead nowhere.
+   */
+  learn(offers: Offers, rounds: number, hope: number): boolean {
+    const { values, used } = this;
+    // With more choices no plan has to cost more.
+    const enough = this.bound;
     this.bound = Number.NEGATIVE_INFINITY;
-    this.values = this.best.slice();
+    values.set(this.best);
     this.step = 1;
-    const into = new Float64Array(offers.cost.length);
+    this.patience = 0;
+    const chosen = new Int32Array(offers.endpoints);
     for (let round = 0; round < rounds; round++) {
-      const priced = offers.priced(this.values, into);
-      const chosen = cheapestOf(offers, priced);
-      let bound = -this.values.reduce((sum, value) => sum + value, 0);
-      for (const choice of chosen) bound += priced[choice] as number;
-      const used = offers.used(chosen);
+      let bound = offers.cheapest(values, chosen);
+      for (const value of values) bound -= value;
+      offers.used(chosen, used);
       let norm = 0;
       for (let r = 0; r < used.length; r++) {
         const over = (used[r] as number) - 1;
         used[r] = over;
-        if (over > 0 || (this.values[r] as number) > 0) norm += over * over;
+        if (over > 0 || (values[r] as number) > 0) norm += over * over;
       }
       if (bound > this.bound + 1e-9) {
         this.bound = bound;
-        this.best = this.values.slice();
+        this.best.set(values);
         this.patience = 0;
       } else if (++this.patience >= 5) {
         this.step /= 2;
@@ -85,30 +88,12 @@ export class Prices implements Scarcity {
       }
       if (norm < 1e-12) return true;
       if (this.step < STEP_LEAST) return false;
-      if (round === 0 && this.values.every((value) => value === 0) && used.every((over) => over <= 0))
-        return true;
-      const length = (this.step * Math.max(target() - bound, 1e-3 * Math.abs(bound))) / norm;
+      if (round === 0 && values.every((value) => value === 0) && used.every((over) => over <= 0)) return true;
+      const target = Math.max(this.bound * hope, enough);
+      const length = (this.step * Math.max(target - bound, 1e-3 * Math.abs(bound))) / norm;
       for (let r = 0; r < used.length; r++)
-        this.values[r] = Math.max(0, (this.values[r] as number) + length * (used[r] as number));
+        values[r] = Math.max(0, (values[r] as number) + length * (used[r] as number));
     }
     return false;
   }
-}
-
-/** Of each endpoint, by these costs. */
-export function cheapestOf({ first, endpoints }: Offers, costs: Float64Array): Int32Array {
-  const chosen = new Int32Array(endpoints);
-  for (let e = 0; e < endpoints; e++) {
-    const end = first[e + 1] as number;
-    let best = first[e] as number;
-    let least = costs[best] as number;
-    for (let choice = best + 1; choice < end; choice++) {
-      const cost = costs[choice] as number;
-      if (cost >= least) continue;
-      least = cost;
-      best = choice;
-    }
-    chosen[e] = best;
-  }
-  return chosen;
 }
