@@ -1,6 +1,6 @@
 // What batching gains under deadlines: open-loop Poisson arrivals at rising rates, answers within 50 ms counted. Ours against the same
 // engine with every request alone, interleaved in one run, and against the bound that the runs' own times and the price of a message
-// allow. One process makes the load and one serves at a time, so two cores are enough.
+// allow, both taken beside what is held against them. One process makes the load and one serves at a time, so two cores are enough.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ const FORMS = {
   ci: { rounds: 1, seconds: 0.15, rates: [0.6, 1.2], lone: 5 },
   quick: { rounds: 1, seconds: 0.4, rates: RATES, lone: 50 },
   // Where the best of a side lies: probes found out how far it reaches. All six would take longer than ten minutes.
-  full: { rounds: 5, seconds: 1.5, rates: RATES.slice(1, 5), lone: 250 },
+  full: { rounds: 5, seconds: 1.2, rates: RATES.slice(1, 5), lone: 250 },
 } as const;
 /** Of one request besides its run, as a first guess for the rates: two messages, header, body. */
 const MESSAGE_MS = 0.04;
@@ -52,10 +52,13 @@ interface Served {
 }
 
 interface Side {
-  readonly pid: number;
+  readonly engine: DrivenEngine;
   readonly target: Target;
-  readonly points: readonly LatencyPoint[];
+  /** What warm-up timed. */
+  readonly points: readonly Point[];
 }
+
+type Point = Pick<LatencyPoint, 'rows' | 'run_ms'>;
 
 export const benchmark: Benchmark = async ({ form, seed, only = '' }) => {
   const { rounds, seconds, rates, lone } = FORMS[form];
@@ -74,11 +77,14 @@ export const benchmark: Benchmark = async ({ form, seed, only = '' }) => {
         await serve(alone, model, ROWS_MAX[1]),
       ] as const;
       const bodies = bodiesOf(model.inputs);
-      const runs = { answers: await answersOf(batched, sides[0], model), sides, bodies, load, seed };
       const taken = await loneMs([batched, alone], model, load, lone);
-      const goods = await interleave(runs, rounds, seconds, rates);
-      const messageMs = await messagePrice(runs, goods, seconds);
-      results[model.name] = figuresOf(sides, goods, taken, messageMs);
+      const responder = await startResponder(sides[0], await answersOf(sides[0], model));
+      try {
+        const runs = { sides, bodies, load, responder, seed };
+        results[model.name] = figuresOf(sides, await interleave(runs, rounds, seconds, rates), taken);
+      } finally {
+        responder.kill();
+      }
     }
     print(results);
     return { results: { ...results }, aims: served.flatMap((model) => aimsOf(model, results[model.name])) };
@@ -126,17 +132,17 @@ async function loneMs(
 type Shape = Pick<Tensor, 'name' | 'shape'>;
 
 /** What one request brings home. */
-async function answersOf(engine: DrivenEngine, { target }: Side, { inputs, name }: Served): Promise<Shape[]> {
+async function answersOf({ engine, target }: Side, { inputs, name }: Served): Promise<Shape[]> {
   const { response, code } = await engine.callPatiently(target.replica, inputs);
   if (response === undefined) throw new Error(`${name} does not answer: ${code}`);
   return response.outputs.map(({ name, shape }) => ({ name, shape }));
 }
 
 interface Runs {
-  readonly answers: readonly Shape[];
   readonly sides: readonly [Side, Side];
   readonly bodies: Bodies;
   readonly load: ChildProcess;
+  readonly responder: ChildProcess;
   readonly seed: number;
 }
 
@@ -147,18 +153,29 @@ interface Cell {
   readonly goodPerSecond: number;
   /** Of the engine's own processor time: what a core of its own would give, whatever else runs on the machine. */
   readonly goodPerCpuSecond: number;
+  /** Beside the batched side. */
+  readonly bounds?: Bounds;
+}
+
+interface Bounds {
+  /** Processor time of a request and its answer without a model. */
+  readonly messageMs: number;
+  /** By the curve that the engine learned while it served. */
+  readonly serving: number;
+  /** By what warm-up timed, when nothing else was in the caches. */
+  readonly warm: number;
 }
 
 async function interleave(
-  { sides, bodies, load, seed }: Runs,
+  { sides, bodies, load, responder, seed }: Runs,
   rounds: number,
   seconds: number,
   rates: readonly number[],
 ): Promise<Cell[]> {
   const cells: Cell[] = [];
-  const run = async (side: number, perSecond: number, forSeconds: number, draw: number): Promise<Cell> => {
-    const { target, pid } = sides[side] as Side;
-    const order: OpenLoop = {
+  const [{ target: batched }] = sides;
+  const offer = (target: Target, perSecond: number, forSeconds: number, draw: number): Promise<OpenLoopEnd> =>
+    ask(load, {
       kind: 'open',
       target,
       bodies,
@@ -166,12 +183,38 @@ async function interleave(
       seconds: forSeconds,
       deadlineMs: DEADLINE_MS,
       seed: draw,
+    });
+  const run = async (side: number, perSecond: number, forSeconds: number, draw: number): Promise<Cell> => {
+    const { target, engine } = sides[side] as Side;
+    const before = onCore(engine.engine.pid);
+    const end = await offer(target, perSecond, forSeconds, draw);
+    const { seconds: cpuSeconds } = since(before, engine.engine.pid);
+    return {
+      side,
+      perSecond,
+      end,
+      goodPerSecond: end.good / forSeconds,
+      goodPerCpuSecond: end.good / cpuSeconds,
     };
-    const cpuBefore = cpuSeconds(pid);
-    const end = await ask<OpenLoopEnd>(load, order);
-    const goodPerCpuSecond = end.good / (cpuSeconds(pid) - cpuBefore);
-    return { side, perSecond, end, goodPerSecond: end.good / forSeconds, goodPerCpuSecond };
   };
+  /** And what bounds it, from the same seconds: the curve it learned, and the responder under the rate that it came to. */
+  const bounded = async (perSecond: number, draw: number): Promise<Cell> => {
+    const [side] = sides;
+    const { pid } = side.engine.engine;
+    const before = onCore(pid);
+    const cell = await run(0, perSecond, seconds, draw);
+    const { share } = since(before, pid);
+    const serving = (await curveOf(side)).map(({ rows, infer_ms }) => ({ rows, run_ms: infer_ms * share }));
+    const responderPid = responder.pid ?? 0;
+    const idle = onCore(responderPid);
+    const rate = Math.max(cell.goodPerSecond, 1);
+    const { sent } = await offer({ ...batched, replica: EMPTY }, rate, seconds, draw);
+    const messageMs = (since(idle, responderPid).seconds * 1_000) / sent;
+    const bounds = { messageMs, serving: bound(serving, messageMs), warm: bound(side.points, messageMs) };
+    return { ...cell, bounds };
+  };
+  const counted = (side: number, perSecond: number, draw: number): Promise<Cell> =>
+    side === 0 ? bounded(perSecond, draw) : run(side, perSecond, seconds, draw);
   // Before anything counts: compiled code, learned curves, and how far this side reaches.
   const reach = sides.map(({ points }, side) => bound(side === 0 ? points : points.slice(0, 1), MESSAGE_MS));
   for (const side of [0, 1])
@@ -180,51 +223,29 @@ async function interleave(
       reach[side] =
         goodPerSecond > perSecond * 0.9 ? perSecond * 1.5 : Math.max(goodPerSecond, perSecond / 2);
     }
+  await offer({ ...batched, replica: EMPTY }, reach[0] ?? 1, seconds / 2, seed);
   for (let i = 0; i < rounds; i++)
     for (const [step, rate] of rates.entries())
       for (const side of i % 2 === 0 ? [0, 1] : [1, 0])
-        cells.push(await run(side, (reach[side] ?? 1) * rate, seconds, seed + i * 100 + step));
+        cells.push(await counted(side, (reach[side] ?? 1) * rate, seed + i * 100 + step));
   for (const side of [0, 1])
     for (let last = cells.findLast((cell) => cell.side === side), more = 0; more < MORE_MAX; more++) {
       if (last === undefined || last.goodPerSecond < last.perSecond * NEARLY_ALL) break;
-      last = await run(side, last.perSecond * MORE, seconds, seed + 1_000 + more);
+      last = await counted(side, last.perSecond * MORE, seed + 1_000 + more);
       cells.push(last);
     }
   return cells;
 }
 
-/** Processor time of a bare responder without a model for one such request and answer, at the rate the batched side came to, ms. */
-async function messagePrice(
-  { answers, sides, bodies, load, seed }: Runs,
-  cells: readonly Cell[],
-  seconds: number,
-): Promise<number> {
-  const { url } = sides[0].target;
-  const perSecond = Math.max(
-    ...cells.filter(({ side }) => side === 0).map(({ goodPerSecond }) => goodPerSecond),
-    1,
-  );
+/** A bare responder without a model, on the bus of the batched side, that answers what the model would. */
+async function startResponder({ target: { url } }: Side, answers: readonly Shape[]): Promise<ChildProcess> {
   const peer = fork(join(import.meta.dirname, 'peers', 'empty-model.js'), [
     url,
     subjects.run(EMPTY),
     JSON.stringify(answers),
   ]);
-  try {
-    await once(peer, 'message');
-    const order = {
-      kind: 'open',
-      target: { url, replica: EMPTY },
-      bodies,
-      perSecond,
-      deadlineMs: DEADLINE_MS,
-    } as const;
-    await ask<OpenLoopEnd>(load, { ...order, seconds, seed });
-    const before = cpuSeconds(peer.pid ?? 0);
-    const { sent } = await ask<OpenLoopEnd>(load, { ...order, seconds: 2 * seconds, seed: seed + 1 });
-    return ((cpuSeconds(peer.pid ?? 0) - before) * 1_000) / sent;
-  } finally {
-    peer.kill();
-  }
+  await once(peer, 'message');
+  return peer;
 }
 
 interface Figures {
@@ -235,10 +256,13 @@ interface Figures {
   readonly batchedPerCpu: number;
   readonly alonePerCpu: number;
   readonly gainPerCpu: number;
+  /** Of the batched side at its best rate, the middle one of its rounds: the bound by the curve learned while it served, and by warm-up's. */
   readonly boundPerCpu: number;
+  readonly warmBoundPerCpu: number;
   readonly ofBound: number;
+  readonly ofWarmBound: number;
   readonly messageMs: number;
-  readonly curveMs: readonly number[];
+  readonly warmCurveMs: readonly number[];
   readonly loneRatio: number;
   readonly lonePeakMs: number;
   readonly loadCpu: number;
@@ -249,21 +273,21 @@ function figuresOf(
   sides: readonly [Side, Side],
   cells: readonly Cell[],
   [loneBatched, loneAlone]: readonly [number, number],
-  messageMs: number,
 ): Figures {
-  const peak = (side: number, of: 'goodPerSecond' | 'goodPerCpuSecond'): number => {
-    const rates = [...new Set(cells.filter((cell) => cell.side === side).map(({ perSecond }) => perSecond))];
-    const goods = rates.map((rate) =>
-      percentile(
-        cells.filter((cell) => cell.side === side && cell.perSecond === rate).map((cell) => cell[of]),
-        0.5,
-      ),
-    );
-    return Math.max(...goods);
+  const peak = (side: number, of: 'goodPerSecond' | 'goodPerCpuSecond'): { best: number; at: Cell[] } => {
+    const own = cells.filter((cell) => cell.side === side);
+    const byRate = [...new Set(own.map(({ perSecond }) => perSecond))].map((rate) => {
+      const at = own.filter(({ perSecond }) => perSecond === rate);
+      return { best: middle(at, (cell) => cell[of]), at };
+    });
+    return byRate.reduce((a, b) => (b.best > a.best ? b : a));
   };
-  const [batchedPerSecond, alonePerSecond] = [peak(0, 'goodPerSecond'), peak(1, 'goodPerSecond')];
-  const [batchedPerCpu, alonePerCpu] = [peak(0, 'goodPerCpuSecond'), peak(1, 'goodPerCpuSecond')];
-  const boundPerCpu = bound(sides[0].points, messageMs);
+  const [{ best: batchedPerSecond }, { best: alonePerSecond }] = [
+    peak(0, 'goodPerSecond'),
+    peak(1, 'goodPerSecond'),
+  ];
+  const { best: batchedPerCpu, at } = peak(0, 'goodPerCpuSecond');
+  const { best: alonePerCpu } = peak(1, 'goodPerCpuSecond');
   return {
     batchedPerSecond: round(batchedPerSecond),
     alonePerSecond: round(alonePerSecond),
@@ -271,14 +295,16 @@ function figuresOf(
     batchedPerCpu: round(batchedPerCpu),
     alonePerCpu: round(alonePerCpu),
     gainPerCpu: batchedPerCpu / alonePerCpu,
-    boundPerCpu: round(boundPerCpu),
-    ofBound: batchedPerCpu / boundPerCpu,
-    messageMs: round(messageMs),
-    curveMs: sides[0].points.map(({ run_ms }) => round(run_ms)),
+    boundPerCpu: round(middle(at, ({ bounds }) => bounds?.serving)),
+    warmBoundPerCpu: round(middle(at, ({ bounds }) => bounds?.warm)),
+    ofBound: middle(at, ({ goodPerCpuSecond, bounds }) => bounds && goodPerCpuSecond / bounds.serving),
+    ofWarmBound: middle(at, ({ goodPerCpuSecond, bounds }) => bounds && goodPerCpuSecond / bounds.warm),
+    messageMs: round(middle(at, ({ bounds }) => bounds?.messageMs)),
+    warmCurveMs: sides[0].points.map(({ run_ms }) => round(run_ms)),
     loneRatio: loneBatched / loneAlone,
     lonePeakMs: loneBatched,
     loadCpu: Math.max(...cells.map(({ end }) => end.cpuShare)),
-    cells: cells.map(({ side, perSecond, end, goodPerSecond, goodPerCpuSecond }) => ({
+    cells: cells.map(({ side, perSecond, end, goodPerSecond, goodPerCpuSecond, bounds }) => ({
       batched: side === 0 ? 1 : 0,
       offered: round(perSecond),
       good: round(goodPerSecond),
@@ -288,12 +314,24 @@ function figuresOf(
       p50Ms: round(end.p50Ms),
       p99Ms: round(end.p99Ms),
       loadCpu: round(end.cpuShare),
+      ...(bounds && {
+        messageMs: round(bounds.messageMs),
+        bound: round(bounds.serving),
+        warmBound: round(bounds.warm),
+      }),
     })),
   };
 }
 
+function middle(cells: readonly Cell[], value: (cell: Cell) => number | undefined): number {
+  return percentile(
+    cells.map(value).filter((one) => one !== undefined),
+    0.5,
+  );
+}
+
 /** Requests a second at the best size whose run ends within the deadline, if nothing but runs and messages took time. */
-function bound(points: readonly LatencyPoint[], messageMs: number): number {
+function bound(points: readonly Point[], messageMs: number): number {
   const best = points
     .filter(({ rows, run_ms }) => run_ms + rows * messageMs <= DEADLINE_MS)
     .map(({ rows, run_ms }) => 1_000 / (run_ms / rows + messageMs));
@@ -312,6 +350,7 @@ function print(results: Record<string, Figures>): void {
       'gain/cpu': round(f.gainPerCpu),
       'bound/cpu s': f.boundPerCpu,
       'of bound': round(f.ofBound),
+      'of warm-up bound': round(f.ofWarmBound),
       'lone p50 ms': round(f.lonePeakMs),
       'lone / alone': round(f.loneRatio),
       'load cpu': round(f.loadCpu),
@@ -341,14 +380,34 @@ function aimsOf({ name, aim }: Served, figures: Figures | undefined): Aim[] {
 
 async function serve(engine: DrivenEngine, { onnx, parts }: Served, rowsMax: number): Promise<Side> {
   const { replica } = await engine.load(signedVersion(onnx, parts), CAPACITY, rowsMax);
-  const known = (await engine.engine.statistics()).find((one) => one.replica === replica);
-  const url = `nats://${engine.nc.getServer()}`;
-  return { pid: engine.engine.pid, target: { url, replica }, points: known?.curve ?? [] };
+  const target = { url: `nats://${engine.nc.getServer()}`, replica };
+  return { engine, target, points: await curveOf({ engine, target }) };
 }
 
-/** Of its main thread, which does all the work with one thread a run; Linux alone counts it this finely. */
-const cpuSeconds = (pid: number): number =>
-  Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
+async function curveOf({ engine, target }: Pick<Side, 'engine' | 'target'>): Promise<LatencyPoint[]> {
+  const all = await engine.engine.statistics();
+  return all.find(({ replica }) => replica === target.replica)?.curve ?? [];
+}
+
+interface OnCore {
+  readonly seconds: number;
+  readonly waitedSeconds: number;
+}
+
+/** Of its main thread, which does all the work with one thread a run: on a core, and ready but without one. Linux alone counts it this finely. */
+function onCore(pid: number): OnCore {
+  const [seconds = 0, waitedSeconds = 0] = readFileSync(`/proc/${pid}/schedstat`, 'utf8')
+    .split(' ')
+    .map((ns) => Number(ns) / 1e9);
+  return { seconds, waitedSeconds };
+}
+
+/** Processor time since then, and which share that is of the time for which it had something to do. */
+function since(before: OnCore, pid: number): { readonly seconds: number; readonly share: number } {
+  const now = onCore(pid);
+  const seconds = now.seconds - before.seconds;
+  return { seconds, share: seconds / (seconds + now.waitedSeconds - before.waitedSeconds) };
+}
 
 function bodiesOf(inputs: Tensor[]): Bodies {
   const body = encodeInferRequest({ parameters: {}, inputs, binaryOutput: true });

@@ -75,8 +75,12 @@ export const SchedulingCounts = z.object({
 });
 export type SchedulingCounts = z.infer<typeof SchedulingCounts>;
 
-/** How long a run of so many rows takes, as learned from real runs. */
-export const LatencyPoint = z.object({ rows: z.int().min(1), run_ms: z.number().min(0) });
+/** How long a run of so many rows takes, as learned from real runs: with joining the rows and writing the answers, and of that the model alone. */
+export const LatencyPoint = z.object({
+  rows: z.int().min(1),
+  run_ms: z.number().min(0),
+  infer_ms: z.number().min(0),
+});
 export type LatencyPoint = z.infer<typeof LatencyPoint>;
 
 export const ReplicaStatistics = z.object({

@@ -50,6 +50,14 @@ test('sizes between rungs lie on the line, beyond the last on its slope, and mor
   }
 });
 
+test('a point says what of a run is the model alone: joining rows and writing answers is the rest', () => {
+  const known = curve(1, 1.2);
+  for (let i = 0; i < 100; i++) known.observe(2, { inferMs: 1.2, handlingMs: 0.5 }, i);
+  const [, two] = known.points();
+  expect(two?.inferMs).toBeCloseTo(1.2);
+  expect(two?.runMs).toBeCloseTo(1.7);
+});
+
 test('it follows what runs really take, whatever warm-up said', () => {
   const learned = curve(1, 2, 4, 8, 16);
   learn(learned, (rows) => 2 + 0.1 * rows, [1, 2, 4, 8, 16]);

@@ -144,7 +144,7 @@ export class LatencyCurve {
         ? Math.min(this.handlingMs, handling)
         : moved(this.handlingMs, handling, OWN_WEIGHT);
     this.runs++;
-    this.common = moved(this.common, inferMs / this.between(rows, (i) => this.at(i).baseMs), OWN_WEIGHT);
+    this.common = moved(this.common, inferMs / this.between(rows, baseOf), OWN_WEIGHT);
     const own = this.ownRung(rows, inferMs);
     const rung = this.at(own);
     const before = rung.factor;
@@ -193,8 +193,12 @@ export class LatencyCurve {
     return nowMs - this.seenAtMs <= FRESH_MS;
   }
 
-  points(): LatencyPoint[] {
-    return this.rungs.map((_, i) => ({ rows: rowsAt(i), runMs: this.runMs(rowsAt(i)) }));
+  points(): (LatencyPoint & { readonly inferMs: number })[] {
+    return this.rungs.map((_, i) => ({
+      rows: rowsAt(i),
+      runMs: this.runMs(rowsAt(i)),
+      inferMs: this.inferAt(i),
+    }));
   }
 
   private add(inferMs: number): void {
@@ -209,22 +213,21 @@ export class LatencyCurve {
   }
 
   private inferAt(i: number): number {
-    const { baseMs, factor } = this.at(i);
-    return baseMs * factor;
+    return inferOf(this.at(i));
   }
 
   private inferMs(rows: number): number {
-    return this.between(rows, (i) => this.inferAt(i));
+    return this.between(rows, inferOf);
   }
 
   /** On the line between two rungs, beyond the last on its slope. */
-  private between(rows: number, valueAt: (i: number) => number): number {
+  private between(rows: number, value: (rung: Rung) => number): number {
     const last = this.rungs.length - 1;
     const upper = Math.min(rungAbove(rows), last);
-    if (upper === 0) return valueAt(0) * (last === 0 ? rows : 1);
-    const [x0, x1] = [rowsAt(upper - 1), rowsAt(upper)];
-    const [y0, y1] = [valueAt(upper - 1), valueAt(upper)];
-    return y0 + ((y1 - y0) * (rows - x0)) / (x1 - x0);
+    if (upper === 0) return value(this.at(0)) * (last === 0 ? rows : 1);
+    const below = rowsAt(upper - 1);
+    const from = value(this.at(upper - 1));
+    return from + ((value(this.at(upper)) - from) * (rows - below)) / (rowsAt(upper) - below);
   }
 
   /** More rows never take less time: the rung that was seen just now is right, its neighbours follow. */
@@ -247,6 +250,9 @@ export class LatencyCurve {
     return sizes.find((rows) => rowMs(rows) <= least * (1 + GAIN_MIN)) ?? 1;
   }
 }
+
+const baseOf = ({ baseMs }: Rung): number => baseMs;
+const inferOf = ({ baseMs, factor }: Rung): number => baseMs * factor;
 
 /** Towards what was seen, which counts as no more than twice, no less than half of what was expected. */
 const moved = (value: number, seen: number, weight: number): number =>

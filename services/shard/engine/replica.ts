@@ -167,7 +167,9 @@ export class Replica implements Turn, StepRunner {
         memory_usage: [],
       },
       scheduling: counts.scheduling,
-      curve: scheduler.curve.points().map(({ rows, runMs }) => ({ rows, run_ms: runMs })),
+      curve: scheduler.curve
+        .points()
+        .map(({ rows, runMs, inferMs }) => ({ rows, run_ms: runMs, infer_ms: inferMs })),
     };
   }
 

@@ -169,10 +169,11 @@ export class Scheduler {
     let rows = 0;
     for (const { decoded } of batch) rows += decoded?.rows ?? 0;
     const runMs = curve.runMs(rows);
+    const { margin } = curve;
     for (const one of curve.isFresh(nowMs) ? group : []) {
       if (gone.has(one)) continue;
       const needMs = runMs + curve.runMs(one.decoded.rows);
-      if (answerByMs(one, nowMs) >= needMs / curve.margin) continue;
+      if (answerByMs(one, nowMs) >= needMs / margin) continue;
       gone.add(one);
       this.parts.letGo(one, 'hopeless', this.tooLate(one, needMs, nowMs));
     }
