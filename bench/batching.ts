@@ -35,9 +35,12 @@ const FORMS = {
 } as const;
 /** Of one request besides its run, as a first guess for the rates: two messages, header, body. */
 const MESSAGE_MS = 0.04;
-const PROBES = 3;
+/** How far a side reaches is found out from a quarter of the first guess on, by steps of a fifth, each long enough for a queue to show. */
+const PROBES_FROM = 0.25;
+const PROBES_MAX = 20;
+const PROBE_S = 0.4;
 const NEARLY_ALL = 0.9;
-const MORE = 1.4;
+const MORE = 1.2;
 const MORE_MAX = 5;
 /** In the place of a replica's id. */
 const EMPTY = 'bench-empty';
@@ -215,14 +218,19 @@ async function interleave(
   };
   const counted = (side: number, perSecond: number, draw: number): Promise<Cell> =>
     side === 0 ? bounded(perSecond, draw) : run(side, perSecond, seconds, draw);
-  // Before anything counts: compiled code, learned curves, and how far this side reaches.
-  const reach = sides.map(({ points }, side) => bound(side === 0 ? points : points.slice(0, 1), MESSAGE_MS));
-  for (const side of [0, 1])
-    for (let tries = 0; tries < PROBES; tries++) {
-      const { goodPerSecond, perSecond } = await run(side, reach[side] ?? 1, seconds / 2, seed + tries);
-      reach[side] =
-        goodPerSecond > perSecond * 0.9 ? perSecond * 1.5 : Math.max(goodPerSecond, perSecond / 2);
+  // Before anything counts: compiled code, learned curves, and how far this side reaches. A moment in which others had the core is no end of it.
+  const reach: number[] = [];
+  for (const [side, { points }] of sides.entries()) {
+    const guess = bound(side === 0 ? points : points.slice(0, 1), MESSAGE_MS);
+    let rate = guess * PROBES_FROM;
+    await run(side, rate, seconds, seed);
+    for (let probe = 0, missed = 0; probe < PROBES_MAX && missed < 2; probe++) {
+      const { goodPerSecond, perSecond } = await run(side, rate, Math.min(PROBE_S, seconds), seed + probe);
+      missed = goodPerSecond < perSecond * NEARLY_ALL ? missed + 1 : 0;
+      if (missed === 0) rate *= MORE;
     }
+    reach[side] = rate / MORE;
+  }
   await offer({ ...batched, replica: EMPTY }, reach[0] ?? 1, seconds / 2, seed);
   for (let i = 0; i < rounds; i++)
     for (const [step, rate] of rates.entries())
