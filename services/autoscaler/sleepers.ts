@@ -28,13 +28,10 @@ const MEMORY_BYTES_MIN = 640 * 1_024;
 /** In a region, with what is being loaded anyway. */
 const LOADS_AT_ONCE = 2;
 const PRELOAD_EVERY_MS = 500;
-/** Where there are a few more than may be, and memory for them: those of a second leave together, since each shard is told anew all that it holds. */
-const THIN_OUT_EVERY_MS = 1_000;
 
 export class Sleepers {
   private readonly residencies = new Map<string, Residency>();
   private preloadedMs = Number.NEGATIVE_INFINITY;
-  private thinnedMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly parts: SleepersParts) {}
 
@@ -68,15 +65,12 @@ export class Sleepers {
     const { state, book } = this.parts;
     const mayPreload = now.atMs - this.preloadedMs >= PRELOAD_EVERY_MS;
     if (mayPreload) this.preloadedMs = now.atMs;
-    const mayThin = now.atMs - this.thinnedMs >= THIN_OUT_EVERY_MS;
-    if (mayThin) this.thinnedMs = now.atMs;
     const dozing = [...state.awake].flatMap((name) => this.dozer(name) ?? []);
     for (const region of book.regions()) {
       const awake = dozing.filter(({ name }) => this.wanted(name, region) > 0);
       const room = { residentsMax: this.parts.residentsMax, bytesMax: this.roomOf(region, awake, now) };
       const names = awake.map(({ name }) => name);
-      const crowd = mayThin ? room : { ...room, residentsMax: Number.POSITIVE_INFINITY };
-      const victims = new Set(this.of(region).crowdedOut(names, crowd));
+      const victims = new Set(this.of(region).crowdedOut(names, room));
       await this.sleep(region, awake, victims, write);
       if (!mayPreload) continue;
       const left = awake.filter(({ name }) => !victims.has(name));
