@@ -31,13 +31,23 @@ export const EndpointTeacher = z.object({
 export type EndpointTeacher = z.infer<typeof EndpointTeacher>;
 
 export const CompressionStep = z.discriminatedUnion('kind', [
-  /** Whole channels go until this share of the multiplications is left. */
-  z.object({
-    kind: z.literal('thin'),
-    keep: z.number().gt(0).lt(1),
-    worth: z.enum(['taylor', 'magnitude', 'activation']).default('taylor'),
-    ...Learning,
-  }),
+  /** Whole channels go until no more than these shares are left. */
+  z
+    .object({
+      kind: z.literal('thin'),
+      /** Of the multiplications. */
+      keep: z.number().gt(0).lt(1).optional(),
+      /** Of the median latency of one example on one thread, measured where it is made. */
+      latency: z.number().gt(0).lt(1).optional(),
+      /** Channels that stay, by the name of a weight that makes them: what a report says of a step that measured. */
+      widths: z.record(Weight, z.int().min(1)).optional(),
+      worth: z.enum(['taylor', 'magnitude', 'activation']).default('taylor'),
+      ...Learning,
+    })
+    .refine(
+      ({ keep, latency, widths }) => (widths === undefined) === (keep !== undefined || latency !== undefined),
+      { message: 'a step that thins says "keep", "latency" or both, or "widths" alone' },
+    ),
   /** Feature maps become smaller where it costs least, until this share of the multiplications is left. */
   z.object({
     kind: z.literal('pool'),

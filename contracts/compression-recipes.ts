@@ -88,6 +88,13 @@ export const COMPRESSION_RECIPES: readonly NamedRecipe[] = [
     { drop: 0.015 },
   ),
   recipe(
+    'faster',
+    'labels',
+    'six tenths of the latency: channels go where a millisecond costs least, the rest learns again',
+    [{ kind: 'thin', latency: 0.6, steps: 600 }],
+    { drop: 0.012 },
+  ),
+  recipe(
     'pooled',
     'labels',
     'smaller feature maps where they cost least, four tenths of the multiplications',

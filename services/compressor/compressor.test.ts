@@ -276,7 +276,7 @@ test('what breaks its budget is refused with its figures, and what cannot be don
 });
 
 test(
-  'a target is met by a recipe of the table, and a job that is cancelled ends',
+  'a target is met by a recipe of the table, of a small device too, or refused; a job that is cancelled ends',
   { timeout: 90_000 },
   async () => {
     const target = { size: 0.3, drop: 0.5, budgetMs: 4_000 };
@@ -301,6 +301,19 @@ test(
     expect(error).toMatchObject({
       code: 'BUDGET_MISSED',
       message: expect.stringContaining('0.001 were allowed'),
+    });
+
+    const edge = { kind: 'edge' as const, drop: 0.5, budgetMs: 2_000 };
+    const small = await submit({ model: 'moons', version: 'v1', how: edge, publish: false });
+    await until(small.id, 'done');
+    const found = (await reportOf(small.id)).edge;
+    expect(found?.bytes).toBeLessThan(parent.bytes);
+    expect(found?.latencyMs).toBeGreaterThan(0);
+    const tiny = { ...edge, edge: { bytes: 1_000 } };
+    const tight = await submit({ model: 'moons', version: 'v1', how: tiny });
+    expect((await until(tight.id, 'failed')).error).toMatchObject({
+      code: 'BUDGET_MISSED',
+      message: expect.stringContaining('bytes; 1000 were allowed'),
     });
 
     const long = await submit({ model: 'moons', version: 'v1', how: own([{ ...TUNE, steps: 90_000 }]) });

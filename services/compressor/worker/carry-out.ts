@@ -12,7 +12,7 @@ import { WORK_FILES } from '../../mesh/jobs/work-messages.js';
 import type { WorkPlace } from '../../mesh/jobs/worker-program.js';
 import { VERSION } from '../../mesh/version.js';
 import { fusionOf } from '../../onnx/quantize/fused.js';
-import { applyRecipe } from '../../onnx/recipe/apply.js';
+import { applyRecipe, asCarriedOut } from '../../onnx/recipe/apply.js';
 import { objections } from '../../onnx/recipe/guard.js';
 import { best, budgetOf, nearest, withPareto } from './choose.js';
 import { edgeObjections, memoryOf } from './edge.js';
@@ -25,7 +25,7 @@ import { recipeDataOf } from './recipe-data.js';
 import { samplesProof } from './samples-proof.js';
 import { type Chosen, fingerprintOf, readWork, type SavedWork, writeWhole, writeWork } from './saved-work.js';
 import { search } from './search.js';
-import { timed } from './timed.js';
+import { timed } from '../../onnx/recipe/timed.js';
 import type { WorkOrder } from './work-order.js';
 
 export async function carryOut(place: WorkPlace<WorkOrder>): Promise<CompressReport> {
@@ -156,7 +156,7 @@ class Work {
       figure: proof.figure,
       examples: proof.examples,
       name: chosen.name,
-      recipe: chosen.recipe,
+      recipe: { ...chosen.recipe, steps: asCarriedOut(chosen.recipe.steps, this.saved.steps) },
       steps: this.saved.steps.map(({ step, bytes }) => ({ step, bytes })),
       unfused: [...(await fusionOf(model)).unfused],
       ...(edge === undefined ? {} : { edge }),

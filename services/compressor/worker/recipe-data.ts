@@ -12,12 +12,13 @@ export interface RecipeParts {
 }
 
 export const recipeDataOf = ({ parent, proof, threads, teachers }: RecipeParts): RecipeData => {
-  const { batches, samples, measure, network } = proof;
+  const { batches, samples, measure, network, feeds: example } = proof;
   return {
     ...(batches && { batches }),
     ...(network && { network }),
     ...(teachers && { teachers: teachers.of }),
     samples,
+    example,
     measure: (model) => measure(model, 'choice'),
     threads,
     parent,

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { CompressionRecipe } from '../../../contracts/compression-recipe.js';
+import { CompressionRecipe, CompressionStep } from '../../../contracts/compression-recipe.js';
 import { RecipeTrial } from '../../../contracts/compress-report.js';
 
 const Chosen = z.object({ name: z.string(), recipe: CompressionRecipe });
@@ -15,7 +15,9 @@ const Head = z.object({
   trials: z.array(RecipeTrial),
   /** Once a search is over, or from the beginning where a recipe was given. */
   chosen: Chosen.optional(),
-  steps: z.array(z.object({ step: z.string(), bytes: z.int(), detail: z.unknown() })),
+  steps: z.array(
+    z.object({ step: z.string(), bytes: z.int(), detail: z.unknown(), as: CompressionStep.optional() }),
+  ),
 });
 
 export type SavedWork = z.infer<typeof Head> & { readonly model: Uint8Array };

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
+import { COMPRESSION_RECIPES } from '../../../contracts/compression-recipes.js';
 import { systemClock } from '../../mesh/clock.js';
 import { multilayer } from '../../onnx/models/mlp.js';
 import { seeded } from '../../onnx/seeded.js';
-import { float32 } from '../../onnx/tensor.js';
+import { float32, int64 } from '../../onnx/tensor.js';
 import { identity } from '../../onnx/testing/identity.js';
+import type { Batches } from '../../onnx/training/tune.js';
 import { best, withPareto } from './choose.js';
 import type { Proof } from './proof.js';
 import { search, type SearchParts } from './search.js';
@@ -38,6 +40,18 @@ test('every recipe that the data allow is tried, and those that are said to keep
     expect(meets).toBe(size !== undefined && size <= 0.4 && why === undefined);
   expect(best(trials)?.size).toBeLessThanOrEqual(0.4);
   expect(best(await search(parts(parent, 0.01), []))).toBeUndefined();
+});
+
+test('who asks for latency gets channels that go until it is measured, and what was tried can be made again', async () => {
+  const parent = multilayer({ inputs: 16, hidden: [256, 256], classes: 3, seed: 1 });
+  const batch = () => ({ x, labels: int64([4], [0, 1, 2, 0]) });
+  const batches: Batches = { loss: { kind: 'crossEntropy' }, bind: { batch: 4 }, batch, count: 1 };
+  const { how: _, ...rest } = parts(parent, 1);
+  const how = { kind: 'target' as const, target: { latency: 0.9, drop: 1, budgetMs: 1_000 } };
+  const done = COMPRESSION_RECIPES.map(({ name, recipe }) => ({ name, recipe, pareto: false, meets: false }));
+  const trials = await search({ ...rest, how, proof: { ...proof, batches } }, done);
+  const [step] = trials.find(({ name }) => name === 'thin-to-latency')?.recipe.steps ?? [];
+  expect(step).toMatchObject({ kind: 'thin', widths: expect.any(Object) as unknown });
 });
 
 test('recipes for which no time is left are not begun, and not told as tried', async () => {

@@ -1,17 +1,18 @@
 // Tries the recipes that have a name, the cheap ones first, until time is over: each is made, timed against the parent and judged on
 // held examples. What failed, and why, is part of the answer.
-import { COMPRESSION_RECIPES } from '../../../contracts/compression-recipes.js';
+import { CompressionRecipe } from '../../../contracts/compression-recipe.js';
+import { COMPRESSION_RECIPES, type NamedRecipe } from '../../../contracts/compression-recipes.js';
 import type { CompressJob } from '../../../contracts/compress-job.js';
 import type { RecipeTrial } from '../../../contracts/compress-report.js';
 import { failure, toFailure } from '../../../contracts/errors.js';
 import type { Clock } from '../../mesh/clock.js';
-import { applyRecipe } from '../../onnx/recipe/apply.js';
+import { applyRecipe, asCarriedOut } from '../../onnx/recipe/apply.js';
 import { objections } from '../../onnx/recipe/guard.js';
 import { budgetOf } from './choose.js';
 import { edgeObjections, memoryOf } from './edge.js';
 import type { Proof } from './proof.js';
 import { recipeDataOf } from './recipe-data.js';
-import { timed } from './timed.js';
+import { timed } from '../../onnx/recipe/timed.js';
 
 export interface SearchParts {
   readonly how: Exclude<CompressJob['how'], { kind: 'recipe' }>;
@@ -29,9 +30,9 @@ export async function search(parts: SearchParts, known: readonly RecipeTrial[]):
   const { how, proof, clock, tried, parent } = parts;
   const { budgetMs } = how.kind === 'edge' ? how : how.target;
   const endMs = clock.monotonicMs() + budgetMs;
-  const candidates = COMPRESSION_RECIPES.filter(
-    ({ needs }) => needs !== 'labels' || proof.batches !== undefined,
-  );
+  const learning = COMPRESSION_RECIPES.filter(({ needs }) => needs === 'labels');
+  const others = COMPRESSION_RECIPES.filter((one) => !learning.includes(one));
+  const candidates = [...others, ...(proof.batches ? [...toLatency(how), ...learning] : [])];
   const trials = [...known];
   const parentQuality = await proof.measure(parent, 'choice');
   for (const { name, recipe } of candidates) {
@@ -54,14 +55,26 @@ export async function search(parts: SearchParts, known: readonly RecipeTrial[]):
   return trials;
 }
 
+/** Channels go until the latency that was asked for is measured. */
+function toLatency(how: SearchParts['how']): Pick<NamedRecipe, 'name' | 'recipe'>[] {
+  const { latency = 1 } = how.kind === 'target' ? how.target : {};
+  if (latency >= 1) return [];
+  const steps = [{ kind: 'thin', latency, steps: 600 }];
+  return [{ name: 'thin-to-latency', recipe: CompressionRecipe.parse({ steps }) }];
+}
+
 async function trial(
   recipe: RecipeTrial['recipe'],
   parentQuality: number,
   parts: SearchParts,
-): Promise<Omit<RecipeTrial, 'name' | 'recipe' | 'pareto'>> {
+): Promise<Omit<RecipeTrial, 'name' | 'pareto' | 'recipe'> & Partial<Pick<RecipeTrial, 'recipe'>>> {
   const { how, parent, proof, threads, folder } = parts;
   try {
-    const { model } = await applyRecipe(parent, recipe.steps, recipeDataOf({ parent, proof, threads }));
+    const { model, steps } = await applyRecipe(
+      parent,
+      recipe.steps,
+      recipeDataOf({ parent, proof, threads }),
+    );
     const [before, after] = await timed([parent, model], proof.feeds);
     if (before === undefined || after === undefined) return { meets: false, why: 'it was not timed' };
     const quality = await proof.measure(model, 'choice');
@@ -79,6 +92,8 @@ async function trial(
         : []),
     ];
     return {
+      // What is made once more of the best is what was tried.
+      recipe: { ...recipe, steps: asCarriedOut(recipe.steps, steps) },
       size: model.length / parent.length,
       latency: after.p50Ms / before.p50Ms,
       drop: parentQuality - quality,

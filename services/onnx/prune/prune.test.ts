@@ -16,7 +16,8 @@ import type { Batches } from '../training/tune.js';
 import { activations } from './activations.js';
 import { magnitudes, taylor } from './saliency.js';
 import { sparsify, sparsifyGradually } from './sparsify.js';
-import { thin } from './thin.js';
+import { thin, thinToWidths, widthsOf } from './thin.js';
+import { thinToLatency } from './thin-to-latency.js';
 import { pack, unpack } from './transfer.js';
 
 const image = { image: float32([2, 3, 16, 16], seeded(6).normals(2 * 3 * 256, 1)) };
@@ -72,6 +73,35 @@ test('a thinned network answers as the full one with the removed channels at 0, 
     expect(report.keptShare).toBeLessThanOrEqual(0.5);
     expect(report.groups.every(({ after }) => after % 8 === 0)).toBe(true);
   }
+});
+
+test('thinned to a latency it has fewer channels, and the widths that were found give the same bytes without a clock', async () => {
+  const saliency = magnitudes(mixed());
+  const example = { image: float32([16, 3, 16, 16], seeded(6).normals(16 * 3 * 256, 1)) };
+  const { model, masked, report } = await thinToLatency(mixed(), {
+    saliency,
+    latency: 0.9,
+    keep: 0.8,
+    example,
+  });
+  expect(report.keptShare).toBeLessThanOrEqual(0.8);
+  expect(largestDifference(await outputsOf(model, image), await outputsOf(masked, image))).toBeLessThan(1e-5);
+  const again = thinToWidths(mixed(), saliency, widthsOf(report));
+  expect(Buffer.compare(again.model, model)).toBe(0);
+  expect(again.report).toEqual(report);
+});
+
+test('a latency that no width reaches, and widths of what makes no channels, are refused with the figures', async () => {
+  const saliency = magnitudes(mixed());
+  const never = thinToLatency(mixed(), { saliency, latency: 1e-4, example: image });
+  await expect(never).rejects.toThrow(/At the least widths, with 0\.\d+ of the multiplications, it takes \d/);
+  await expect(never).rejects.toMatchObject({ code: 'BUDGET_MISSED' });
+  const wide = thinToLatency(mixed(), { saliency, latency: 0.9, keep: 1e-3, example: image });
+  await expect(wide).rejects.toThrow(/least widths leave more than 0.001/);
+  expect(() => thinToWidths(mixed(), saliency, { end: 2 })).toThrow(
+    /No channels that may go are made by "end"/,
+  );
+  expect(() => thinToWidths(mixed(), saliency, { 'conv0.w': 25 })).toThrow(/makes 24 channels: 25/);
 });
 
 test('of attention whole heads go, and the answers are those of the network without them', async () => {

@@ -7,10 +7,8 @@ import { refusal } from '../refusal.js';
 import { elementCount, int64, numberValues, type Tensor } from '../tensor.js';
 import { constantsToInitialisers } from '../training/modes.js';
 import { channelGroups, type ChannelGroups, type Segment } from './channel-groups.js';
-import { keptChannels } from './kept-channels.js';
-
-/** Worth of each element of each weight, by the weight's name: see saliency.ts. */
-export type Saliency = ReadonlyMap<string, ArrayLike<number>>;
+import type { Saliency } from './channel-worth.js';
+import { channelsOfWidths, type Kept, keptChannels } from './kept-channels.js';
 
 export interface ThinOptions {
   readonly saliency: Saliency;
@@ -41,6 +39,33 @@ export interface Thinned {
 export function thin(model: Uint8Array, { saliency, keep, multipleOf }: ThinOptions): Thinned {
   if (!(keep > 0 && keep < 1))
     throw refusal(`${keep} of the multiplications cannot be kept: say a share between 0 and 1.`);
+  const { graph, groups } = thinnable(model);
+  return thinned(graph, groups, keptChannels(graph, groups, saliency, keep, multipleOf));
+}
+
+/**
+ * `widths`: channels that stay, by the name of a weight that makes them, as a report says them; the other groups stay whole. Throws
+ * MODEL_REFUSED where no channel may go, and for a name or a number that is none.
+ */
+export function thinToWidths(
+  model: Uint8Array,
+  saliency: Saliency,
+  widths: Readonly<Record<string, number>>,
+): Thinned {
+  const { graph, groups } = thinnable(model);
+  return thinned(graph, groups, channelsOfWidths(graph, groups, saliency, widths));
+}
+
+/** What a report found, as `thinToWidths` takes it. */
+export const widthsOf = ({ groups }: ThinReport): Record<string, number> =>
+  Object.fromEntries(
+    groups.flatMap(({ weights: [weight], before, after }) =>
+      weight === undefined || after === before ? [] : [[weight, after] as const],
+    ),
+  );
+
+/** Throws MODEL_REFUSED where no channel may go. */
+export function thinnable(model: Uint8Array): { graph: Graph; groups: ChannelGroups } {
   const graph = Graph.read(model);
   constantsToInitialisers(graph);
   const groups = channelGroups(graph);
@@ -48,7 +73,10 @@ export function thin(model: Uint8Array, { saliency, keep, multipleOf }: ThinOpti
     throw refusal(
       'No channel of this network may go: each is an output, or tied to an operator that thinning does not know.',
     );
-  const { kept, keptShare } = keptChannels(graph, groups, saliency, keep, multipleOf);
+  return { graph, groups };
+}
+
+export function thinned(graph: Graph, groups: ChannelGroups, { kept, keptShare }: Kept): Thinned {
   const masked = copyModel(graph);
   for (const { constant, axis, segments, role } of groups.cuts)
     if (role === 'reader')

@@ -8,7 +8,8 @@ import { pooled } from '../pool/pool.js';
 import { activations } from '../prune/activations.js';
 import { magnitudes, taylor } from '../prune/saliency.js';
 import { sparsifyGradually } from '../prune/sparsify.js';
-import { thin } from '../prune/thin.js';
+import { thin, type Thinned, thinToWidths, widthsOf } from '../prune/thin.js';
+import { thinToLatency } from '../prune/thin-to-latency.js';
 import { quantizeBlockwise } from '../quantize/blockwise.js';
 import type { Samples } from '../quantize/calibrate.js';
 import { quantizeDynamic } from '../quantize/dynamic.js';
@@ -17,6 +18,7 @@ import { toFloat16 } from '../quantize/float16.js';
 import { weightLayers } from '../quantize/layers.js';
 import { quantizeMasked } from '../quantize/masked.js';
 import { calibrated, quantizeStatic } from '../quantize/static.js';
+import type { Tensors } from '../session.js';
 import { tuned, type Batches } from '../training/tune.js';
 
 /** What steps may need; which do is said by the refusal where it is missing. */
@@ -27,6 +29,8 @@ export interface RecipeData {
   readonly samples?: () => Samples;
   /** What counts, higher is better, on data that nothing was learned from. */
   readonly measure?: (model: Uint8Array) => Promise<number>;
+  /** One example, for steps that go by latency. */
+  readonly example?: Tensors;
   readonly threads?: number;
   /** The version before the first step, which students learn from; what the recipe is applied to where absent. */
   readonly parent?: Uint8Array;
@@ -40,6 +44,8 @@ export interface StepReport {
   readonly bytes: number;
   /** What the step says of itself: layers, groups, trials. */
   readonly detail: unknown;
+  /** Where it went by what it measured: the same step by what it found, which gives the same bytes everywhere. */
+  readonly as?: CompressionStep | undefined;
 }
 
 export interface Applied {
@@ -73,7 +79,8 @@ export async function applyRecipe(
     try {
       const made = await apply(now, step, { parent: model, ...data });
       now = made.model;
-      const report = { step: name, bytes: now.length, detail: made.detail };
+      const { detail, as } = made;
+      const report = { step: name, bytes: now.length, detail, ...(as && { as }) };
       steps.push(report);
       onStep(report, now);
     } catch (error) {
@@ -97,13 +104,14 @@ async function apply(
   model: Uint8Array,
   step: CompressionStep,
   data: RecipeData,
-): Promise<{ model: Uint8Array; detail: unknown }> {
+): Promise<{ model: Uint8Array; detail: unknown; as?: CompressionStep }> {
   const { threads = 1 } = data;
   switch (step.kind) {
     case 'thin': {
-      const saliency = await worthOf(model, step.worth, data);
-      const { model: thinned, report } = thin(model, { saliency, keep: step.keep });
-      return { model: await learned(thinned, step, data), detail: report };
+      const { model: narrow, report } = await narrowed(model, step, data);
+      const { keep: _, latency, ...found } = step;
+      const as = latency === undefined ? {} : { as: { ...found, widths: widthsOf(report) } };
+      return { model: await learned(narrow, step, data), detail: report, ...as };
     }
     case 'pool': {
       const { keep, by: kinds, trialSteps, rate } = step;
@@ -170,6 +178,25 @@ async function apply(
     }
   }
 }
+
+async function narrowed(
+  model: Uint8Array,
+  { worth, keep, latency, widths }: Extract<CompressionStep, { kind: 'thin' }>,
+  data: RecipeData,
+): Promise<Thinned> {
+  const saliency = await worthOf(model, worth, data);
+  if (widths !== undefined) return thinToWidths(model, saliency, widths);
+  if (latency === undefined) return thin(model, { saliency, keep: keep ?? 1 });
+  if (data.example === undefined)
+    throw failure('DATA_REFUSED', 'It goes by latency, and there is no example.');
+  return thinToLatency(model, { saliency, latency, example: data.example, ...(keep && { keep }) });
+}
+
+/** The steps as they were carried out: with what was found where they went by what they measured. */
+export const asCarriedOut = (
+  recipe: readonly CompressionStep[],
+  reports: readonly Pick<StepReport, 'as'>[],
+): CompressionStep[] => recipe.map((step, i) => reports[i]?.as ?? step);
 
 async function worthOf(
   model: Uint8Array,

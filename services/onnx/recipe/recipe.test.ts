@@ -8,7 +8,7 @@ import { seeded } from '../seeded.js';
 import { openSession, type Tensors } from '../session.js';
 import { float32, floatValues, int64, numberValues, type Tensor } from '../tensor.js';
 import { tuned, type Batches } from '../training/tune.js';
-import { applyRecipe, type RecipeData } from './apply.js';
+import { applyRecipe, asCarriedOut, type RecipeData } from './apply.js';
 import { figuresOf } from './figures.js';
 import { objections } from './guard.js';
 
@@ -59,6 +59,22 @@ test('thinned, tuned and rounded: a fraction of the bytes, nearly the accuracy, 
   expect(first.model.length).toBeLessThan(0.5 * before.length);
   expect(first.steps.map(({ step }) => step)).toEqual(['1, thin', '2, masked']);
   expect(await measure(first.model)).toBeGreaterThan((await measure(before)) - 0.05);
+});
+
+test('a step that went by latency says by which widths the same bytes come without measuring', async () => {
+  const before = await parent;
+  const example = { x: drawn(1).x };
+  const recipe = steps([{ kind: 'thin', latency: 0.95, worth: 'magnitude', steps: 4 }]);
+  const first = await applyRecipe(before, recipe, { ...data, example });
+  const found = asCarriedOut(recipe, first.steps);
+  expect(found).toEqual([
+    { kind: 'thin', worth: 'magnitude', steps: 4, rate: 1e-3, widths: expect.any(Object) as unknown },
+  ]);
+  const again = await applyRecipe(before, found, data);
+  expect(Buffer.compare(again.model, first.model)).toBe(0);
+  await expect(applyRecipe(before, recipe, data)).rejects.toThrow(/Step "1, thin": .* no example/);
+  expect(() => steps([{ kind: 'thin' }])).toThrow(/or both, or .+widths.+ alone/);
+  expect(() => steps([{ kind: 'thin', keep: 0.5, widths: {} }])).toThrow(/or both, or .+widths.+ alone/);
 });
 
 test('every kind of step runs', async () => {
