@@ -1,10 +1,8 @@
 // The digits network of bench compress made smaller in every way there is: rounded, masked, with feedback, thinned, with zeros, and
 // by a student that learns from it.
 import { Graph } from '../../services/onnx/graph.js';
-import { taylor } from '../../services/onnx/prune/saliency.js';
 import { sparsifyGradually } from '../../services/onnx/prune/sparsify.js';
 import { pooled } from '../../services/onnx/pool/pool.js';
-import { thin } from '../../services/onnx/prune/thin.js';
 import { quantizeWithFeedback } from '../../services/onnx/quantize/feedback.js';
 import { toFloat16 } from '../../services/onnx/quantize/float16.js';
 import { quantizeMasked } from '../../services/onnx/quantize/masked.js';
@@ -19,6 +17,7 @@ import { tuned, type Batches } from '../../services/onnx/training/tune.js';
 import { learnedDigits } from './digits.js';
 import { studentsOf } from './students.js';
 import type { Size, Subject } from './subject.js';
+import { thinnedTwice, TO_HALF, TO_LATENCY } from './thinned.js';
 
 export async function digitsSubject(seed: number, size: Size): Promise<Subject> {
   const { parent, testName, batches, samples, accuracy, accuracyToChooseBy } = await learnedDigits(
@@ -38,7 +37,15 @@ export async function digitsSubject(seed: number, size: Size): Promise<Subject> 
   const coarse = await inFourBits(parent, found, loop);
   const masked = await quantizeMasked(found, few, { share: 0.75 });
   const uniform = writeStatic(found).model;
-  const small = await prunedDigits(parent, batches, size.steps);
+  const feeds = samples(1)[0] ?? {};
+  const small = await thinnedTwice({
+    model: 'digits CNN',
+    parent,
+    batches,
+    example: feeds,
+    steps: size.steps,
+  });
+  const sparse = await sparseDigits(parent, batches, size.steps);
   const students = await studentsOf(parent, seed, batches, accuracy, 3 * size.steps);
   const learned = students.distilled;
   const small4 = await inFourBits(learned, await calibrated(learned, samples(32)), loop);
@@ -48,7 +55,7 @@ export async function digitsSubject(seed: number, size: Size): Promise<Subject> 
   return {
     model: 'digits CNN',
     parent,
-    feeds: samples(1)[0] ?? {},
+    feeds,
     methods: {
       'static int8': uniform,
       'static int8, entropy': writeStatic(found, { calibrator: 'entropy' }).model,
@@ -58,8 +65,9 @@ export async function digitsSubject(seed: number, size: Size): Promise<Subject> 
       masked: masked.model,
       feedback: coarse.feedback.model,
       float16: toFloat16(parent).model,
-      'thinned to half': small.thinned,
-      'thinned, static int8': (await quantizeStatic(small.thinned, samples(32))).model,
+      [TO_HALF]: small.half,
+      [TO_LATENCY]: small.fast,
+      'thinned, static int8': (await quantizeStatic(small.half, samples(32))).model,
       pooled: await pooledDigits(parent, batches, samples, size.steps),
       'student, labels alone': students.alone,
       'student, labels alone, from what is left': students.tunedAlone,
@@ -68,11 +76,12 @@ export async function digitsSubject(seed: number, size: Size): Promise<Subject> 
       'student, no labels, distilled': students.unlabelled,
       'student, int4, one scale a layer': small4.plain,
       'student, int4, feedback': small4.feedback.model,
-      '90 % zeros, static int8': (await quantizeStatic(small.sparse, samples(32))).model,
+      '90 % zeros, static int8': (await quantizeStatic(sparse, samples(32))).model,
     },
     drop: async (model) => 100 * (float - (await accuracy(model))),
     aims: [
       ...students.aims,
+      ...small.aims,
       { name: 'masked, bytes of uniform int8', value: maskedShare, unit: 'x', aim: 0.75, op: '<=' },
     ],
   };
@@ -91,14 +100,10 @@ async function inFourBits(
   return { fourBits, plain: writeStatic(found, settings).model, feedback };
 }
 
-/** Thinning is tuned as long as the parent was trained, zeros twice as long in all. */
-async function prunedDigits(parent: Uint8Array, batches: Batches, steps: number) {
-  const saliency = await taylor(parent, { ...batches, count: 20 });
-  const cut = thin(parent, { saliency, keep: 0.5 });
-  const thinned = await tuned(cut.model, batches, { steps, rate: 1e-3 });
-  const rounds = 4;
-  const options = { share: 0.9, rounds, batches, steps: Math.ceil(steps / 2), rate: 2e-3 };
-  return { thinned, sparse: (await sparsifyGradually(parent, options)).model };
+/** Nine of ten weights 0, tuned twice as long in all as the parent was trained. */
+async function sparseDigits(parent: Uint8Array, batches: Batches, steps: number): Promise<Uint8Array> {
+  const options = { share: 0.9, rounds: 4, batches, steps: Math.ceil(steps / 2), rate: 2e-3 };
+  return (await sparsifyGradually(parent, options)).model;
 }
 
 /** Four tenths of the multiplications, tuned twice as long as the parent was trained. */

@@ -1,4 +1,4 @@
-// Models of bench compress that are there for their speed: a dense network of 12.6 million weights and one that is nearly all
+// Models of bench compress that are there for their speed: a dense network of 12.6 million weights and two that are nearly all
 // convolution, with weights from a seed; and the recogniser of text lines, which is judged by the characters it reads.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { lineTensor, readPng } from '../../client/ocr/line-image.js';
 import { root } from '../../deploy/local/root.mjs';
 import { GraphBuilder } from '../../services/onnx/builder.js';
 import { convolutional } from '../../services/onnx/models/convolutional.js';
+import { Layers } from '../../services/onnx/models/layers.js';
 import { TensorProto_DataType as T } from '../../services/onnx/proto/onnx_pb.js';
 import { relativeError } from '../../services/onnx/quantize/report.js';
 import { seeded } from '../../services/onnx/seeded.js';
@@ -61,6 +62,28 @@ export const convolutionNetwork = (seed: number): Uint8Array =>
 
 export const convolutionInput = (seed: number): Tensors => ({
   image: float32([1, 3, SIDE, SIDE], seeded(seed).normals(3 * SIDE * SIDE, 1)),
+});
+
+const FACE = 112; // pixels; what networks that tell faces are shown
+
+/** ResNet-18 (He et al., 2016) for a thousand classes, batch norms gone into its convolutions. */
+export function residualNetwork(seed: number): Uint8Array {
+  const net = new Layers('resnet18', seed);
+  let x = net.relu(net.conv(net.input('image', ['batch', 3, FACE, FACE]), 64, 7, { stride: 2, pad: 3 }));
+  x = net.maxPool(x, 3, 2, 1);
+  for (const width of [64, 128, 256, 512])
+    for (const stride of [width === 64 ? 1 : 2, 1]) {
+      const first = net.relu(net.conv(x, width, 3, { stride, pad: 1 }));
+      const second = net.conv(first, width, 3, { pad: 1 });
+      const beside = stride === 1 ? x : net.conv(x, width, 1, { stride });
+      x = net.relu({ ...second, value: net.g.op('Add', [second.value, beside.value]) });
+    }
+  net.output(net.dense(net.globalAverage(x), 1_000), 'scores');
+  return net.bytes();
+}
+
+export const residualInput = (seed: number): Tensors => ({
+  image: float32([1, 3, FACE, FACE], seeded(seed).normals(3 * FACE * FACE, 1)),
 });
 
 /** How far the answers are from the parent's, relative to their size. */

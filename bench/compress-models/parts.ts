@@ -1,10 +1,17 @@
 // The parts of bench compress, each with what it is made of, in the order in which they begin: those that take longest first.
 import { digitsSubject } from './digit-subject.js';
 import { narrowSubject } from './digit-student.js';
-import { convolutionSubject, denseSubject, readerSubject } from './rounded-subjects.js';
+import {
+  convolutionSubject,
+  denseSubject,
+  readerSubject,
+  RESIDUAL,
+  residualSubject,
+} from './rounded-subjects.js';
 import { storiesSubject } from './stories.js';
 import type { Made, Size, Subject } from './subject.js';
 import { lstmSubject, transformerSubject } from './text-subjects.js';
+import { DEEP, deepDigitsSubject } from './thinned.js';
 import { turnedSubject } from './turned-lines.js';
 
 type Part = (seed: number, size: Size) => Promise<Subject | undefined>;
@@ -12,11 +19,13 @@ type Part = (seed: number, size: Size) => Promise<Subject | undefined>;
 const PARTS: Readonly<Record<string, Part>> = {
   'digits CNN': digitsSubject,
   'digits CNN, narrow student': narrowSubject,
+  [DEEP]: deepDigitsSubject,
   transformer: transformerSubject,
   'OCR recogniser': (_, size) => readerSubject(size.lines),
   'line classifier': (_, size) => turnedSubject(size),
   LSTM: lstmSubject,
   'FFN 12.6M': (seed) => denseSubject(seed),
+  [RESIDUAL]: (seed) => residualSubject(seed),
   'CNN, all convolution': (seed) => convolutionSubject(seed),
   stories260K: storiesSubject,
 };

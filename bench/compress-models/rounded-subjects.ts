@@ -1,8 +1,9 @@
-// Subjects of bench compress that are rounded and nothing else: a dense, a convolutional and a reading network.
+// Subjects of bench compress that are rounded and nothing else: a dense network, two of convolutions and one that reads.
 import { quantizeBlockwise } from '../../services/onnx/quantize/blockwise.js';
 import { quantizeDynamic } from '../../services/onnx/quantize/dynamic.js';
 import { toFloat16 } from '../../services/onnx/quantize/float16.js';
 import { calibrated, quantizeStatic, writeStatic } from '../../services/onnx/quantize/static.js';
+import type { Tensors } from '../../services/onnx/session.js';
 import { ocrRecogniser } from '../../services/onnx/testing/real-models.js';
 import {
   convolutionInput,
@@ -10,6 +11,8 @@ import {
   denseInput,
   denseNetwork,
   outputError,
+  residualInput,
+  residualNetwork,
   readingAgreement,
   textLines,
 } from './large.js';
@@ -36,16 +39,27 @@ export async function denseSubject(seed: number): Promise<Subject> {
   };
 }
 
-export async function convolutionSubject(seed: number): Promise<Subject> {
-  const parent = convolutionNetwork(seed);
-  const feeds = convolutionInput(seed);
-  const samples = [1, 2, 3, 4].map((i) => convolutionInput(seed + i));
+export const convolutionSubject = (seed: number): Promise<Subject> =>
+  roundedPictures('CNN, all convolution', convolutionNetwork(seed), convolutionInput, seed);
+
+export const RESIDUAL = 'ResNet-18';
+export const residualSubject = (seed: number): Promise<Subject> =>
+  roundedPictures(RESIDUAL, residualNetwork(seed), residualInput, seed);
+
+async function roundedPictures(
+  model: string,
+  parent: Uint8Array,
+  input: (seed: number) => Tensors,
+  seed: number,
+): Promise<Subject> {
+  const feeds = input(seed);
+  const samples = [1, 2, 3, 4].map((i) => input(seed + i));
   return {
-    model: 'CNN, all convolution',
+    model,
     parent,
     feeds,
     methods: { 'static int8': (await quantizeStatic(parent, samples)).model },
-    drop: async (model) => 100 * (await outputError(parent, model, feeds)),
+    drop: async (rounded) => 100 * (await outputError(parent, rounded, feeds)),
   };
 }
 
