@@ -31,7 +31,7 @@ const FORMS = {
   ci: { rounds: 1, seconds: 0.15, rates: [0.6, 1.2], lone: 5 },
   quick: { rounds: 1, seconds: 0.4, rates: RATES, lone: 50 },
   // Where the best of a side lies: probes found out how far it reaches. All six would take longer than ten minutes.
-  full: { rounds: 5, seconds: 1.2, rates: RATES.slice(1, 5), lone: 250 },
+  full: { rounds: 5, seconds: 1, rates: RATES.slice(1, 5), lone: 250 },
 } as const;
 /** Of one request besides its run, as a first guess for the rates: two messages, header, body. */
 const MESSAGE_MS = 0.04;
