@@ -2,7 +2,6 @@
 // parent, all in one run. Digits and texts are learned here; the large networks have weights from a seed and are there for speed.
 // First everything is made, on all processors, then it is timed alone.
 import { type NodeTime, profile } from '../services/onnx/profile.js';
-import { pack } from '../services/onnx/prune/transfer.js';
 import { fusionOf } from '../services/onnx/quantize/fused.js';
 import { calibrated } from '../services/onnx/quantize/static.js';
 import { figuresOf } from '../services/onnx/recipe/figures.js';
@@ -63,7 +62,7 @@ async function measured({ model: parentName, parent, feeds, methods }: Made, rou
   const figures = await figuresOf([parent, ...methods.map(({ model }) => model)], feeds, rounds);
   const [floatMs = 0, ...times] = figures.map(({ p50Ms }) => p50Ms);
   return Promise.all(
-    methods.map(async ({ name, model, drop }, i): Promise<Row> => {
+    methods.map(async ({ name, model, drop, packed }, i): Promise<Row> => {
       const ms = times[i] ?? 0;
       return {
         model: parentName,
@@ -72,7 +71,7 @@ async function measured({ model: parentName, parent, feeds, methods }: Made, rou
         floatMs: round(floatMs),
         ms: round(ms),
         speed: round(floatMs / ms),
-        travel: round(parent.length / pack(model).length),
+        travel: round(parent.length / packed),
         drop,
         apart: round(await outputError(parent, model, feeds)),
         unfused: (await fusionOf(model)).unfused.length,

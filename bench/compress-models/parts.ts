@@ -1,4 +1,5 @@
 // The parts of bench compress, each with what it is made of, in the order in which they begin: those that take longest first.
+import { pack } from '../../services/onnx/prune/transfer.js';
 import { digitsSubject } from './digit-subject.js';
 import { narrowSubject } from './digit-student.js';
 import {
@@ -39,6 +40,6 @@ export async function madePart(name: string, seed: number, size: Size): Promise<
   const { methods, drop, ...rest } = subject;
   const made: Made['methods'][number][] = [];
   for (const [method, model] of Object.entries(methods))
-    made.push({ name: method, model, drop: await drop(model) });
+    made.push({ name: method, model, drop: await drop(model), packed: pack(model).length });
   return { ...rest, methods: made };
 }

@@ -17,7 +17,13 @@ export interface Subject {
 
 /** A subject of which everything but the time is known; it travels from the thread that made it. */
 export interface Made extends Omit<Subject, 'methods' | 'drop'> {
-  readonly methods: readonly { readonly name: string; readonly model: Uint8Array; readonly drop: number }[];
+  readonly methods: readonly {
+    readonly name: string;
+    readonly model: Uint8Array;
+    readonly drop: number;
+    /** Bytes between regions. */
+    readonly packed: number;
+  }[];
 }
 
 export const SIZES = {
