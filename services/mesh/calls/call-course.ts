@@ -255,14 +255,14 @@ export class Course {
   }
 
   private refused(decision: Decision & { kind: 'refused' }, now: number): void {
-    const { code, message, step, retryAfterMs, asleep } = decision;
+    const { code, message, step, retryAfterMs, asleep, nowhere } = decision;
     if (this.isOut) return this.schedule(); // no hedge, then
     const why = failure(code, message, {
       endpoint: this.request.endpoint,
       ...(step !== undefined && { step }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     });
-    if (asleep !== undefined && this.request.failFast) return this.fail(why, now);
+    if (nowhere || (asleep !== undefined && this.request.failFast)) return this.fail(why, now);
     if (asleep !== undefined && this.parts.waiting) return this.untilAwake(asleep, why, now);
     // Somebody could not be asked: it may be there again in a moment.
     if (code === 'SEQUENCE_LOST' && this.missed && now - this.startedAt < LOOK_FOR_MS) {

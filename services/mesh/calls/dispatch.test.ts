@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { buckets, keys } from '../../../contracts/buckets.js';
 import { BODY_BYTES_MAX } from '../../../contracts/large-body.js';
 import type { EndpointRecord } from '../../../contracts/registry.js';
+import { ScalingPolicy } from '../../../contracts/scaling.js';
 import { type NatsServer, startNats } from '../../../deploy/local/nats.js';
 import { type Bus, connectBus } from '../bus.js';
 import { systemClock } from '../clock.js';
@@ -130,6 +132,32 @@ test('an unknown endpoint fails at once, a known one without replica waits for o
   const early = infer(caller);
   await engine('shard-a');
   expect((await early).attempts).toBe(1);
+});
+
+test('whoever asks for a sleeping endpoint that no shard may hold is told at once by which of its wishes, unless a pool may bring one', async () => {
+  const catalog = await bus.kv(buckets.catalog('east'));
+  const placement: EndpointRecord['placement'] = { policy: 'user', devices: ['cuda'] };
+  const variants = [{ version: 'f'.repeat(64), label: 'v1', weight: 10_000 }];
+  for (const [name, more] of [
+    ['asleep-on-gpu', {}],
+    ['asleep-in-pool', { needs: { kind: 'cuda' } }],
+  ] as const) {
+    const scaling = ScalingPolicy.parse({ minReplicas: 0, ...more });
+    await catalog.put(keys.endpoint(name), JSON.stringify(record(name, { variants, placement, scaling })));
+  }
+  const caller = await dispatcher();
+  await engine('shard-a');
+  await seen(1);
+  const told = expect(infer(caller, { timeoutMs: 60_000 }, 'asleep-on-gpu')).rejects;
+  await told.toMatchObject({
+    code: 'NOT_READY',
+    message: expect.stringContaining('device: it is to run on cuda, and the shards have cpu') as string,
+  });
+  const calledOff = new AbortController();
+  const waiting = infer(caller, { timeoutMs: 60_000, signal: calledOff.signal }, 'asleep-in-pool');
+  expect(await Promise.race([waiting.catch(() => 'refused'), sleep(1_000, 'waits')])).toBe('waits');
+  calledOff.abort();
+  await expect(waiting).rejects.toThrow();
 });
 
 test('a call that never finds a replica ends with NOT_READY by its deadline', async () => {

@@ -7,8 +7,8 @@ import type { EndpointSetting, GroupSetting, Option } from './setting.js';
 export const LATENCY_PRICE = 0.002;
 /** What it costs to send one request a second to another region than now. */
 export const MOVE_PRICE = 0.01;
-/** An endpoint that is left out costs so many times what it would cost at the dearest place. */
-export const LEFT_OUT_TIMES = 10;
+/** An endpoint that is left out costs so many times what it would cost at the dearest place. With 10 one in four full plans left somebody out for whom there was room. */
+export const LEFT_OUT_TIMES = 40;
 /** Of the demand that is answered now, where it may still be answered, this share may move in one plan. */
 export const MOVED_SHARE_MAX = 0.1;
 

@@ -240,6 +240,26 @@ test('whoever is left out has a price, and it is those who are asked least', asy
   }
 });
 
+test('others go far away so that nobody is left out for whom there is room', async () => {
+  const shards = [
+    shard('a', 'east', { memoryBytes: 1.5 * GIB }),
+    shard('b', 'west', { memoryBytes: 1.5 * GIB }),
+  ];
+  // To send the many to the west costs 10 an hour, to lay the few down half of one.
+  const endpoints = [
+    endpoint('few', [users('east', 1, { regions: ['east'] })]),
+    endpoint('many', [users('east', 50)]),
+  ];
+  const of = problem(shards, endpoints, [{ between: ['east', 'west'], latencyMs: 100 }]);
+  for (const plan of [planNow(of, 'intelligent'), await planWell(of)])
+    expect(plan.endpoints.map(({ name, shards: at }) => [name, at])).toEqual(
+      expect.arrayContaining([
+        ['few', ['a']],
+        ['many', ['b']],
+      ]),
+    );
+});
+
 test('nearly full shards are packed by exchanges: what fits in all is placed', () => {
   // 4 shards of 0.9 x 10 GiB; each endpoint alone is easy, best fit in any order leaves the last one out.
   const sizes = [6, 5, 5, 4, 4, 4, 3, 3, 2].map((gib) => gib * 0.999);

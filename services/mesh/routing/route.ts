@@ -62,6 +62,8 @@ export type Decision =
       readonly retryAfterMs?: number | undefined;
       /** The endpoint that may sleep, and has nobody ready: who waits is answered when it wakes. */
       readonly asleep?: string | undefined;
+      /** It may sleep, and no shard there is may hold it: waiting would not wake it. */
+      readonly nowhere?: boolean;
       /** Of a pipeline: the step that has no replica. */
       readonly step?: string;
       readonly reasons: readonly string[];
@@ -109,10 +111,13 @@ export function route(
     };
   }
   const none = whyNone(replicas, table, endpoint, variant, request);
+  const sleeps = none.code === 'NOT_READY' && endpoint.scaling?.minReplicas === 0;
+  const nowhere = sleeps && none.nowhere === true && !mayGetNodes(endpoint);
   return {
     ...refused(none.code, none.message, reasons),
     retryAfterMs: none.retryAfterMs,
-    asleep: none.code === 'NOT_READY' && endpoint.scaling?.minReplicas === 0 ? endpoint.name : undefined,
+    asleep: sleeps && !nowhere ? endpoint.name : undefined,
+    nowhere,
     arm: armOf(variant),
     epoch: endpoint.epoch ?? 0,
     bucket,
@@ -200,6 +205,7 @@ function whyNone(
     return {
       code: 'NOT_READY',
       message: `No replica ${of} is ready${where} (${replicas.length} known).${because}`,
+      nowhere: nowhere !== undefined,
     };
   }
   const full = ready.filter((replica) => isFull(tierOf(replica, table.region, asking)));
@@ -214,9 +220,14 @@ function whyNone(
   return { code: 'BREAKER_OPEN', message: `Every replica ${of} failed too often lately.` };
 }
 
+/** Its policy speaks of nodes that a pool would bring: a shard that may hold it can come because somebody waits. */
+const mayGetNodes = ({ scaling }: EndpointRecord): boolean =>
+  [scaling?.needs, scaling?.budgetPerHour, scaling?.startMsMax].some((said) => said !== undefined);
+
 interface None {
   readonly code: ErrorCode;
   readonly message: string;
+  readonly nowhere?: boolean;
   readonly retryAfterMs?: number;
 }
 
