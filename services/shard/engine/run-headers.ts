@@ -99,7 +99,7 @@ export function parseRunHeaders(text: string): RunHeaders {
         return;
       case headers.cache:
         // `no`, or anything else: none.
-        parsed.cacheS = DECIMAL.test(value) ? Math.min(Number(value), CACHE_S_MAX) : 0;
+        parsed.cacheS = Math.min(decimal(value) ?? 0, CACHE_S_MAX);
         return;
       case headers.once:
         parsed.once = true;
@@ -153,10 +153,24 @@ const ARM_CHARS_MAX = 96;
 /** A key, a space, a tenant. */
 const CALLER_CHARS_MAX = 129;
 
-const DECIMAL = /^\d{1,15}$/;
+const DIGITS_MAX = 15;
+const ZERO = 48;
+
+/** Undefined for anything but digits. Two are read of each request, and an expression and Number() take four times as long. */
+function decimal(text: string): number | undefined {
+  if (text.length === 0 || text.length > DIGITS_MAX) return undefined;
+  let number = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    number = 10 * number + digit;
+  }
+  return number;
+}
 
 function wholeNumber(key: string, value: string): number {
-  if (DECIMAL.test(value)) return Number(value);
+  const number = decimal(value);
+  if (number !== undefined) return number;
   throw failure(
     'BAD_REQUEST',
     `The header ${key} must be a plain decimal number, got "${value.slice(0, 40)}".`,

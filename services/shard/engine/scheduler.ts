@@ -24,7 +24,7 @@ export interface SchedulerParts {
   readonly letGo: (request: Waiting, why: LetGo, error: Failure) => void;
 }
 
-/** Requests looked at for one decision: some runs ahead. */
+/** Requests looked at for one decision: the largest run that is tried, or some of those that serve most. Each look costs every request some 0.1 us. */
 const LOOK_MIN = 16;
 const LOOK_RUNS = 3;
 /** A model that is best alone is tried with two now and then, or it would never be found out that this changed. */
@@ -129,7 +129,7 @@ export class Scheduler {
     const rowsMax = this.rowsMax(head, curve);
     if (rowsMax === 1 || head.decoded.rows === 0) return this.alone(head, curve, nowMs);
     const { key } = head.decoded;
-    const ahead = this.look(Math.max(rowsMax * LOOK_RUNS, LOOK_MIN), nowMs);
+    const ahead = this.look(Math.max(rowsMax, curve.bestRun * LOOK_RUNS, LOOK_MIN), nowMs);
     const group: Ready[] = [];
     const waiting: Candidate[] = [];
     for (const one of ahead) {
