@@ -31,10 +31,11 @@ export default defineConfig({
           retry,
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
-          // Of the commands that a file runs side by side: one starts its mesh while another's works.
+          // One mesh starts, settles or waits for a process that was killed while another's works; the same of the commands that a
+          // file runs side by side.
+          maxWorkers: 2,
           maxConcurrency: 2,
-          // After the unit tests, not beside them: a mesh wants the machine to itself.
+          // After the unit tests, not beside them.
           sequence: { groupOrder: 1 },
         },
       },

@@ -79,7 +79,8 @@ export type SchedulingCounts = z.infer<typeof SchedulingCounts>;
 export const LatencyPoint = z.object({
   rows: z.int().min(1),
   run_ms: z.number().min(0),
-  infer_ms: z.number().min(0),
+  /** Shards of before 26 November 2026 do not say it. */
+  infer_ms: z.number().min(0).optional(),
 });
 export type LatencyPoint = z.infer<typeof LatencyPoint>;
 

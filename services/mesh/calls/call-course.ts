@@ -23,6 +23,8 @@ const FETCHING_MS = 500;
 const NEVER = Number.POSITIVE_INFINITY;
 /** News of a replica wakes who waits for one; this look is for news that was lost. */
 const AWAKE_LOOK_MS = 500;
+/** So long a shard that was killed is away, or one not heard of by a router that just started: the only one that may hold an endpoint may be such. */
+const COMING_BACK_MS = 3_000;
 const FULL_LOOK_MS = 10;
 
 export class Course {
@@ -262,7 +264,8 @@ export class Course {
       ...(step !== undefined && { step }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     });
-    if (nowhere || (asleep !== undefined && this.request.failFast)) return this.fail(why, now);
+    if (asleep !== undefined && this.request.failFast) return this.fail(why, now);
+    if (nowhere && now - this.startedAt >= COMING_BACK_MS) return this.fail(why, now);
     if (asleep !== undefined && this.parts.waiting) return this.untilAwake(asleep, why, now);
     // Somebody could not be asked: it may be there again in a moment.
     if (code === 'SEQUENCE_LOST' && this.missed && now - this.startedAt < LOOK_FOR_MS) {

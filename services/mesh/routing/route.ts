@@ -62,7 +62,7 @@ export type Decision =
       readonly retryAfterMs?: number | undefined;
       /** The endpoint that may sleep, and has nobody ready: who waits is answered when it wakes. */
       readonly asleep?: string | undefined;
-      /** It may sleep, and no shard there is may hold it: waiting would not wake it. */
+      /** It may sleep, and no shard there is may hold it: only a shard that comes back would wake it. */
       readonly nowhere?: boolean;
       /** Of a pipeline: the step that has no replica. */
       readonly step?: string;
@@ -112,12 +112,11 @@ export function route(
   }
   const none = whyNone(replicas, table, endpoint, variant, request);
   const sleeps = none.code === 'NOT_READY' && endpoint.scaling?.minReplicas === 0;
-  const nowhere = sleeps && none.nowhere === true && !mayGetNodes(endpoint);
   return {
     ...refused(none.code, none.message, reasons),
     retryAfterMs: none.retryAfterMs,
-    asleep: sleeps && !nowhere ? endpoint.name : undefined,
-    nowhere,
+    asleep: sleeps ? endpoint.name : undefined,
+    nowhere: sleeps && none.nowhere === true && !mayGetNodes(endpoint),
     arm: armOf(variant),
     epoch: endpoint.epoch ?? 0,
     bucket,
