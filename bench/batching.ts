@@ -207,7 +207,10 @@ async function interleave(
     const before = onCore(pid);
     const cell = await run(0, perSecond, seconds, draw);
     const { share } = since(before, pid);
-    const serving = (await curveOf(side)).map(({ rows, infer_ms = 0 }) => ({ rows, run_ms: infer_ms * share }));
+    const serving = (await curveOf(side)).map(({ rows, infer_ms = 0 }) => ({
+      rows,
+      run_ms: infer_ms * share,
+    }));
     const responderPid = responder.pid ?? 0;
     const idle = onCore(responderPid);
     const rate = Math.max(cell.goodPerSecond, 1);
