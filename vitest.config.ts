@@ -31,11 +31,10 @@ export default defineConfig({
           retry,
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          // One mesh starts, settles or waits for a process that was killed while another's works; the same of the commands that a
-          // file runs side by side.
-          maxWorkers: 2,
+          fileParallelism: false,
+          // Of the commands that a file runs side by side: one starts its mesh while another's works.
           maxConcurrency: 2,
-          // After the unit tests, not beside them.
+          // After the unit tests, not beside them: a mesh wants the machine to itself.
           sequence: { groupOrder: 1 },
         },
       },

@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacementPlan, PlacementProblem } from '../contracts/placement.js';
 import { planNow } from '../services/mesh/placement/plan.js';
-import { PlannerThread } from '../services/mesh/placement/planner.js';
+import { Planners } from '../services/mesh/placement/planners.js';
 import { settingOf } from '../services/mesh/placement/setting.js';
 import { SolverThread } from '../services/mesh/placement/solver.js';
 import { seededRandom } from '../services/mesh/random.js';
@@ -15,9 +15,9 @@ import { afterwards, filledBy, randomInstance, roomy } from './peers/placement-i
 import { type Benchmark, type BenchOptions, percentile } from './report.js';
 
 const FORMS = {
-  ci: { instances: 1, proofS: 2, scale: { regions: 10, shards: 500, endpoints: 250 } },
-  quick: { instances: 6, proofS: 40, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
-  full: { instances: 100, proofS: 40, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
+  ci: { warmings: 0, instances: 1, proofS: 2, scale: { regions: 10, shards: 500, endpoints: 250 } },
+  quick: { warmings: 3, instances: 6, proofS: 40, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
+  full: { warmings: 3, instances: 100, proofS: 40, scale: { regions: 50, shards: 10_000, endpoints: 5_000 } },
 } as const;
 /** Bounds are proven side by side, when all plans have been made; `proofS`: what a solver has for each. */
 const PROVERS = 2;
@@ -27,13 +27,13 @@ const FULL = 0.95;
 const ROOMY = 0.9;
 
 export const benchmark: Benchmark = async ({ form, seed, only, log }: BenchOptions) => {
-  const { instances, proofS, scale } = FORMS[form];
+  const { warmings, instances, proofS, scale } = FORMS[form];
   const [from, to] = rangeOf(only, instances);
   const random = seededRandom(seed);
-  const planner = new PlannerThread();
+  const planner = new Planners();
   // The thread of a registry has planned before, and what it planned is there: what is measured is the planner, not its compilation.
   const warming = { regions: 4, shards: 12, endpoints: 60, fill: 0.8, heat: 0.6 };
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < warmings; i++) {
     const problem = randomInstance(random, warming);
     for (const what of ['intelligent', 'solved'] as const) await planner.plan(problem, what);
     const later = afterwards(problem, planNow(problem, 'intelligent'), seededRandom(seed));
@@ -230,7 +230,7 @@ interface Planned {
   readonly idle: Felt;
 }
 
-async function planBoth(problem: PlacementProblem, planner: PlannerThread): Promise<Planned> {
+async function planBoth(problem: PlacementProblem, planner: Planners): Promise<Planned> {
   const greedy = await planWatched(problem, planner, 'intelligent');
   const solved = await planWatched(problem, planner, 'solved');
   return { problem, greedy, solved, idle: await watched(() => sleep(solved.plan.tookMs)) };
@@ -306,7 +306,7 @@ interface Watched extends Felt {
 
 async function planWatched(
   problem: PlacementProblem,
-  planner: PlannerThread,
+  planner: Planners,
   what: 'intelligent' | 'solved',
 ): Promise<Watched> {
   const { result, ...felt } = await watched(() => planner.plan(problem, what));
@@ -335,7 +335,7 @@ async function scheduled(): Promise<readonly [number, number]> {
   return [computed ?? 0, waited ?? 0];
 }
 
-async function planLarge(planner: PlannerThread, problem: PlacementProblem) {
+async function planLarge(planner: Planners, problem: PlacementProblem) {
   const policies = [];
   for (const policy of ['intelligent', 'proportional', 'traffic', 'user'] as const) {
     const [plan] = await planner.plan(problem, policy);

@@ -40,6 +40,11 @@ export async function madePart(name: string, seed: number, size: Size): Promise<
   const { methods, drop, ...rest } = subject;
   const made: Made['methods'][number][] = [];
   for (const [method, model] of Object.entries(methods))
-    made.push({ name: method, model, drop: await drop(model), packed: pack(model).length });
+    made.push({
+      name: method,
+      model,
+      drop: await drop(model),
+      packed: (size.packed.test(method) ? pack(model) : model).length,
+    });
   return { ...rest, methods: made };
 }

@@ -6,7 +6,7 @@ import { PlacementProblem, type PlansReply } from '../../contracts/placement.js'
 import { queues, subjects } from '../../contracts/subjects.js';
 import { BusContext } from '../mesh/bus-context.js';
 import type { BusExtras } from '../mesh/bus-transport.js';
-import { PlannerThread } from '../mesh/placement/planner.js';
+import { Planners } from '../mesh/placement/planners.js';
 import { Answered } from './answered.js';
 
 // One after the other, and no larger than this: a larger problem is no message, and the running placer waits for the same thread.
@@ -18,7 +18,7 @@ const ENDPOINTS_MAX = 200;
 export class PlansController {
   constructor(
     private readonly answered: Answered,
-    private readonly planner: PlannerThread,
+    private readonly planner: Planners,
   ) {}
 
   @MessagePattern(subjects.registry('plan'), shared)

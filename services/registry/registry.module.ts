@@ -5,7 +5,7 @@ import { tellAudit } from '../mesh/tell-audit.js';
 import type { ServiceDefinition } from '../mesh/start.js';
 import { BUS, CLOCK, CONSUL, DISCOVERY, LOG, MESH_CONFIG, METRICS, RANDOM } from '../mesh/tokens.js';
 import { Approvals } from './approvals.js';
-import { PlannerThread } from '../mesh/placement/planner.js';
+import { Planners } from '../mesh/placement/planners.js';
 import { Answered } from './answered.js';
 import { Catalog } from './catalog.js';
 import { Lifecycles } from './lifecycle/lifecycles.js';
@@ -55,7 +55,7 @@ type Mesh = RegistryMesh;
     { provide: Lifecycles, inject: [PARTS], useFactory: ({ lifecycles }: RegistryParts) => lifecycles },
     { provide: Releases, inject: [PARTS], useFactory: ({ releases }: RegistryParts) => releases },
     { provide: Approvals, inject: [PARTS], useFactory: ({ approvals }: RegistryParts) => approvals },
-    { provide: PlannerThread, inject: [PARTS], useFactory: ({ planner }: RegistryParts) => planner },
+    { provide: Planners, inject: [PARTS], useFactory: ({ planner }: RegistryParts) => planner },
     { provide: StandIns, inject: [PARTS], useFactory: ({ standIns }: RegistryParts) => standIns },
     { provide: Pusher, inject: [PARTS], useFactory: ({ pusher }: RegistryParts) => pusher },
     {

@@ -34,7 +34,7 @@ import { KnownLinks } from './known-links.js';
 import { PlacementState } from './placement-state.js';
 import { Pipelines } from './pipelines.js';
 import { Placer } from './placer.js';
-import { PlannerThread } from '../mesh/placement/planner.js';
+import { Planners } from '../mesh/placement/planners.js';
 import { Pins } from './pins.js';
 import { Pusher } from './push.js';
 import { readRegistryConfig } from './registry.config.js';
@@ -58,7 +58,7 @@ export interface RegistryParts {
   readonly releases: Releases;
   readonly lifecycles: Lifecycles;
   readonly pusher: Pusher;
-  readonly planner: PlannerThread;
+  readonly planner: Planners;
   readonly trust: TrustFiles;
   readonly leadership: Leadership;
   readonly duties: Duties;
@@ -108,7 +108,7 @@ export async function openRegistry(mesh: RegistryMesh): Promise<RegistryParts> {
   const following = new AbortController();
   const scaled = new Scaled();
   await scaled.follow(bus, config.homeRegion, following.signal, { clock, log });
-  const planner = new PlannerThread();
+  const planner = new Planners();
   const orders = new OrderBook();
   const places = config.regions.map((region) => ({ bus, region }));
   const overrides = new OverrideWatch({ places, book: orders, trust, clock, log });
@@ -186,7 +186,7 @@ function openPlacers(
     placement,
     planner,
     links,
-  }: { catalog: Catalog; placement: BucketLog; planner: PlannerThread; links: readonly Link[] },
+  }: { catalog: Catalog; placement: BucketLog; planner: Planners; links: readonly Link[] },
   state: PlacementState,
   scaled: Scaled,
 ): () => Placer {

@@ -1,5 +1,5 @@
 // Plans in a thread of its own: a plan for thousands of shards computes for seconds, and the process that asks renews a lease meanwhile.
-// The registry and the benchmark lean on it; the command line, which has nothing else to do, plans where it is.
+// planners.ts leans on it; the command line, which has nothing else to do, plans where it is.
 import { Worker } from 'node:worker_threads';
 import { failure } from '../../../contracts/errors.js';
 import type { PlacementPlan, PlacementProblem } from '../../../contracts/placement.js';

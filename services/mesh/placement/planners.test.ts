@@ -2,10 +2,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, expect, test } from 'vitest';
 import { PlacementProblem } from '../../../contracts/placement.js';
 import { planNow } from './plan.js';
-import { PlannerThread } from './planner.js';
+import { Planners } from './planners.js';
 
 // A thread needs JavaScript: `npm test` builds before it tests.
-const planner = new PlannerThread(
+const planner = new Planners(
   new URL('../../../dist/services/mesh/placement/planner-worker.js', import.meta.url),
 );
 afterEach(() => planner.close());
@@ -36,6 +36,16 @@ test('the thread answers what would be planned here, and the event loop goes on 
   delay.disable();
   expect(solved?.unplaced).toEqual([]);
   expect(delay.max / 1e6).toBeLessThan((solved?.tookMs ?? 0) / 2);
+});
+
+test('an answer at once does not wait behind one that is solved', async () => {
+  await planner.plan(problem(3), 'intelligent');
+  const order: string[] = [];
+  const solving = planner.plan(problem(80), 'solved').then(() => order.push('solved'));
+  await planner.plan(problem(20), 'intelligent');
+  order.push('at once');
+  await solving;
+  expect(order).toEqual(['at once', 'solved']);
 });
 
 test('a refusal keeps its code on the way', async () => {
