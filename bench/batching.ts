@@ -58,10 +58,8 @@ interface Side {
   readonly engine: DrivenEngine;
   readonly target: Target;
   /** What warm-up timed. */
-  readonly points: readonly Point[];
+  readonly points: readonly LatencyPoint[];
 }
-
-type Point = Pick<LatencyPoint, 'rows' | 'run_ms'>;
 
 export const benchmark: Benchmark = async ({ form, seed, only = '' }) => {
   const { rounds, seconds, rates, lone } = FORMS[form];
@@ -342,7 +340,7 @@ function middle(cells: readonly Cell[], value: (cell: Cell) => number | undefine
 }
 
 /** Requests a second at the best size whose run ends within the deadline, if nothing but runs and messages took time. */
-function bound(points: readonly Point[], messageMs: number): number {
+function bound(points: readonly LatencyPoint[], messageMs: number): number {
   const best = points
     .filter(({ rows, run_ms }) => run_ms + rows * messageMs <= DEADLINE_MS)
     .map(({ rows, run_ms }) => 1_000 / (run_ms / rows + messageMs));

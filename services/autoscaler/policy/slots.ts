@@ -15,11 +15,7 @@ const RUN_SHARE = 0.5;
  * The best point of the curve at which a run still keeps the objective: `rows` in `run_ms` are worth `rows x alone / run_ms` servers
  * of one row each. Without a curve, one server of `itemMs`.
  */
-export function capacityOf(
-  curve: readonly Pick<LatencyPoint, 'rows' | 'run_ms'>[],
-  itemMs: number,
-  slowdownMax: number,
-): Capacity {
+export function capacityOf(curve: readonly LatencyPoint[], itemMs: number, slowdownMax: number): Capacity {
   const alone = curve.find(({ rows }) => rows === 1)?.run_ms ?? 0;
   if (alone <= 0) return { serviceMs: itemMs, slots: 1 };
   let slots = 1;
