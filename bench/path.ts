@@ -12,6 +12,7 @@ import { questions } from '../chaos-tests/questions.js';
 import { headers } from '../contracts/headers.js';
 import { decodeInferResponse, encodeInferRequest, readJsonLength } from '../contracts/infer-body.js';
 import { subjects } from '../contracts/subjects.js';
+import { failureIn } from '../services/mesh/error-reply.js';
 import { mlp } from '../services/onnx/testing/mlp.js';
 import { type Call, closedLoop as loop } from './load/closed-loop.js';
 import { type Aim, type Benchmark, type BenchOptions, percentile } from './report.js';
@@ -66,8 +67,8 @@ export const benchmark: Benchmark = async ({ form, seed }: BenchOptions) => {
           timeout: 5_000,
           headers: sent,
         });
-        const code = reply.headers?.get(headers.errorCode);
-        if (code) throw new Error(`the router answered ${code}: ${reply.string()}`);
+        const refusal = failureIn(reply);
+        if (refusal) throw refusal;
         const jsonLength = readJsonLength(reply.headers?.get(headers.jsonLength), reply.data.length);
         return decodeInferResponse(reply.data, jsonLength);
       },
@@ -96,6 +97,8 @@ interface Figures {
   readonly P50Us: number;
   readonly P99Us: number;
   readonly Rps: number;
+  /** Calls asked again after a refusal. */
+  readonly Refused: number;
 }
 
 type Results = Record<Path, Record<`at${(typeof DEPTHS)[number]}`, Figures>>;
@@ -107,6 +110,7 @@ async function interleave(
   const paths = Object.keys(calls) as Path[];
   const latencies = new Map<string, number[]>();
   const rates = new Map<string, number[]>();
+  const refusals = new Map<string, number>();
   for (const path of paths) await loop(calls[path], 64, 0.5, []); // warm: compiled code, learned tables
   for (let round = 0; round < rounds; round++) {
     for (const depth of DEPTHS) {
@@ -115,7 +119,8 @@ async function interleave(
         const key = `${path} ${depth}`;
         const samples = latencies.get(key) ?? [];
         latencies.set(key, samples);
-        const rps = await loop(calls[path], depth, seconds, samples);
+        const { rps, refused } = await loop(calls[path], depth, seconds, samples);
+        refusals.set(key, (refusals.get(key) ?? 0) + refused);
         rates.set(key, [...(rates.get(key) ?? []), rps]);
       }
     }
@@ -127,6 +132,7 @@ async function interleave(
       P50Us: Math.round(percentile(samples, 0.5)),
       P99Us: Math.round(percentile(samples, 0.99)),
       Rps: Math.round(rps),
+      Refused: refusals.get(`${path} ${depth}`) ?? 0,
     };
   };
   const results = Object.fromEntries(

@@ -4,6 +4,7 @@ import { type NatsConnection, headers as natsHeaders } from '@nats-io/transport-
 import { headers } from '../../contracts/headers.js';
 import { encodeInferRequest } from '../../contracts/infer-body.js';
 import { subjects } from '../../contracts/subjects.js';
+import { failureIn } from '../../services/mesh/error-reply.js';
 import { type Call, closedLoop } from '../load/closed-loop.js';
 import { percentile } from '../report.js';
 
@@ -40,8 +41,8 @@ export function askerOf(nc: NatsConnection, replica: string, inputs: readonly Fl
     sent.set(headers.timeoutMs, String(TIMEOUT_MS));
     sent.set(headers.jsonLength, String(body.jsonLength));
     const reply = await nc.request(subjects.run(replica), body.bytes, { timeout: TIMEOUT_MS, headers: sent });
-    const code = reply.headers?.get(headers.errorCode);
-    if (code) throw new Error(`${replica} answered ${code}: ${reply.string()}`);
+    const refusal = failureIn(reply);
+    if (refusal) throw refusal;
   };
 }
 
@@ -61,7 +62,7 @@ export async function overhead(calls: Watched<Call>, { rounds, seconds }: Overhe
     const alone: Record<'on' | 'off', number[]> = { on: [], off: [] };
     const rps = { on: 0, off: 0 };
     for (const side of order) await closedLoop(calls[side], 1, seconds * ALONE, alone[side]);
-    for (const side of order) rps[side] = await closedLoop(calls[side], DEPTH, seconds, []);
+    for (const side of order) rps[side] = (await closedLoop(calls[side], DEPTH, seconds, [])).rps;
     for (const side of sides) us[side].push(...alone[side]);
     const ratio = (p: number) => percentile(alone.on, p) / percentile(alone.off, p);
     ratios.p50.push(ratio(0.5));
