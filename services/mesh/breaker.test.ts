@@ -64,6 +64,21 @@ test('a probe that fails, or whose caller went away, blocks again', async () => 
   }
 });
 
+test('a late answer lets everybody through, and who waits is told', async () => {
+  let told = 0;
+  const patient = new Breakers(systemClock, seededRandom(1), 60_000, () => told++);
+  const guard = patient.make('replica');
+  open.push(guard);
+  guard.vouch();
+  expect(told).toBe(0);
+  await calls(guard, 'failed', 20);
+  expect(guard.blocked()).toBe(true);
+  guard.vouch();
+  expect(guard.passing()).toBe(true);
+  expect(told).toBe(1);
+  patient.close();
+});
+
 test('callers that go away do not count against the other side', async () => {
   const guard = make();
   await calls(guard, 'abandoned', 100);

@@ -39,6 +39,8 @@ export class Breakers {
     clock: Clock,
     private readonly random: Random,
     private readonly resetMs = RESET_MS,
+    /** One that was open lets everybody through again. */
+    private readonly closed: () => void = ignore,
   ) {
     this.stopRotation = clock.every(ROTATE_MS, () => this.rotation.emit('rotate'));
   }
@@ -51,6 +53,7 @@ export class Breakers {
       rotateBucketController: this.rotation,
       errorFilter: (reason: unknown) => reason === 'abandoned' && !circuit.halfOpen,
     });
+    circuit.on('close', this.closed);
     const breaker = new Breaker(circuit, () => this.made.delete(breaker));
     this.made.add(breaker);
     return breaker;
@@ -87,6 +90,11 @@ export class Breaker {
     let settle: Settle | undefined;
     this.circuit.fire((given) => (settle = given)).catch(ignore); // its outcome is for opossum alone
     return settle;
+  }
+
+  /** An answer came late, while it was blocked: as good as a probe. */
+  vouch(): void {
+    if (this.circuit.opened) this.circuit.close();
   }
 
   close(): void {

@@ -91,6 +91,7 @@ export class Course {
   answered(attempt: Attempt, end: FlightEnd, by: string, now: number): void {
     attempt.settled = true;
     if (attempt.open) this.land(attempt, end, now);
+    else if (end === 'succeeded' || end === 'refused') attempt.flight.replica.answeredLate();
     const { endpoint, hedging, sequence } = this.request;
     if (end === 'succeeded') {
       if (sequence)
@@ -208,13 +209,13 @@ export class Course {
   }
 
   /** Of a pipeline: of the step that has it. */
-  private timeoutAt({ replica: { patienceMs: latencyMs, inFlight } }: Trip, now: number): number {
+  private timeoutAt({ replica: { patienceMs: latencyMs, seen, inFlight } }: Trip, now: number): number {
     const { sequence, bytesToFetch } = this.request;
     // Asked once and waited for: it can run nowhere else.
     if (sequence) return this.deadlineAt;
     const { timedOut } = this;
     const leftMs = this.deadlineAt - now;
-    return now + attemptTimeoutMs({ leftMs, latencyMs, inFlight, timedOut, bytesToFetch });
+    return now + attemptTimeoutMs({ leftMs, latencyMs, seen, inFlight, timedOut, bytesToFetch });
   }
 
   private isFetching(attempt: Attempt, now: number): boolean {

@@ -222,6 +222,20 @@ test('a frozen replica costs the time of one attempt, and its late answer still 
   expect(ends()).toContain('timedOut');
 });
 
+test('a burst that the only replica answers late blocks it no longer than until the answers are there', async () => {
+  const caller = await dispatcher();
+  const a = await engine('shard-a');
+  await seen(1);
+  await infer(caller);
+  a.slowBy(2_500); // longer than an attempt of so many at once
+  const late = Promise.all(Array.from({ length: 40 }, () => infer(caller, { timeoutMs: 20_000 })));
+  await waitUntil('the breaker blocks', () => view.replicas(VERSION)[0]?.blocked);
+  a.slowBy(0);
+  await late;
+  expect(view.replicas(VERSION)[0]?.blocked).toBe(false);
+  expect((await infer(caller)).replica).toBe(a.id);
+});
+
 test('a retryable failure is tried elsewhere, a final one is not', async () => {
   const caller = await dispatcher();
   const [a, b] = [await engine('shard-a'), await engine('shard-b')];

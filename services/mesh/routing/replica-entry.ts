@@ -83,6 +83,11 @@ export class ReplicaEntry implements ReplicaView {
     return this.observed.known ? this.observed.valueMs : this.reportedMs;
   }
 
+  /** Whether any answer of it came to us. */
+  get seen(): boolean {
+    return this.observed.known;
+  }
+
   get blocked(): boolean {
     return this.breaker?.blocked() ?? false;
   }
@@ -96,6 +101,11 @@ export class ReplicaEntry implements ReplicaView {
     this.flights.add(flight);
     this.own++;
     return flight;
+  }
+
+  /** What we had given up was answered after all. */
+  answeredLate(): void {
+    this.breaker?.vouch();
   }
 
   /** A sequence of ours was begun there. */
