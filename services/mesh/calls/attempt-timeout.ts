@@ -35,13 +35,9 @@ export function attemptTimeoutMs(state: AttemptState): number {
   if (latencyMs <= 0) return leftMs / 2;
   const floorMs = seen ? FLOOR_MS : Math.min(UNSEEN_FLOOR_MS, leftMs / 2);
   const patientMs = LATENCIES * latencyMs * (1 + inFlight / IN_FLIGHT_PER_LATENCY) * 2 ** timedOut;
-  return Math.min(
-    leftMs,
-    Math.max(floorMs * 2 ** timedOut, patientMs) + bytesToFetch / FETCHED_BYTES_PER_MS,
-  );
+  return Math.min(leftMs, Math.max(floorMs * 2 ** timedOut, patientMs) + bytesToFetch / FETCHED_BYTES_PER_MS);
 }
 
 /** Whether it had as long as a replica like it deserves; a deadline that was shorter says nothing against the replica. */
 export const wasPatient = ({ replica, startedMs }: Trip, nowMs: number): boolean =>
-  nowMs - startedMs >=
-  Math.max(replica.seen ? FLOOR_MS : UNSEEN_FLOOR_MS, LATENCIES * replica.patienceMs);
+  nowMs - startedMs >= Math.max(replica.seen ? FLOOR_MS : UNSEEN_FLOOR_MS, LATENCIES * replica.patienceMs);
