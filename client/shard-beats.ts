@@ -1,18 +1,23 @@
 // What all shards say of themselves, as they say it: the newest heartbeat of each, and how fast its replicas serve.
-import { Heartbeat, HEARTBEAT_STALE_MS } from '../contracts/heartbeat.js';
+import { type Heartbeat, HEARTBEAT_STALE_MS } from '../contracts/heartbeat.js';
 import { wildcards } from '../contracts/subjects.js';
+import { BeatReader } from '../services/mesh/beat-reader.js';
 import type { Bus } from '../services/mesh/bus.js';
 import type { Clock } from '../services/mesh/clock.js';
 
 export interface ShardBeat {
   readonly beat: Heartbeat;
   readonly heardMs: number;
-  /** Answers a second of each replica between the last two beats. */
+  /** Answers a second of each replica, lately. */
   readonly ratePerS: ReadonlyMap<string, number>;
+  /** What the next rates are taken from. */
+  readonly counted: { readonly beat: Heartbeat; readonly atMs: number };
 }
 
 /** Silent for so long, it is shown no more. */
 const FORGOTTEN_MS = 20 * HEARTBEAT_STALE_MS;
+/** Between two beats a shard tells of changes, in which others' counts are old. */
+const RATE_OVER_MS = 250;
 
 export class ShardBeats {
   private readonly shards = new Map<string, ShardBeat>();
@@ -21,11 +26,18 @@ export class ShardBeats {
 
   /** Regions forward heartbeats to each other, so one connection hears all; with two the same beat comes twice. */
   listen(bus: Bus): void {
-    bus.nc.subscribe(wildcards.heartbeats(), {
-      callback: (error, message) => {
-        if (!error) this.hear(message.data);
-      },
-    });
+    const reader = new BeatReader();
+    const listen = (subject: string, read: (text: string) => Heartbeat | undefined): void => {
+      bus.nc.subscribe(subject, {
+        callback: (error, message) => {
+          const beat = error ? undefined : read(message.string());
+          // Else another build's; doctor compares those.
+          if (beat) this.hear(beat);
+        },
+      });
+    };
+    listen(wildcards.heartbeats(), (text) => reader.beat(text));
+    listen(wildcards.changes(), (text) => reader.changes(text));
   }
 
   all(): ShardBeat[] {
@@ -35,22 +47,22 @@ export class ShardBeats {
       .toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
   }
 
-  hear(data: Uint8Array): void {
-    const parsed = Heartbeat.safeParse(JSON.parse(new TextDecoder().decode(data)));
-    if (!parsed.success) return; // another build's; doctor compares those
-    const beat = parsed.data;
-    const before = this.shards.get(beat.shard);
-    const sameLife = before?.beat.pid === beat.pid;
-    if (sameLife && before.beat.seq >= beat.seq) return;
+  hear(beat: Heartbeat): void {
     const heardMs = this.clock.monotonicMs();
-    const ratePerS = new Map<string, number>();
-    for (const replica of beat.replicas) {
-      const earlier = sameLife ? before.beat.replicas.find(({ id }) => id === replica.id) : undefined;
-      const seconds = before ? (heardMs - before.heardMs) / 1_000 : 0;
-      if (earlier && seconds > 0)
-        ratePerS.set(replica.id, Math.max(0, replica.served - earlier.served) / seconds);
+    const fresh = { beat, heardMs, ratePerS: new Map<string, number>(), counted: { beat, atMs: heardMs } };
+    const before = this.shards.get(beat.shard);
+    if (before?.beat.pid !== beat.pid) return void this.shards.set(beat.shard, fresh);
+    if (before.beat.seq >= beat.seq) return;
+    const { counted, ratePerS } = before;
+    const seconds = (heardMs - counted.atMs) / 1_000;
+    if (seconds * 1_000 < RATE_OVER_MS)
+      return void this.shards.set(beat.shard, { beat, heardMs, ratePerS, counted });
+    const earlier = new Map(counted.beat.replicas.map(({ id, served }) => [id, served]));
+    for (const { id, served } of beat.replicas) {
+      const from = earlier.get(id);
+      if (from !== undefined) fresh.ratePerS.set(id, Math.max(0, served - from) / seconds);
     }
-    this.shards.set(beat.shard, { beat, heardMs, ratePerS });
+    this.shards.set(beat.shard, fresh);
   }
 }
 

@@ -4,7 +4,7 @@ import { type Digest, keyPart } from './names.js';
 export const buckets = {
   /** KV, home region, mirrored to the others: models, versions, aliases, endpoints. */
   catalog: (region: string) => `massif_catalog_${region.replaceAll('-', '_')}`,
-  /** KV, home region, mirrored: one record a shard. */
+  /** KV, home region, mirrored: what each shard is to hold, in parts. */
   placement: (region: string) => `massif_placement_${region.replaceAll('-', '_')}`,
   /** KV, every region its own: signed orders of safety, which do not wait for the home region. */
   overrides: (region: string) => `massif_overrides_${region.replaceAll('-', '_')}`,
@@ -72,7 +72,7 @@ export const keys = {
   alias: (model: string, alias: string) => `alias.${keyPart(model)}.${keyPart(alias)}`,
   endpoint: (endpoint: string) => `endpoint.${keyPart(endpoint)}`,
   pipeline: (pipeline: string) => `pipeline.${keyPart(pipeline)}`,
-  placement: (shard: string) => keyPart(shard),
+  placement: (shard: string, part: string) => `${keyPart(shard)}.${part}`,
   wanted: (endpoint: string) => keyPart(endpoint),
   schedule: () => 'schedule',
   forecast: (endpoint: string, region: string) => `forecast.${keyPart(endpoint)}.${keyPart(region)}`,

@@ -1,4 +1,5 @@
-// What a shard says of itself, every HEARTBEAT_MS, and of its replicas at once when they change.
+// What a shard says of itself, every HEARTBEAT_MS, and of its replicas at once when they change. One with many replicas says all of
+// them with some of its beats alone.
 import { z } from 'zod';
 import { Digest, InstanceName, ModelName, RegionName } from './names.js';
 
@@ -89,8 +90,9 @@ export const Heartbeat = z.object({
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
 /**
- * Between two beats: replicas that came, went or changed their state. With hundreds of replicas a whole beat costs every listener
- * milliseconds, and a model that is loaded changes four times. Counted together with the beats.
+ * Between two whole beats: replicas that came, went or changed their state, and in the place of a beat all that changed at all. With
+ * hundreds of replicas a whole beat costs every listener milliseconds, and a model that is loaded changes four times. Counted together
+ * with the beats.
  */
 export const BeatChanges = Heartbeat.pick({
   shard: true,
@@ -99,6 +101,8 @@ export const BeatChanges = Heartbeat.pick({
   seq: true,
   state: true,
 }).extend({
+  /** In the place of a beat: who is not named is there as it was. */
+  beat: z.boolean().optional(),
   replicas: z.array(ReplicaReport),
   gone: z.array(z.string()),
 });

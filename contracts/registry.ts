@@ -189,9 +189,13 @@ export const EndpointRecord = z.object({
 });
 export type EndpointRecord = z.infer<typeof EndpointRecord>;
 
-/** Which versions a shard is to hold. One record a shard, written by the placer alone, fenced by its epoch. */
+/** Which record of a shard a version is placed in: with hundreds on a shard a load changes a record of one or two. */
+export const placementPart = (version: Digest): string => version.slice(0, 2);
+
+/** Which versions of this part a shard is to hold; what it lacks leaves. Written by the placer alone, fenced by its epoch. */
 export const PlacementRecord = z.object({
   shard: z.string(),
+  part: z.string().regex(/^[0-9a-f]{2}$/),
   epoch: z.int().min(0),
   versions: z.array(z.object({ model: ModelName, version: Digest })).max(10_000),
 });

@@ -46,8 +46,9 @@ export interface AutoscalerParts {
 }
 
 const LOOK_EVERY_MS = 250;
-/** Of those that are awake and not called. */
+/** Of those that are awake and not called; of very many a hundred a second. */
 const LOOK_AT_IDLE_EVERY_MS = 1_000;
+const LOOK_AT_IDLE_MS_EACH = 10;
 
 export class Autoscaler {
   private readonly book = new LoadBook();
@@ -226,10 +227,11 @@ export class Autoscaler {
   /** Those that are called, and some of the others: with hundreds that wait for their next caller a look at all of them takes ten milliseconds. */
   private awakeAndDue(sums: Sums, atMs: number): string[] {
     const { awake } = this.parts.state;
-    let idle = Math.ceil((awake.size * LOOK_EVERY_MS) / LOOK_AT_IDLE_EVERY_MS);
+    const everyMs = Math.max(LOOK_AT_IDLE_EVERY_MS, awake.size * LOOK_AT_IDLE_MS_EACH);
+    let idle = Math.ceil((awake.size * LOOK_EVERY_MS) / everyMs);
     return [...awake].filter((name) => {
       if (this.endpoints.get(name)?.variants.some(({ version }) => sums.isCalled(version))) return true;
-      return atMs - this.scalers.lookedMs(name) >= LOOK_AT_IDLE_EVERY_MS && idle-- > 0;
+      return atMs - this.scalers.lookedMs(name) >= everyMs && idle-- > 0;
     });
   }
 

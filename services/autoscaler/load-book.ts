@@ -43,11 +43,16 @@ const CALLED_MS = 1_500;
 
 interface Heard {
   readonly beat: Beat;
+  readonly byId: ReadonlyMap<string, Replica>;
   readonly atMs: number;
 }
 
+type Replica = Beat['replicas'][number];
+
 export class LoadBook {
   private readonly shards = new Map<string, Heard>();
+  /** Shards that have a replica, by `version region`. */
+  private readonly holding = new Map<string, Map<string, Replica>>();
   /** Answers by `version region`. */
   private readonly answered = new Map<string, number>();
   /** When a version was last seen at work, anywhere. */
@@ -56,21 +61,42 @@ export class LoadBook {
   private readonly curves = new Map<string, ReplicaStatistics['curve']>();
 
   heard(beat: Beat, nowMs: number): void {
-    const before = this.shards.get(beat.shard);
-    const known = new Map(
-      before?.beat.pid === beat.pid ? before.beat.replicas.map((one) => [one.id, one]) : [],
-    );
+    const { shard, region } = beat;
+    const before = this.shards.get(shard);
+    const sameLife = before?.beat.pid === beat.pid;
+    const byId = new Map(beat.replicas.map((one) => [one.id, one]));
     for (const replica of beat.replicas) {
-      const was = known.get(replica.id);
+      const known = before?.byId.get(replica.id);
+      if (replica.inFlight > 0) this.calledMs.set(replica.version, nowMs);
+      // Of hundreds one has changed.
+      if (known === replica && sameLife) continue;
+      this.hold(shard, region, replica);
+      const was = sameLife ? known : undefined;
       const total = replica.served + replica.failed;
       const earlier = was ? was.served + was.failed : 0;
       // What a replica did before we listened is not news; a counter that went back began anew.
       const fresh = was || before ? (total >= earlier ? total - earlier : total) : 0;
-      const key = `${replica.version} ${beat.region}`;
-      if (fresh > 0 || replica.inFlight > 0) this.calledMs.set(replica.version, nowMs);
-      if (fresh > 0) this.answered.set(key, (this.answered.get(key) ?? 0) + fresh);
+      if (fresh === 0) continue;
+      const key = `${replica.version} ${region}`;
+      this.calledMs.set(replica.version, nowMs);
+      this.answered.set(key, (this.answered.get(key) ?? 0) + fresh);
     }
-    this.shards.set(beat.shard, { beat, atMs: nowMs });
+    for (const replica of before?.byId.values() ?? [])
+      if (!byId.has(replica.id)) this.letGo(shard, region, replica);
+    this.shards.set(shard, { beat, byId, atMs: nowMs });
+  }
+
+  private hold(shard: string, region: string, replica: Replica): void {
+    const key = `${replica.version} ${region}`;
+    const holders = this.holding.get(key) ?? new Map<string, Replica>();
+    this.holding.set(key, holders.set(shard, replica));
+  }
+
+  private letGo(shard: string, region: string, { version }: Replica): void {
+    const key = `${version} ${region}`;
+    const holders = this.holding.get(key);
+    holders?.delete(shard);
+    if (holders?.size === 0) this.holding.delete(key);
   }
 
   waits(notice: WaitingNotice, nowMs: number): void {
@@ -104,18 +130,14 @@ export class LoadBook {
 
   /** Everything as of now, added up once for all endpoints that are looked at. */
   sums(nowMs: number): Sums {
-    const replicas = new Map<string, Share>();
+    const silent = new Set<string>();
     const regions = new Map<string, { heardMs: number; shards: number }>();
-    for (const { beat, atMs } of this.shards.values()) {
+    for (const [shard, { beat, atMs }] of this.shards) {
       const region = regions.get(beat.region) ?? { heardMs: atMs, shards: 0 };
       regions.set(beat.region, region);
       region.heardMs = Math.max(region.heardMs, atMs);
-      if (nowMs - atMs > SILENT_MS) continue;
-      if (beat.state !== 'draining' && !beat.cordoned) region.shards++;
-      for (const replica of beat.replicas) {
-        const key = `${replica.version} ${beat.region}`;
-        replicas.set(key, withReplica(replicas.get(key) ?? NO_SHARE, replica));
-      }
+      if (nowMs - atMs > SILENT_MS) silent.add(shard);
+      else if (beat.state !== 'draining' && !beat.cordoned) region.shards++;
     }
     const waiting = new Map<string, number>();
     const waitedFor = new Set<string>();
@@ -130,8 +152,9 @@ export class LoadBook {
       isCalled: (version) => nowMs - (this.calledMs.get(version) ?? Number.NEGATIVE_INFINITY) <= CALLED_MS,
       load: (endpoint, versions, region) => {
         const share = versions
-          .map((version) => replicas.get(`${version} ${region}`) ?? NO_SHARE)
-          .reduce(sumShares, NO_SHARE);
+          .flatMap((version) => [...(this.holding.get(`${version} ${region}`) ?? [])])
+          .filter(([shard]) => !silent.has(shard))
+          .reduce((sum, [, replica]) => withReplica(sum, replica), NO_SHARE);
         const answered = versions.reduce(
           (sum, version) => sum + (this.answered.get(`${version} ${region}`) ?? 0),
           0,
@@ -154,7 +177,11 @@ export class LoadBook {
   }
 
   forget(nowMs: number): void {
-    for (const [shard, { atMs }] of this.shards) if (nowMs - atMs > FORGET_MS) this.shards.delete(shard);
+    for (const [shard, { beat, atMs }] of this.shards) {
+      if (nowMs - atMs <= FORGET_MS) continue;
+      for (const replica of beat.replicas) this.letGo(shard, beat.region, replica);
+      this.shards.delete(shard);
+    }
     for (const [key, { atMs }] of this.rooms) if (nowMs - atMs > WAITING_STALE_MS) this.rooms.delete(key);
     for (const [version, atMs] of this.calledMs) if (nowMs - atMs > CALLED_MS) this.calledMs.delete(version);
   }
@@ -170,21 +197,13 @@ interface Share {
 
 const NO_SHARE: Share = { inFlight: 0, ready: 0, loading: 0, itemMsSum: 0, itemMsCount: 0 };
 
-const sumShares = (a: Share, b: Share): Share => ({
-  inFlight: a.inFlight + b.inFlight,
-  ready: a.ready + b.ready,
-  loading: a.loading + b.loading,
-  itemMsSum: a.itemMsSum + b.itemMsSum,
-  itemMsCount: a.itemMsCount + b.itemMsCount,
-});
-
-function withReplica(share: Share, { state, inFlight, itemMs, latencyMs }: Beat['replicas'][number]): Share {
+function withReplica(share: Share, { state, inFlight, itemMs, latencyMs }: Replica): Share {
   const took = itemMs ?? latencyMs;
-  return sumShares(share, {
-    inFlight,
-    ready: state === 'ready' ? 1 : 0,
-    loading: state === 'loading' || state === 'warming' ? 1 : 0,
-    itemMsSum: took,
-    itemMsCount: took > 0 ? 1 : 0,
-  });
+  return {
+    inFlight: share.inFlight + inFlight,
+    ready: share.ready + (state === 'ready' ? 1 : 0),
+    loading: share.loading + (state === 'loading' || state === 'warming' ? 1 : 0),
+    itemMsSum: share.itemMsSum + took,
+    itemMsCount: share.itemMsCount + (took > 0 ? 1 : 0),
+  };
 }

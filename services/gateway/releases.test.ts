@@ -105,10 +105,19 @@ async function push(label: string, model: Uint8Array): Promise<void> {
 const ask = <T>(verb: RegistryVerb, schema: z.ZodType<T>, body: unknown): Promise<T> =>
   bus.request(subjects.registry(verb), schema, body, { timeoutMs: 10_000 });
 
+/** What the shard is told to hold. */
+async function held(): Promise<PlacementRecord['versions']> {
+  const placement = await bus.kv(buckets.placement('east'));
+  const versions: PlacementRecord['versions'] = [];
+  for await (const key of await placement.keys(keys.placement(SHARD, '*'))) {
+    const entry = await placement.get(key);
+    if (entry) versions.push(...PlacementRecord.parse(entry.json()).versions);
+  }
+  return versions;
+}
+
 async function beat(): Promise<void> {
-  const entry = await (await bus.kv(buckets.placement('east'))).get(keys.placement(SHARD)).catch(() => null);
-  const held = entry?.operation === 'PUT' ? PlacementRecord.parse(entry.json()).versions : [];
-  const replicas = held.map(({ model, version }) => ({
+  const replicas = (await held().catch(() => [])).map(({ model, version }) => ({
     id: replicaId(SHARD, version),
     model,
     version,

@@ -218,10 +218,14 @@ export class Catalog {
       const version = state.version(digest);
       return version ? bytesPerRequest(version) : 0;
     };
-    const endpoints = (): EndpointRecord[] => [
-      ...state.placed.values(),
-      ...[...woken()].flatMap((name) => state.sleepers.get(name) ?? []),
-    ];
+    const endpoints = (): EndpointRecord[] => {
+      const all = [...state.placed.values()];
+      for (const name of woken()) {
+        const sleeper = state.sleepers.get(name);
+        if (sleeper) all.push(sleeper);
+      }
+      return all;
+    };
     return { endpoints, memoryOf, bytesOf, revision: state.placing };
   }
 }

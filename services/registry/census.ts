@@ -2,6 +2,7 @@
 // is gone for good. Knows no clock and no bus; the placer tells it what was heard and when.
 import { isDeepStrictEqual } from 'node:util';
 import { HEARTBEAT_STALE_MS } from '../../contracts/heartbeat.js';
+import type { Digest } from '../../contracts/names.js';
 import { type ShardView, type Sign, viewOf } from '../mesh/placement/shard-view.js';
 
 // A host that restarts, a leaf link that reconnects and a busy agent's TTL check all come back within this time, and moving a
@@ -15,6 +16,8 @@ const FORGET_MS = 10 * 60_000;
 interface Seen {
   readonly sign: Sign;
   readonly heardMs: number;
+  /** Made when somebody looks: of hundreds of replicas more is said than is looked at. */
+  view?: ShardView;
 }
 
 export class Census {
@@ -44,6 +47,11 @@ export class Census {
     return this.heardOf.has(shard);
   }
 
+  /** What it has or is about to have, as it said last. */
+  versionsOn(shard: string): Digest[] {
+    return this.heardOf.get(shard)?.sign.replicas.map(({ version }) => version) ?? [];
+  }
+
   /**
    * All that were heard of, the silent ones for a while as gone. In a region where nobody is heard all are gone at once: then it
    * is the region that is away, and `place` leaves it alone, instead of moving everything to whoever spoke last.
@@ -51,12 +59,16 @@ export class Census {
   shards(nowMs: number): ShardView[] {
     const views: ShardView[] = [];
     const latest = this.latestByRegion();
-    for (const [id, { sign, heardMs }] of this.heardOf) {
+    for (const [id, seen] of this.heardOf) {
+      const { sign, heardMs } = seen;
       const silentMs = nowMs - heardMs;
       const regionSilentMs = nowMs - (latest.get(sign.region) ?? 0);
       const gone = silentMs >= this.patienceMs(sign) || regionSilentMs >= HEARTBEAT_STALE_MS;
       if (silentMs >= FORGET_MS) this.heardOf.delete(id);
-      else views.push({ ...viewOf(sign), ...(gone ? { state: 'gone' } : {}) });
+      else {
+        seen.view ??= viewOf(sign);
+        views.push(gone ? { ...seen.view, state: 'gone' } : seen.view);
+      }
     }
     return views.sort((a, b) => (a.id < b.id ? -1 : 1));
   }

@@ -8,41 +8,50 @@ import {
   type MemoryOf,
 } from '../mesh/placement/shard-view.js';
 
-/** What one shard will hold. */
+/** What one shard will hold: what stays without a look, and what is added. */
 export class Holding {
   /** What rendezvous knows it by. */
   readonly hash: number;
-  private readonly versions = new Map<Digest, PlacedVersion>();
-  private bytes = 0;
+  private readonly added = new Map<Digest, PlacedVersion>();
+  private addedBytes = 0;
+  private restBytes: number | undefined;
 
   constructor(
     readonly shard: ShardView,
     private readonly memoryOf: MemoryOf,
+    private readonly rest: readonly PlacedVersion[] = [],
   ) {
     this.hash = murmur3(shard.id);
   }
 
-  get count(): number {
-    return this.versions.size;
+  /** How many stay without a look. */
+  get staying(): number {
+    return this.rest.length;
   }
 
+  get count(): number {
+    return this.rest.length + this.added.size;
+  }
+
+  /** Of those that are looked at. */
   has(version: Digest): boolean {
-    return this.versions.has(version);
+    return this.added.has(version);
   }
 
   add({ model, version }: PlacedVersion): void {
-    this.versions.set(version, { model, version });
-    this.bytes += this.memoryOf(version) ?? 0;
+    this.added.set(version, { model, version });
+    this.addedBytes += this.memoryOf(version) ?? 0;
   }
 
   hasRoomFor(version: Digest): boolean {
     const { device } = this.shard;
     if (device === undefined) return true;
-    const bytes = this.bytes + (this.memoryOf(version) ?? 0);
+    this.restBytes ??= this.rest.reduce((sum, one) => sum + (this.memoryOf(one.version) ?? 0), 0);
+    const bytes = this.restBytes + this.addedBytes + (this.memoryOf(version) ?? 0);
     return bytes <= device.memoryBytes * MEMORY_SHARE_MAX;
   }
 
   list(): PlacedVersion[] {
-    return [...this.versions.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
+    return [...this.rest, ...this.added.values()];
   }
 }

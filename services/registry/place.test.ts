@@ -181,3 +181,28 @@ test('what the autoscaler says is a number that seats do not raise', () => {
   });
   expect(holders(placements, digestOf('m v1'))).toHaveLength(1);
 });
+
+test('a look at those of which there was a word places them as a look at all would, and leaves all others', () => {
+  const wanted = endpoints(60);
+  const all = many('east', 3);
+  const awakeAs = (awake: ReadonlySet<number>) => ({
+    fixedOf: (endpoint: EndpointRecord) => (awake.has(wanted.indexOf(endpoint)) ? 1 : 0),
+  });
+  let awake = new Set(Array.from({ length: 30 }, (_, i) => i));
+  let before = place(wanted, all, nothing, undefined, awakeAs(awake)).placements;
+  for (let turn = 0; turn < 30; turn++) {
+    const [goes, comes] = [turn, 30 + turn];
+    awake = new Set([...awake, comes].filter((one) => one !== goes));
+    const whole = place(wanted, all, before, undefined, awakeAs(awake)).placements;
+    const those = [goes, comes].flatMap((one) => wanted[one] ?? []);
+    const only = new Set(those.flatMap(({ variants }) => variants.map(({ version }) => version)));
+    const after = place(those, all, before, undefined, { ...awakeAs(awake), only }).placements;
+    for (const { id } of all)
+      expect(new Set(after.get(id)?.map(({ version }) => version))).toEqual(
+        new Set(whole.get(id)?.map(({ version }) => version)),
+      );
+    const untouched = all.filter(({ id }) => after.get(id) === before.get(id));
+    expect(untouched.length).toBeGreaterThanOrEqual(1);
+    before = after;
+  }
+});

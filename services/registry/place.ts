@@ -25,6 +25,8 @@ export interface PlaceRules {
   readonly fixedOf?: ReplicasOf;
   /** Shards, of any region, that are to hold its versions before others do. */
   readonly seatsOf?: (endpoint: EndpointRecord) => ReadonlySet<string>;
+  /** Of these versions every endpoint is given; all others stay where they are. Absent: all that are wanted are looked at. */
+  readonly only?: ReadonlySet<Digest> | undefined;
 }
 
 // Scores lie between 0 and 1.
@@ -37,7 +39,7 @@ export function place(
   shards: readonly ShardView[],
   current: Placements,
   memoryOf: MemoryOf = () => undefined,
-  { replicasOf = () => undefined, fixedOf = () => undefined, seatsOf = () => NOWHERE }: PlaceRules = {},
+  { replicasOf = () => undefined, fixedOf = () => undefined, seatsOf = () => NOWHERE, only }: PlaceRules = {},
 ): Placing {
   const all = [...endpoints];
   const placements = new Map(current);
@@ -50,19 +52,26 @@ export function place(
     if (members.every((shard) => shard.state === 'gone')) continue;
     // An empty list, or a shard that comes back would take away what lies elsewhere by now.
     for (const shard of members) if (shard.state === 'gone') placements.set(shard.id, []);
+    const lookedAt = new Map<string, readonly PlacedVersion[]>();
     const live = members
       .filter((shard) => shard.state !== 'gone')
-      .map((shard) => new Holding(shard, memoryOf));
-    const held = new Set(
-      live.flatMap(({ shard }) => current.get(shard.id)?.map(({ version }) => version) ?? []),
-    );
+      .map((shard) => {
+        const holds = current.get(shard.id) ?? [];
+        lookedAt.set(shard.id, only ? holds.filter(({ version }) => only.has(version)) : holds);
+        return new Holding(shard, memoryOf, only && holds.filter(({ version }) => !only.has(version)));
+      });
+    const held = new Set([...lookedAt.values()].flat().map(({ version }) => version));
     placeRegion(
-      wantedVersions(all, region, held, { replicasOf, fixedOf, seats }),
+      wantedVersions(all, region, held, { replicasOf, fixedOf, seats, only }),
       live,
-      current,
+      lookedAt,
       ({ model, version }) => unplaced.push({ model, version, region }),
     );
-    for (const member of live) placements.set(member.shard.id, member.list());
+    for (const member of live) {
+      const isAsItWas =
+        only && lookedAt.get(member.shard.id)?.length === 0 && member.count === member.staying;
+      if (!isAsItWas) placements.set(member.shard.id, member.list());
+    }
   }
   return { placements, unplaced };
 }
@@ -83,6 +92,7 @@ interface Wishes {
   readonly replicasOf: ReplicasOf;
   readonly fixedOf: ReplicasOf;
   readonly seats: ReadonlyMap<EndpointRecord, ReadonlySet<string>>;
+  readonly only: ReadonlySet<Digest> | undefined;
 }
 
 /** Every variant counts, also one of weight 0: it stays resident so that going back to it is a change of weights alone. */
@@ -90,13 +100,14 @@ function wantedVersions(
   endpoints: readonly EndpointRecord[],
   region: string,
   held: ReadonlySet<Digest>,
-  { replicasOf, fixedOf, seats }: Wishes,
+  { replicasOf, fixedOf, seats, only }: Wishes,
 ): Wanted[] {
   const wanted = new Map<Digest, Wanted>();
   for (const endpoint of endpoints)
     for (const variant of endpoint.variants) {
       const { model, variants, replicasPerRegion } = endpoint;
       const { version } = variant;
+      if (only?.has(version) === false) continue;
       const before = wanted.get(version);
       const fixed = variant.replicas?.[region] ?? fixedOf(endpoint, region);
       const asked = fixed ?? replicasOf(endpoint, region) ?? replicasPerRegion;
@@ -116,7 +127,7 @@ function wantedVersions(
         endpoints: before ? [...before.endpoints, endpoint] : [endpoint],
       });
     }
-  return [...wanted.values()].sort((a, b) => (a.version < b.version ? -1 : 1));
+  return [...wanted.values()];
 }
 
 function placeRegion(
@@ -129,8 +140,15 @@ function placeRegion(
   const openToAll = open.filter(({ shard }) => shard.device?.pool === undefined).length;
   const holders = holdersNow(members, current);
   const missing: { readonly version: Wanted; readonly count: number }[] = [];
-  // First what stays, for all versions, so that the load is known before anything new is placed.
+  const unsettled: Wanted[] = [];
+  // First what stays, for all versions, so that the load is known before anything new is placed. Of hundreds that are awake all but
+  // one are where they are to be.
   for (const version of wanted) {
+    const holding = holders.get(version.version) ?? NOBODY;
+    if (!isSettled(version, holding)) unsettled.push(version);
+    else for (const member of holding) member.add(version);
+  }
+  for (const version of unsettled.sort((a, b) => (a.version < b.version ? -1 : 1))) {
     const holding = holders.get(version.version) ?? NOBODY;
     const { seats } = version;
     const seated = seats.size === 0 ? NOBODY : open.filter(({ shard }) => seats.has(shard.id));
@@ -142,8 +160,6 @@ function placeRegion(
     const leaving = holding.filter((member) => !isOpen(member));
     for (const member of staying) member.add(version);
     for (const member of leaving) member.add(version);
-    // Of hundreds that are awake all but one are where they are to be.
-    if (staying.length === version.replicas && seated.length === 0 && version.replicas > 0) continue;
     for (const member of seated)
       if (staying.length < most && !member.has(version.version) && member.hasRoomFor(version.version)) {
         member.add(version);
@@ -157,7 +173,8 @@ function placeRegion(
     // With all shards draining there is nothing to place on, and nothing to say while one of them still holds it.
     else if (open.length === 0 && leaving.length === 0 && version.replicas > 0) unplaced(version);
   }
-  const slots = wanted.reduce((sum, { replicas }) => sum + Math.min(replicas, open.length), 0);
+  const staying = open.reduce((sum, member) => sum + member.staying, 0);
+  const slots = wanted.reduce((sum, { replicas }) => sum + Math.min(replicas, open.length), staying);
   const share = Math.ceil(slots / Math.max(1, open.length));
   for (const { version, count } of missing)
     for (let placed = 0; placed < count; placed++) {
@@ -168,6 +185,12 @@ function placeRegion(
       }
       chosen.add(version);
     }
+}
+
+/** It lies where it is to lie, and nowhere else: there it stays. */
+function isSettled(version: Wanted, holding: readonly Holding[]): boolean {
+  if (version.seats.size > 0 || version.replicas === 0 || holding.length !== version.replicas) return false;
+  return holding.every((member) => isOpen(member) && mayHold(version, member));
 }
 
 const isOpen = (member: Holding): boolean => member.shard.state === 'open';

@@ -2,15 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { buckets } from '../../contracts/buckets.js';
+import { buckets, keys } from '../../contracts/buckets.js';
 import type { Heartbeat } from '../../contracts/heartbeat.js';
-import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
+import { type EndpointRecord, type PlacementRecord, placementPart } from '../../contracts/registry.js';
+import { ScalingPolicy } from '../../contracts/scaling.js';
 import { subjects } from '../../contracts/subjects.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { type Bus, connectBus } from '../mesh/bus.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { silentLog } from '../mesh/log.js';
 import { seededRandom } from '../mesh/random.js';
+import { aReplica } from '../mesh/testing/a-replica.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { planHere } from '../mesh/placement/planner.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
@@ -18,6 +20,7 @@ import { BucketLog } from '../mesh/bucket-log.js';
 import { GONE_MS, GONE_WHATEVER_CONSUL_SAYS_MS } from './census.js';
 import { PlacementState } from './placement-state.js';
 import { Placer } from './placer.js';
+import { Scaled } from './scaled.js';
 import { aHeartbeat, anEndpoint, digestOf } from './testing/records.js';
 
 let dir: string;
@@ -52,7 +55,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((end) => end()));
 });
 
-async function aPlacer(epoch: number) {
+async function aPlacer(epoch: number, scaled?: Scaled) {
   const state = new PlacementState(silentLog);
   const placement = await BucketLog.open(bus, buckets.placement('east'), state);
   const placer = new Placer({
@@ -82,8 +85,10 @@ async function aPlacer(epoch: number) {
     random: seededRandom(3),
     log: silentLog,
     planning: planHere,
+    scaled,
     unplaced: () => undefined,
   });
+  scaled?.onChange(() => placer.nudge());
   const end = new AbortController();
   const ended = placer.run(epoch, end.signal).catch((error: unknown) => error);
   running.push(async () => {
@@ -110,9 +115,9 @@ async function placed(): Promise<Record<string, string[]>> {
   const state = new PlacementState(silentLog);
   await BucketLog.open(bus, buckets.placement('east'), state);
   const names = new Map([1, 2, 3].map((i) => [digestOf(`ocr v${i}`), `v${i}`]));
-  const sorted = state.records().toSorted((a, b) => (a.shard < b.shard ? -1 : 1));
+  const sorted = [...state.placements()].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(
-    sorted.map(({ shard, versions }) => [
+    sorted.map(([shard, versions]) => [
       shard,
       versions.map(({ version }) => names.get(version) ?? '?').toSorted(),
     ]),
@@ -211,13 +216,53 @@ test('a placer of an earlier epoch cannot write once a later one leads, and says
   await aPlacer(2);
   await pass(500, 'shard-east-1');
   await waitUntil('the second one leads', async () => {
-    const entry = await (await bus.kv(buckets.placement('east'))).get('shard-east-1');
+    const key = keys.placement('shard-east-1', placementPart(digestOf('ocr v1')));
+    const entry = await (await bus.kv(buckets.placement('east'))).get(key);
     return entry?.json<PlacementRecord>().epoch === 2;
   });
   await running.pop()?.();
   endpoints = [anEndpoint('ocr', { v2: 10_000 })];
   expect(await (await aPlacer(1)).ended).toMatchObject({ code: 'LEASE_LOST' });
   expect(await placed()).toEqual({ 'shard-east-1': ['v1'] });
+});
+
+test('after the loss of the bucket whatever a shard still has and is not to have leaves with the next record', async () => {
+  const gone = `${digestOf('ocr v2').slice(0, 2)}${'0'.repeat(62)}`;
+  const replica = aReplica('left', { version: gone });
+  const holding = { ...aHeartbeat('shard-east-1', 'east'), replicas: [replica] };
+  await aPlacer(1);
+  bus.nc.publish(subjects.heartbeat('east', 'shard-east-1'), JSON.stringify(holding));
+  await untilPlaced('it has a place', { 'shard-east-1': ['v1'] });
+  const key = keys.placement('shard-east-1', placementPart(gone));
+  const entry = await waitUntil('its part is empty', async () =>
+    (await bus.kv(buckets.placement('east'))).get(key),
+  );
+  expect(entry.json()).toMatchObject({ versions: [] });
+});
+
+test('who is woken comes and who is put to sleep goes, whoever else is there', async () => {
+  const wanted = await bus.kv(buckets.scaling('east'), { create: {} });
+  const following = new AbortController();
+  const scaled = new Scaled();
+  await scaled.follow(bus, 'east', following.signal, {});
+  running.push(async () => following.abort());
+  const scaling = ScalingPolicy.parse({ minReplicas: 0, maxReplicas: 1, initialReplicas: 0 });
+  const sleepy = ['nap', 'doze'].map((name) => ({ ...anEndpoint(name, { v1: 10_000 }), scaling }));
+  endpoints = [anEndpoint('ocr', { v1: 10_000 }), ...sleepy];
+  const word = (endpoint: string, east: number) =>
+    wanted.put(keys.wanted(endpoint), JSON.stringify({ endpoint, epoch: 1, regions: { east } }));
+  await aPlacer(1, scaled);
+  beat('shard-east-1');
+  await untilPlaced('nobody is called', { 'shard-east-1': ['v1'] });
+  await word('nap', 1);
+  await untilPlaced('one is woken', { 'shard-east-1': ['?', 'v1'] });
+  await word('doze', 1);
+  await word('nap', 0);
+  await word('doze', 0);
+  await word('nap', 1);
+  await untilPlaced('they took turns', { 'shard-east-1': ['?', 'v1'] });
+  await word('nap', 0);
+  await untilPlaced('both sleep', { 'shard-east-1': ['v1'] });
 });
 
 test('a look that crashes is tried anew, and one that always crashes ends the term', async () => {

@@ -4,7 +4,7 @@
 import { keys } from '../../contracts/buckets.js';
 import { Failure } from '../../contracts/errors.js';
 import type { Digest } from '../../contracts/names.js';
-import type { EndpointRecord, PlacementRecord } from '../../contracts/registry.js';
+import { type EndpointRecord, type PlacementRecord, placementPart } from '../../contracts/registry.js';
 import { wildcards } from '../../contracts/subjects.js';
 import { Actor } from '../mesh/actor.js';
 import type { Bus } from '../mesh/bus.js';
@@ -46,7 +46,7 @@ export interface PlacerParts {
   /** Endpoints and sizes as they are known here; `anew`: as of now, whoever wrote them. */
   readonly wanting: (anew: boolean) => Promise<Wanting>;
   /** What the autoscaler wants. */
-  readonly scaled?: Pick<Scaled, 'replicasOf' | 'revision'> | undefined;
+  readonly scaled?: Pick<Scaled, 'replicasOf' | 'revision' | 'changedSince'> | undefined;
   /** By the placement policies. */
   readonly planning: Plan;
   /** Between regions, as they are now. */
@@ -68,12 +68,31 @@ const PAUSE_MS_MAX = 100;
 // Hundreds of records may have to be written after a loss; a look that takes longer hangs.
 const LOOK_MS_MAX = 30_000;
 
+interface Known {
+  readonly asOf: string;
+  readonly all: readonly EndpointRecord[];
+  readonly byPolicy: boolean;
+  readonly pinned: boolean;
+}
+
+/** What the last look decided about; as long as all of it is the same there is nothing to decide. */
+interface Decided {
+  /** All but the autoscaler's words and the records themselves. */
+  readonly besides: string;
+  readonly scaledAs: number;
+  /** Of the records. */
+  readonly revision: number;
+  readonly all: readonly EndpointRecord[];
+  readonly unplaced: number;
+}
+
 export class Placer {
   private readonly census = new Census();
   private readonly wake: Wake;
   private startedMs = 0;
   private settled = false;
-  private decidedAbout = '';
+  private decided: Decided | undefined;
+  private known: Known | undefined;
   /** When the buckets were asked for what others wrote. */
   private readMs = Number.NEGATIVE_INFINITY;
   /** Of the last look, without what it waited for. */
@@ -105,7 +124,7 @@ export class Placer {
     const actor = new Actor<'look', void>({
       address: 'massif.registry.placer',
       make: () => {
-        this.decidedAbout = '';
+        this.decided = undefined;
         this.readMs = Number.NEGATIVE_INFINITY;
         return { receive: () => this.look(epoch, signal) };
       },
@@ -162,9 +181,8 @@ export class Placer {
     if (anew) this.readMs = nowMs;
     const shards = this.census.shards(nowMs);
     const { scaled } = this.parts;
-    const all = endpoints();
-    const scaledAs = scaled?.revision;
-    const byPolicy = all.some((endpoint) => endpoint.placement);
+    const scaledAs = scaled?.revision ?? 0;
+    const { all, byPolicy, pinned } = this.wanted(`${revision} ${scaledAs}`, endpoints);
     const things = [revision, ...shards.map(aboutShard)].join(' ');
     const current = state.placements();
     if (byPolicy && this.plans.due(things, nowMs)) {
@@ -181,21 +199,37 @@ export class Placer {
       if (all.some(({ name, placement: by }) => by && !this.plans.knows(name))) await planned;
     }
     // With ten thousand endpoints on a thousand shards a look in vain would cost a fifth of a second.
-    const ready =
-      byPolicy || all.some(({ pins }) => pins)
-        ? shards.map((shard) => [...shard.ready].sort().join()).join(' ')
-        : '';
-    const about = [placement.revision, this.plans.revision, scaledAs, things, ready].join(' ');
-    if (about === this.decidedAbout) return;
+    const ready = byPolicy || pinned ? shards.map((shard) => [...shard.ready].sort().join()).join(' ') : '';
+    const besides = [this.plans.revision, things, ready].join(' ');
+    const before = placement.revision;
+    const { decided } = this;
+    const isNewToUs = decided?.besides !== besides || decided.revision !== before;
+    if (!isNewToUs && decided.scaledAs === scaledAs) return;
     const fromMs = clock.monotonicMs();
-    const placing = place(all, shards, current, memoryOf, {
+    // Who could not be placed may have room now.
+    const words = isNewToUs || decided.unplaced > 0 ? undefined : scaled?.changedSince(decided.scaledAs);
+    const only = words && versionsOf([...(decided?.all ?? []), ...all].filter(({ name }) => words.has(name)));
+    const lookedAt = only ? all.filter(({ variants }) => variants.some((one) => only.has(one.version))) : all;
+    const placing = place(lookedAt, shards, current, memoryOf, {
       ...this.plans.rules({ shards, current }),
       fixedOf: (endpoint, region) => scaled?.replicasOf(endpoint, region),
+      only,
     });
     this.decidedInMs = clock.monotonicMs() - fromMs;
-    await this.write(placing, epoch, signal);
-    unplaced(placing.unplaced.length);
-    this.decidedAbout = about;
+    const written = await this.write(placing, epoch, signal);
+    const missing = placing.unplaced.length;
+    unplaced(missing);
+    // Our own records are no news; what another wrote meanwhile is.
+    this.decided = { besides, scaledAs, revision: before + written, all, unplaced: missing };
+  }
+
+  /** Listed anew when anything of them changed. */
+  private wanted(asOf: string, endpoints: Wanting['endpoints']): Known {
+    if (this.known?.asOf === asOf) return this.known;
+    const all = endpoints();
+    const byPolicy = all.some((endpoint) => endpoint.placement);
+    this.known = { asOf, all, byPolicy, pinned: all.some(({ pins }) => pins) };
+    return this.known;
   }
 
   /** From the first record with our epoch on, nobody with an earlier one can write, whatever they decided before. */
@@ -203,37 +237,50 @@ export class Placer {
     const { placement, state } = this.parts;
     await placement.transact(() => {
       state.fence(epoch);
-      const records = state.records();
-      const [first] = records;
-      if (!first || records.some((record) => record.epoch === epoch)) return { result: undefined };
-      return { change: { key: keys.placement(first.shard), value: { ...first, epoch } }, result: undefined };
+      const { any } = state;
+      if (!any || state.epoch === epoch) return { result: undefined };
+      const key = keys.placement(any.shard, any.part);
+      return { change: { key, value: { ...any, epoch } }, result: undefined };
     });
   }
 
   /** A new leader has heard nobody yet: to place now would move everything that a shard has not had time to report. */
   private ready(): boolean {
     if (this.settled) return true;
-    const silent = this.parts.state
-      .records()
-      .some(({ shard, versions }) => versions.length > 0 && !this.census.has(shard));
+    const placements = [...this.parts.state.placements()];
+    const silent = placements.some(([shard, held]) => held.length > 0 && !this.census.has(shard));
     this.settled = !silent || this.parts.clock.monotonicMs() - this.startedMs >= GONE_MS;
     return this.settled;
   }
 
-  private async write({ placements }: Placing, epoch: number, signal: AbortSignal): Promise<void> {
+  /** How many records it wrote. */
+  private async write({ placements }: Placing, epoch: number, signal: AbortSignal): Promise<number> {
     const { placement, state, log } = this.parts;
-    for (const [shard, versions] of placements) {
-      if (signal.aborted) return;
-      const before = state.of(shard)?.versions ?? [];
-      if (sameVersions(before, versions)) continue;
-      const value: PlacementRecord = { shard, epoch, versions: [...versions] };
-      await placement.transact(() => {
-        state.fence(epoch);
-        return { change: { key: keys.placement(shard), value }, result: undefined };
-      });
+    let written = 0;
+    // First what comes: nobody waits for a shard that is gone to hold nothing.
+    for (const [shard, versions] of [...placements].sort(([, a], [, b]) => b.length - a.length)) {
+      const before = state.of(shard);
+      if (versions === before) continue;
+      const [comes, goes] = [without(versions, before), without(before, versions)];
+      if (comes.length + goes.length === 0) continue;
+      // After the loss of the bucket what it still has, of which no record is, leaves first.
+      const strays = before.length > 0 ? [] : this.census.versionsOn(shard).map(placementPart);
+      const lost = strays.filter((part) => !state.has(shard, part));
+      const changed = [...comes, ...goes].map(({ version }) => placementPart(version));
+      for (const part of new Set([...lost, ...changed])) {
+        if (signal.aborted) return written;
+        const mine = versions.filter(({ version }) => placementPart(version) === part);
+        const value: PlacementRecord = { shard, part, epoch, versions: mine };
+        await placement.transact(() => {
+          state.fence(epoch);
+          return { change: { key: keys.placement(shard, part), value }, result: undefined };
+        });
+        written++;
+      }
       log.info('placement.changed', { shard, epoch, versions: versions.length });
-      this.moves.moved(shard, before, versions);
+      this.moves.moved(shard, comes, goes);
     }
+    return written;
   }
 
   private listen(signal: AbortSignal): () => void {
@@ -271,6 +318,10 @@ export class Placer {
 
 const aboutShard = ({ id, state, device }: ShardView): string => `${id}:${state}:${JSON.stringify(device)}`;
 
-/** Both lists are sorted by version. */
-const sameVersions = (a: readonly PlacedVersion[], b: readonly PlacedVersion[]): boolean =>
-  a.length === b.length && a.every(({ version }, index) => version === b[index]?.version);
+const versionsOf = (endpoints: readonly EndpointRecord[]): ReadonlySet<Digest> =>
+  new Set(endpoints.flatMap(({ variants }) => variants.map(({ version }) => version)));
+
+function without(all: readonly PlacedVersion[], those: readonly PlacedVersion[]): PlacedVersion[] {
+  const known = new Set(those.map(({ version }) => version));
+  return all.filter(({ version }) => !known.has(version));
+}

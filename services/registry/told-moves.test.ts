@@ -22,9 +22,9 @@ const names = (list: string | number | undefined): string[] =>
 
 test('moves of one second are one entry for each shard, and each is named', async () => {
   const { clock, told, moves } = setUp();
-  moves.moved('one', placed('a', 'b'), placed('a', 'b', 'c'));
-  moves.moved('one', placed('a', 'b', 'c'), placed('b', 'c'));
-  moves.moved('two', placed(), placed('d'));
+  moves.moved('one', placed('c'), []);
+  moves.moved('one', [], placed('a'));
+  moves.moved('two', placed('d'), []);
   expect(told).toEqual([]);
   await clock.advance(1_000);
   expect(told).toMatchObject([{ shard: 'one' }, { shard: 'two', goes: '' }]);
@@ -36,7 +36,7 @@ test('moves of one second are one entry for each shard, and each is named', asyn
 test('a whole shard that moves at once is told without delay, and no name is cut off', () => {
   const { told, moves } = setUp();
   const many = placed(...Array.from({ length: 45 }, (_, i) => `model-${i}`));
-  moves.moved('one', [], many);
+  moves.moved('one', many, []);
   expect(told.flatMap(({ comes }) => names(comes))).toEqual(many.map(({ model }) => model));
   for (const { comes } of told) expect(String(comes).length).toBeLessThanOrEqual(1_000);
 });

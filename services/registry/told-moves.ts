@@ -23,10 +23,10 @@ export class ToldMoves {
     private readonly clock: Pick<Clock, 'after'>,
   ) {}
 
-  moved(shard: string, before: readonly PlacedVersion[], after: readonly PlacedVersion[]): void {
+  moved(shard: string, coming: readonly PlacedVersion[], going: readonly PlacedVersion[]): void {
     const { comes, goes } = this.pending.get(shard) ?? { comes: [], goes: [] };
-    comes.push(...without(after, before));
-    goes.push(...without(before, after));
+    comes.push(...coming.map(nameOf));
+    goes.push(...going.map(nameOf));
     this.pending.set(shard, { comes, goes });
     if (Math.max(comes.length, goes.length) >= NAMES_MAX) this.flush();
     else this.cancel ??= this.clock.after(TOGETHER_MS, () => this.flush());
@@ -47,9 +47,4 @@ export class ToldMoves {
 
 const listed = (names: string[]): string => names.splice(0, NAMES_MAX).join(', ');
 
-function without(all: readonly PlacedVersion[], those: readonly PlacedVersion[]): string[] {
-  const known = new Set(those.map(({ version }) => version));
-  return all.flatMap(({ model, version }) =>
-    known.has(version) ? [] : [`${model} ${shortDigest(version)}`],
-  );
-}
+const nameOf = ({ model, version }: PlacedVersion): string => `${model} ${shortDigest(version)}`;

@@ -28,14 +28,18 @@ beforeEach(() => {
     if (subject === 'massif.changes.east.shard-a') said.changes.push(BeatChanges.parse(body));
   };
   const bus = { connected: () => connected, nc: { isDraining: () => false, publish } };
-  heartbeats = new Heartbeats(bus as unknown as Pick<Bus, 'nc' | 'connected'>, clock, () => pulse);
+  heartbeats = new Heartbeats(bus as unknown as Pick<Bus, 'nc' | 'connected'>, clock, {
+    shard: () => pulse,
+    replicas: () => pulse.replicas,
+    replica: (id) => pulse.replicas.find((one) => one.id === id),
+  });
   heartbeats.start();
 });
 
 const moment = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 async function change(next: Partial<Pulse>): Promise<void> {
+  for (const { id } of [...pulse.replicas, ...(next.replicas ?? [])]) heartbeats.changed(id);
   pulse = { ...pulse, ...next };
-  heartbeats.changed();
   heartbeats.changed();
   await moment();
 }
@@ -79,4 +83,30 @@ test('what could not be told while the connection was down is in the next beat',
   expect(said.whole[1]?.replicas.map(({ id }) => id)).toEqual(['a']);
   await change({ replicas: [aReplica('a'), aReplica('c')] });
   expect(said.changes[0]?.replicas.map(({ id }) => id)).toEqual(['c']);
+});
+
+test('of many replicas most beats tell those that changed at all, and one in four tells all', async () => {
+  const ids = Array.from({ length: 100 }, (_, i) => `r${i}`);
+  await change({ replicas: ids.map((id) => aReplica(id)) });
+  await clock.advance(4 * HEARTBEAT_MS);
+  const [first, ...beats] = [...said.whole, ...said.changes];
+  expect(first?.replicas).toHaveLength(2);
+  expect(beats.toSorted((a, b) => a.seq - b.seq).map(({ replicas }) => replicas.length)).toEqual([
+    100, 0, 0, 0, 100,
+  ]);
+  pulse = { ...pulse, replicas: ids.slice(1).map((id) => aReplica(id, id === 'r7' ? { served: 1 } : {})) };
+  await clock.advance(HEARTBEAT_MS);
+  const last = said.changes.at(-1);
+  expect(last).toMatchObject({ beat: true, gone: ['r0'] });
+  expect(last?.replicas.map(({ id, served }) => [id, served])).toEqual([['r7', 1]]);
+});
+
+test('who may have missed something while the connection was down is told all', async () => {
+  await change({ replicas: Array.from({ length: 100 }, (_, i) => aReplica(`r${i}`)) });
+  await clock.advance(4 * HEARTBEAT_MS);
+  connected = false;
+  await clock.advance(HEARTBEAT_MS);
+  connected = true;
+  await clock.advance(HEARTBEAT_MS);
+  expect(said.whole.map(({ replicas }) => replicas.length)).toEqual([2, 100, 100]);
 });

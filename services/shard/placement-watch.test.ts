@@ -3,16 +3,16 @@ import { silentLog } from '../mesh/log.js';
 import { PlacementWatch } from './placement-watch.js';
 
 const version = 'a'.repeat(64);
-const taken: string[][] = [];
+const taken: [string, ...string[]][] = [];
 const watch = () => {
   taken.length = 0;
   return new PlacementWatch(
     'shard-east-1',
     silentLog,
-    (versions) => void taken.push(versions.map(({ model }) => model)),
+    (part, versions) => void taken.push([part, ...versions.map(({ model }) => model)]),
   );
 };
-const entry = (record: unknown, key = 'shard-east-1') => ({
+const entry = (record: unknown, key = 'shard-east-1.aa') => ({
   key,
   revision: 1,
   value:
@@ -22,16 +22,19 @@ const entry = (record: unknown, key = 'shard-east-1') => ({
 });
 const record = (epoch: number, ...models: string[]) => ({
   shard: 'shard-east-1',
+  part: 'aa',
   epoch,
   versions: models.map((model) => ({ model, version })),
 });
 
-test('the own record counts, those of other shards do not', () => {
+test('the own records count, those of other shards do not', () => {
   const { take } = watch();
   take(entry(record(1, 'ocr')));
-  take(entry(record(9, 'vad'), 'shard-east-2'));
+  take(entry(record(9, 'vad'), 'shard-east-2.aa'));
+  take(entry(record(9, 'vad'), 'shard-east-10.aa'));
+  take(entry({ ...record(1, 'vad'), part: 'bb' }, 'shard-east-1.bb'));
   take(entry(record(1)));
-  expect(taken).toEqual([['ocr'], []]);
+  expect(taken).toEqual([['aa', 'ocr'], ['bb', 'vad'], ['aa']]);
 });
 
 test('a placer that was replaced changes nothing', () => {
@@ -39,7 +42,10 @@ test('a placer that was replaced changes nothing', () => {
   take(entry(record(5, 'ocr')));
   take(entry(record(4)));
   take(entry(record(5, 'ocr', 'vad')));
-  expect(taken).toEqual([['ocr'], ['ocr', 'vad']]);
+  expect(taken).toEqual([
+    ['aa', 'ocr'],
+    ['aa', 'ocr', 'vad'],
+  ]);
 });
 
 test('a record that is gone or unreadable takes nothing down', () => {
@@ -48,5 +54,5 @@ test('a record that is gone or unreadable takes nothing down', () => {
   take(entry(undefined));
   take(entry('{"shard":'));
   take(entry({ shard: 'shard-east-1', epoch: 6, versions: 'none' }));
-  expect(taken).toEqual([['ocr']]);
+  expect(taken).toEqual([['aa', 'ocr']]);
 });

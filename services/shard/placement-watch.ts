@@ -1,5 +1,5 @@
-// Follows the one record that says which versions this shard is to hold. A record of an older epoch comes from a placer that was
-// replaced and is ignored; a record that is gone says nothing: replicas leave when they are placed elsewhere, not when a bucket is
+// Follows the records that say, part by part, which versions this shard is to hold. A record of an older epoch comes from a placer that
+// was replaced and is ignored; a record that is gone says nothing: replicas leave when they are placed elsewhere, not when a bucket is
 // lost.
 import { keys } from '../../contracts/buckets.js';
 import { PlacementRecord } from '../../contracts/registry.js';
@@ -7,28 +7,26 @@ import type { Log } from '../mesh/log.js';
 import type { BucketEntry } from '../mesh/watch-bucket.js';
 
 export class PlacementWatch {
-  private readonly key: string;
   private epoch = -1;
 
   constructor(
-    shard: string,
+    private readonly shard: string,
     private readonly log: Log,
-    private readonly place: (versions: PlacementRecord['versions']) => void,
-  ) {
-    this.key = keys.placement(shard);
-  }
+    private readonly place: (part: string, versions: PlacementRecord['versions']) => void,
+  ) {}
 
   readonly take = ({ key, value, revision }: BucketEntry): void => {
-    if (key !== this.key || value === undefined) return;
+    if (!key.startsWith(keys.placement(this.shard, '')) || value === undefined) return;
     const record = this.read(value);
     if (record === undefined) {
       this.log.error('placement.unreadable', { key, revision });
     } else if (record.epoch < this.epoch) {
       this.log.warn('placement.outdated', { epoch: record.epoch, seen: this.epoch });
     } else {
-      this.epoch = record.epoch;
-      this.log.info('placement.taken', { epoch: record.epoch, versions: record.versions.length });
-      this.place(record.versions);
+      const { epoch, part, versions } = record;
+      this.epoch = epoch;
+      this.log.info('placement.taken', { epoch, part, versions: versions.length });
+      this.place(part, versions);
     }
   };
 

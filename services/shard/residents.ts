@@ -2,7 +2,7 @@
 // has to move. One step at a time for each replica, all replicas side by side. The heartbeat says what its reports say.
 import type { ReplicaReport } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
-import type { PlacementRecord, VersionRecord } from '../../contracts/registry.js';
+import { type PlacementRecord, placementPart, type VersionRecord } from '../../contracts/registry.js';
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
 import { type ErrorCode, toFailure } from '../../contracts/errors.js';
 import type { Clock } from '../mesh/clock.js';
@@ -29,9 +29,9 @@ export interface ResidentsParts extends LoaderParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly changed: () => void;
+  readonly changed: (replica: string) => void;
   /** What nobody acts on. */
-  readonly changedSoon: () => void;
+  readonly changedSoon: (replica: string) => void;
   /** Orders of safety: what they withhold is placed here and does not live here. */
   readonly orders?: Pick<OrderBook, 'version' | 'kills' | 'shard' | 'killsShard'> | undefined;
   /** What people will ask about: refusals, kills. */
@@ -48,7 +48,8 @@ const noStanding = { suspect: false, hot: true };
 
 export class Residents {
   private readonly replicas = new Map<Digest, HostedReplica>();
-  private placed: PlacementRecord['versions'] = [];
+  /** By part. */
+  private readonly placed = new Map<string, PlacementRecord['versions']>();
   private distrusted = new Set<Digest>();
   private readonly loader: ReplicaLoader;
   private lastNumber = 0;
@@ -59,34 +60,44 @@ export class Residents {
     this.loader = new ReplicaLoader(parts);
   }
 
-  want(versions: PlacementRecord['versions']): void {
-    this.placed = versions;
-    this.review();
+  /** In this part of its placement. */
+  want(part: string, versions: PlacementRecord['versions']): void {
+    this.placed.set(part, versions);
+    this.takeIn(versions);
+    for (const replica of this.replicas.values())
+      if (placementPart(replica.version) === part) this.follow(replica);
   }
 
-  /** What is placed here, less what orders withhold: also when these change. */
+  /** What is placed here, less what orders withhold: when these change. */
   review(): void {
+    for (const versions of this.placed.values()) this.takeIn(versions);
+    for (const replica of this.replicas.values()) this.follow(replica);
+  }
+
+  private takeIn(versions: PlacementRecord['versions']): void {
+    for (const { model, version } of versions) {
+      if (this.replicas.has(version) || !this.mayLive(version)) continue;
+      const replica = new HostedReplica(this.parts.shard, ++this.lastNumber, model, version);
+      this.replicas.set(version, replica);
+      this.parts.changedSoon(replica.id);
+    }
+  }
+
+  private follow(replica: HostedReplica): void {
     const { orders, shard } = this.parts;
-    const whole = orders?.shard(shard) !== undefined;
-    const wanted = new Map(
-      this.placed
-        .filter(
-          ({ version }) => !whole && orders?.version(version) === undefined && !this.distrusted.has(version),
-        )
-        .map(({ version, model }) => [version, model]),
-    );
-    for (const [version, model] of wanted) {
-      if (this.replicas.has(version)) continue;
-      this.replicas.set(version, new HostedReplica(this.parts.shard, ++this.lastNumber, model, version));
-    }
-    for (const replica of this.replicas.values()) {
-      replica.wanted = wanted.has(replica.version);
-      // Of hundreds one comes and one goes.
-      if (this.isDue(replica)) this.settle(replica);
-      const ends = orders?.kills(replica.version) || orders?.killsShard(shard);
-      if (ends || this.distrusted.has(replica.version)) void this.kill(replica);
-    }
-    this.parts.changedSoon();
+    const { version } = replica;
+    const placed = this.placed.get(placementPart(version))?.some((one) => one.version === version) ?? false;
+    replica.wanted = placed && this.mayLive(version);
+    // Of hundreds one comes and one goes.
+    if (this.isDue(replica)) this.settle(replica);
+    const ends = orders?.kills(version) || orders?.killsShard(shard);
+    if (ends || this.distrusted.has(version)) void this.kill(replica);
+  }
+
+  private mayLive(version: Digest): boolean {
+    const { orders, shard } = this.parts;
+    const isWithheld = orders?.shard(shard) !== undefined || orders?.version(version) !== undefined;
+    return !isWithheld && !this.distrusted.has(version);
   }
 
   /** After a change of the trust policy: what may not run any more ends at once; what may again comes back. */
@@ -116,6 +127,11 @@ export class Residents {
     return [...this.replicas.values()].map((replica) => replica.report());
   }
 
+  /** Undefined where it is not, or no more. */
+  report(id: string): ReplicaReport | undefined {
+    return this.find(id)?.report();
+  }
+
   /** Of one model, or all. */
   statistics(model?: string): Promise<ReplicaStatistics[]> {
     const asked = [...this.replicas.values()].filter((one) => model === undefined || one.model === model);
@@ -133,10 +149,15 @@ export class Residents {
 
   /** Of the pool. */
   warming(id: string): void {
-    const replica = [...this.replicas.values()].find((one) => one.id === id);
+    const replica = this.find(id);
     if (replica?.state !== 'loading') return;
     replica.state = 'warming';
-    this.parts.changedSoon();
+    this.parts.changedSoon(id);
+  }
+
+  private find(id: string): HostedReplica | undefined {
+    for (const replica of this.replicas.values()) if (replica.id === id) return replica;
+    return undefined;
   }
 
   /** Of the pool: their engine is gone. Who is loading or moving there hears of it by the failure of that. */
@@ -194,7 +215,8 @@ export class Residents {
 
   /** Takes everything down and settles when it is. */
   async leave(): Promise<void> {
-    this.want([]);
+    this.placed.clear();
+    this.review();
     await Promise.all([...this.replicas.values()].map(({ gone }) => gone));
   }
 
@@ -244,7 +266,7 @@ export class Residents {
   private async bringUp(replica: HostedReplica): Promise<void> {
     const { clock, log } = this.parts;
     replica.state = 'loading';
-    this.parts.changed();
+    this.parts.changed(replica.id);
     try {
       await this.loader.load(replica);
       replica.trouble = afterLoad(replica.trouble);
@@ -252,7 +274,7 @@ export class Residents {
       const { id, model, version, loaded } = replica;
       const report = loaded && { runMs: loaded.runMs, batchMax: loaded.batchMax, capacity: loaded.capacity };
       log.info('replica.ready', { replica: id, model, version, ...report });
-      this.parts.changed();
+      this.parts.changed(replica.id);
     } catch (error) {
       this.failedLoad(replica, error);
     }
@@ -281,7 +303,7 @@ export class Residents {
         this.settle(replica);
       });
     }
-    this.parts.changed();
+    this.parts.changed(replica.id);
   }
 
   /** Both engines serve it for a moment and no request meets a closed door. The epoch stays: nothing was lost. */
@@ -303,7 +325,7 @@ export class Residents {
     const { engine } = replica;
     if (engine !== undefined) {
       replica.state = 'draining';
-      this.parts.changed();
+      this.parts.changed(replica.id);
       await this.unload(replica, engine);
       replica.leftEngine();
     }
@@ -312,7 +334,7 @@ export class Residents {
       this.replicas.delete(replica.version);
       replica.depart();
     }
-    this.parts.changedSoon();
+    this.parts.changedSoon(replica.id);
   }
 
   private async unload(replica: HostedReplica, engine: PooledEngine): Promise<void> {

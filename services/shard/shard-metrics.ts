@@ -1,4 +1,4 @@
-// The shard's numbers for Prometheus, taken from each whole heartbeat. Requests are counted by router and gateway, which see their
+// The shard's numbers for Prometheus, taken at each heartbeat. Requests are counted by router and gateway, which see their
 // callers; here it is engines and replicas.
 import { type ReplicaReport, ReplicaState } from '../../contracts/heartbeat.js';
 import type { Metrics } from '../mesh/telemetry.js';

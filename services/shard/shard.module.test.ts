@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buckets, keys } from '../../contracts/buckets.js';
 import { Heartbeat } from '../../contracts/heartbeat.js';
+import { placementPart } from '../../contracts/registry.js';
 import { DrainReply, RecycleReply } from '../../contracts/shard.js';
 import { subjects } from '../../contracts/subjects.js';
 import { type ConsulServer, startConsul } from '../../deploy/local/consul.js';
@@ -47,8 +48,10 @@ beforeAll(async () => {
   await (
     await bus.kv(buckets.catalog('east'))
   ).put(keys.version(model, digest), JSON.stringify(version.record));
-  const placed = { shard: 'shard-east-1', epoch: 1, versions: [{ model, version: digest }] };
-  await (await bus.kv(buckets.placement('east'))).put(keys.placement('shard-east-1'), JSON.stringify(placed));
+  const part = placementPart(digest);
+  const placed = { shard: 'shard-east-1', part, epoch: 1, versions: [{ model, version: digest }] };
+  const key = keys.placement('shard-east-1', part);
+  await (await bus.kv(buckets.placement('east'))).put(key, JSON.stringify(placed));
 }, 60_000);
 afterAll(async () => {
   host?.kill('SIGKILL');

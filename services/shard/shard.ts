@@ -43,7 +43,7 @@ export interface ShardParts {
   readonly orders?: OrderBook;
   /** What people will ask about goes there. */
   readonly tell?: TellAudit;
-  /** Told at every whole beat. */
+  /** Told at every beat. */
   readonly observed: (pulse: Pulse) => void;
 }
 
@@ -107,8 +107,8 @@ export class Shard {
       clock,
       random,
       log,
-      changed: () => this.heartbeats.changed(),
-      changedSoon: () => this.heartbeats.changedSoon(),
+      changed: (replica) => this.heartbeats.changed(replica),
+      changedSoon: (replica) => this.heartbeats.changedSoon(replica),
       orders,
       tell: parts.tell ?? (() => undefined),
       tapsOf: (version) => this.taps.of(version),
@@ -118,7 +118,12 @@ export class Shard {
         'abort',
         orders.onChange(() => this.residents.review()),
       );
-    this.heartbeats = new Heartbeats(bus, clock, () => this.pulse(), parts.observed);
+    const speaker = {
+      shard: () => this.told(),
+      replicas: () => this.residents.reports(),
+      replica: (id: string) => this.residents.report(id),
+    };
+    this.heartbeats = new Heartbeats(bus, clock, speaker, parts.observed);
   }
 
   /** Returns at once: a shard whose buckets or bytes cannot be had is there and says so. */
@@ -226,8 +231,8 @@ export class Shard {
       log.warn('shard.taps.waiting', errorFields(error)),
     );
     await watchMirror(bus, mesh.homeRegion, buckets.taps, this.taps.take, signal, { clock, log });
-    const placement = new PlacementWatch(mesh.instance, log, (versions) => {
-      if (!signal.aborted) this.residents.want(versions);
+    const placement = new PlacementWatch(mesh.instance, log, (part, versions) => {
+      if (!signal.aborted) this.residents.want(part, versions);
     });
     await watchMirror(bus, mesh.homeRegion, buckets.placement, placement.take, signal, { clock, log });
     if (this.state !== 'starting') return;
@@ -253,7 +258,7 @@ export class Shard {
     this.recycling = this.recycling.then(() => this.residents.vacate(engine));
   }
 
-  private pulse(): Pulse {
+  private told(): Omit<Pulse, 'replicas'> {
     const { mesh, config } = this.parts;
     return {
       shard: mesh.instance,
@@ -263,7 +268,6 @@ export class Shard {
       ...(this.cordoned && { cordoned: true }),
       device: config.device,
       engines: this.pool.report(),
-      replicas: this.residents.reports(),
     };
   }
 }

@@ -250,3 +250,12 @@ test('what changes says nothing of the others: their load is as the last beat an
   flight.end('succeeded', 2);
   expect(only().inFlight).toBe(2);
 });
+
+test('a connection over which nobody answered counts again with the next beat, also with one that tells what changed alone', () => {
+  table.heard(0, beat(1), 0);
+  send().end('unreachable', 1);
+  table.changed(0, changes(2, { replicas: [] }), 2);
+  expect(only().fresh).toBe(false);
+  table.changed(0, changes(3, { replicas: [], beat: true }), 3);
+  expect(only().link).toBe(0);
+});

@@ -88,8 +88,9 @@ export class ShardTable {
     this.relink(shard);
   }
 
-  /** Between two beats. Of a life that no beat told of, and what newer words overtook, is passed over: the next beat says all. */
-  changed(link: number, { shard: name, pid, seq, state, replicas, gone }: BeatChanges, nowMs: number): void {
+  /** Between two whole beats. Of a life that none told of, and what newer words overtook, is passed over: the next one says all. */
+  changed(link: number, changes: BeatChanges, nowMs: number): void {
+    const { shard: name, pid, seq, state, beat, replicas, gone } = changes;
     const shard = this.shards.get(name);
     if (!shard || shard.pid !== pid || seq < shard.seq) return;
     const news = seq > shard.seq;
@@ -99,10 +100,8 @@ export class ShardTable {
       for (const report of replicas) this.take(shard, report, state, false, nowMs);
       for (const id of gone) this.drop(shard, shard.replicas.get(id));
     }
-    for (const { id } of replicas) {
-      const replica = shard.replicas.get(id);
-      if (replica) replica.lostLinks &= ~(1 << link);
-    }
+    const spokenOf = beat ? shard.replicas.values() : replicas.map(({ id }) => shard.replicas.get(id));
+    for (const replica of spokenOf) if (replica) replica.lostLinks &= ~(1 << link);
     this.relink(shard);
   }
 

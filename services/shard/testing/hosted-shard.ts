@@ -10,6 +10,7 @@ import { Heartbeat, type ReplicaReport } from '../../../contracts/heartbeat.js';
 import { headers } from '../../../contracts/headers.js';
 import { encodeInferRequest } from '../../../contracts/infer-body.js';
 import { replicaId } from '../../../contracts/names.js';
+import { type PlacementRecord, placementPart } from '../../../contracts/registry.js';
 import { subjects, wildcards } from '../../../contracts/subjects.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import { startNats } from '../../../deploy/local/nats.js';
@@ -36,6 +37,8 @@ export class HostedShard implements AsyncDisposable {
   /** A test may put another in its place. */
   policy = policy;
   private epoch = 0;
+  /** Of its placement, in which anything was ever placed. */
+  private readonly parts = new Set<string>();
   private shard: Shard | undefined;
 
   private constructor(
@@ -129,13 +132,15 @@ export class HostedShard implements AsyncDisposable {
   }
 
   async place(...versions: SignedVersion[]): Promise<void> {
-    const record = {
-      shard: NAME,
-      epoch: ++this.epoch,
-      versions: versions.map(({ record: { model, digest } }) => ({ model, version: digest })),
-    };
+    const placed = versions.map(({ record: { model, digest } }) => ({ model, version: digest }));
+    for (const { version } of placed) this.parts.add(placementPart(version));
     const placement = await this.bus.kv(buckets.placement(REGION));
-    await placement.put(keys.placement(NAME), JSON.stringify(record));
+    const epoch = ++this.epoch;
+    for (const part of this.parts) {
+      const mine = placed.filter(({ version }) => placementPart(version) === part);
+      const record: PlacementRecord = { shard: NAME, part, epoch, versions: mine };
+      await placement.put(keys.placement(NAME, part), JSON.stringify(record));
+    }
   }
 
   /** Publishes, places and waits. */
