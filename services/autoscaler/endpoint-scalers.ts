@@ -54,9 +54,9 @@ export class EndpointScalers {
 
   /** Endpoints that nobody looked at for a while: it is time to see whether somebody is expected. */
   due(nowMs: number): string[] {
-    return [...this.kept].flatMap(([name, { lookedMs }]) =>
-      nowMs - lookedMs >= ASLEEP_EVERY_MS ? [name] : [],
-    );
+    return [...this.kept]
+      .filter(([, { lookedMs }]) => nowMs - lookedMs >= ASLEEP_EVERY_MS)
+      .map(([name]) => name);
   }
 
   /** Forgets who is gone and, above the limit, who sleeps for longest. */

@@ -149,10 +149,14 @@ export class Residency {
   }
 
   private residents(awake: readonly string[]): Resident[] {
-    return awake.flatMap((name): Resident[] => {
+    const residents: Resident[] = [];
+    for (const name of awake) {
       const entry = this.known.get(name);
-      return entry ? [{ name, credit: entry.credit, bytes: entry.bytes, leased: entry.leased }] : [];
-    });
+      if (!entry) continue;
+      const { credit, bytes, leased } = entry;
+      residents.push({ name, credit, bytes, leased });
+    }
+    return residents;
   }
 
   private displace(name: string): void {

@@ -1,6 +1,5 @@
 // The bucket of wanted replicas as the autoscaler reads it: one record an endpoint, which of them
 // have a replica, and the highest epoch that ever wrote one.
-import { keys } from '../../contracts/buckets.js';
 import { failure } from '../../contracts/errors.js';
 import { WantedRecord } from '../../contracts/scaling.js';
 import type { BucketState, LogEntry } from '../mesh/bucket-log.js';
@@ -8,6 +7,7 @@ import type { Log } from '../mesh/log.js';
 
 export class WantedState implements BucketState {
   private readonly byKey = new Map<string, WantedRecord>();
+  private readonly byEndpoint = new Map<string, WantedRecord>();
   private readonly up = new Set<string>();
   private latest = 0;
 
@@ -19,12 +19,14 @@ export class WantedState implements BucketState {
     const { data: record } = WantedRecord.safeParse(value);
     if (!record) return this.log.error('scaling.unreadable', { key, revision });
     this.byKey.set(key, record);
+    this.byEndpoint.set(record.endpoint, record);
     this.latest = Math.max(this.latest, record.epoch);
     if (Object.values(record.regions).some((replicas) => replicas > 0)) this.up.add(record.endpoint);
   }
 
   reset(): void {
     this.byKey.clear();
+    this.byEndpoint.clear();
     this.up.clear();
     this.latest = 0;
   }
@@ -39,7 +41,7 @@ export class WantedState implements BucketState {
   }
 
   of(endpoint: string): WantedRecord | undefined {
-    return this.byKey.get(keys.wanted(endpoint));
+    return this.byEndpoint.get(endpoint);
   }
 
   /** Throws LEASE_LOST when a later leader has written. */
@@ -51,7 +53,9 @@ export class WantedState implements BucketState {
 
   private forget(key: string): void {
     const before = this.byKey.get(key);
-    if (before) this.up.delete(before.endpoint);
+    if (!before) return;
     this.byKey.delete(key);
+    this.byEndpoint.delete(before.endpoint);
+    this.up.delete(before.endpoint);
   }
 }
