@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -68,4 +68,17 @@ test('a restart remembers the highest version it saw, and a mesh made anew begin
   const anew = await open();
   expect(anew.current().version).toBe(1);
   anew.close();
+});
+
+test('services of one process that remember at the same moment do not take the draft from each other', async () => {
+  const complaints: string[] = [];
+  const log = { ...silentLog, warn: (event: string) => void complaints.push(event) };
+  const data = join(dir, 'data');
+  const seenPath = join(data, 'seen.json');
+  await writeFile(join(dir, TRUST_FILES.rootKey), root.publicKeyPem);
+  await write(5);
+  const open = () => TrustFiles.open({ dir, seenPath, clock: new FakeClock(), log });
+  for (const trust of await Promise.all(Array.from({ length: 12 }, open))) trust.close();
+  expect(complaints).toEqual([]);
+  expect(await readdir(data)).toEqual(['seen.json']);
 });

@@ -1,6 +1,7 @@
 // The trust of a process, from two files in its folder of keys: the trust root's public key and the policy that the root signed.
 // Registry and shards read them at start and look again every few seconds, so a new policy counts without a restart. While
 // either file is missing or wrong nothing new is trusted, and what was trusted stays.
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -106,8 +107,10 @@ export class TrustFiles implements PolicyReader {
     if (seenPath === undefined) return;
     try {
       await mkdir(dirname(seenPath), { recursive: true });
-      await writeFile(`${seenPath}.draft`, JSON.stringify({ root: this.rootPrint, version }));
-      await rename(`${seenPath}.draft`, seenPath);
+      // Services of one process remember at the same time.
+      const draft = `${seenPath}.${randomUUID()}.draft`;
+      await writeFile(draft, JSON.stringify({ root: this.rootPrint, version }));
+      await rename(draft, seenPath);
     } catch (error) {
       // It goes on with what it has in memory; only a restart would know less.
       log.warn('trust.seen.unwritten', { seenPath, ...errorFields(error) });
