@@ -78,12 +78,25 @@ export const isKept = (length: number, json: JsonObject): boolean =>
 /** Four bytes at a time: byte by byte it takes a microsecond. */
 function begins(bytes: Uint8Array, head: DataView): boolean {
   const { byteLength: length } = head;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
+  const view = viewOf(bytes.buffer);
+  const from = bytes.byteOffset;
   let i = 0;
-  for (; i + 4 <= length; i += 4) if (view.getUint32(i) !== head.getUint32(i)) return false;
-  for (; i < length; i++) if (view.getUint8(i) !== head.getUint8(i)) return false;
+  for (; i + 4 <= length; i += 4) if (view.getUint32(from + i) !== head.getUint32(i)) return false;
+  for (; i < length; i++) if (view.getUint8(from + i) !== head.getUint8(i)) return false;
   return true;
 }
+
+/** One read of a socket brings many bodies, which lie in the same memory. */
+let read = new DataView(new ArrayBuffer(0));
+const READ_BYTES_MAX = 65_536;
+
+function viewOf(memory: ArrayBufferLike): DataView {
+  if (memory === read.buffer) return read;
+  const view = new DataView(memory);
+  if (memory.byteLength <= READ_BYTES_MAX) read = view as typeof read;
+  return view;
+}
+
 /** Bounds the memory too: one head a length, at most a quarter of a megabyte. */
 const KNOWN_HEAD_BYTES_MAX = 512;
 const knownHeads = new KnownHeads();

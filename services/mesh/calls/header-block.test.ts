@@ -53,6 +53,11 @@ test.each([0, 10, 300_000])(
   },
 );
 
+test('spaces around a value are none of it, wherever they are', () => {
+  const { found } = read('NATS/1.0\r\nA: 1\r\nB:2\r\nC:  3 4 \r\nD: \r\nE:\r\nF: \t5\r\n\r\n');
+  expect(found).toEqual(Object.entries({ A: '1', B: '2', C: '3 4', D: '', E: '', F: '5' }));
+});
+
 test('the tensors of a large body lie aligned where they arrive, whatever the lengths of block and JSON part', async () => {
   for (let n = 0; n < 8; n++) {
     const body = { bytes: new Uint8Array(600_000), jsonLength: 100 + n };

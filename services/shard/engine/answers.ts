@@ -11,6 +11,7 @@ import { isInbox, subjects } from '../../../contracts/subjects.js';
 import { refusalOf, type Written, writtenOf } from '../../mesh/refusal.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerBlock, headerLine } from '../../mesh/calls/header-block.js';
+import { sendSmall } from '../../mesh/calls/small-message.js';
 import { beginningOf, messageBytesMax } from '../../mesh/bodies/large-bodies.js';
 import type { LargeAnswers } from './large-answers.js';
 import { itineraryLines, stepToken } from '../../mesh/calls/itinerary.js';
@@ -195,6 +196,7 @@ export class Answers {
   }
 
   private publish(subject: string, body: Body, lines?: string, reply?: string): void {
+    if (lines !== undefined && reply === undefined && sendSmall(this.nc, subject, lines, body.bytes)) return;
     const options = lines === undefined ? {} : { headers: headerBlock(lines, body) };
     try {
       this.nc.publish(subject, body.bytes, reply === undefined ? options : { ...options, reply });
