@@ -56,7 +56,7 @@ function widely(setting: Setting): Effort {
     priced: limits,
     pricings: 2,
     rounds: 150,
-    starts: 6,
+    starts: 40,
     passes: 1,
     looks: effort.looks,
   };

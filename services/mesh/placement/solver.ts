@@ -30,7 +30,7 @@ const GRACE_S = 1;
 const PROGRAM = `
 const { parentPort, workerData } = require('node:worker_threads');
 const ready = require(workerData.highs)();
-parentPort.on('message', async ({ text, seconds, gap, heuristics, start }) => {
+parentPort.on('message', async ({ text, seconds, gap, heuristics, below, start }) => {
   const model = (await ready).createModel({ format: 'lp', data: text });
   model.options.set({ output_flag: false, time_limit: seconds, mip_rel_gap: gap });
   if (heuristics)
@@ -39,6 +39,7 @@ parentPort.on('message', async ({ text, seconds, gap, heuristics, start }) => {
       mip_heuristic_run_feasibility_jump: false,
       mip_detect_symmetry: false,
     });
+  if (below !== undefined) model.options.set({ objective_bound: below, mip_heuristic_effort: 0 });
   if (start) model.setSolution({ colValue: start });
   // 4: a better solution, in HiGHS' numbers. Told at once: a thread may be ended before the solver notices that its time is up.
   model.run({
@@ -80,27 +81,16 @@ export class SolverThread {
 
   /** Undefined when nothing was found: there is no solution, or none within the time. Aborting ends the thread and rejects. */
   async solve(
-    { text, variables }: Programme,
-    { seconds, gap, heuristics, patienceS = seconds + GRACE_S }: SolverLimits,
+    programme: Programme,
+    limits: SolverLimits,
     start?: ReadonlyMap<string, number>,
     signal?: AbortSignal,
   ): Promise<Solved | undefined> {
-    signal?.throwIfAborted();
-    const worker = this.running();
-    worker.postMessage({
-      text,
-      seconds,
-      gap,
-      heuristics,
-      start: start && Float64Array.from(variables, (name) => start.get(name) ?? 0),
-    });
-    let answer: Answer | undefined;
-    try {
-      answer = await answerOf(worker, patienceS * 1_000, signal);
-    } finally {
-      if (!answer?.ended) await this.close();
-    }
+    const { variables } = programme;
+    const begin = start && Float64Array.from(variables, (name) => start.get(name) ?? 0);
+    const answer = await this.ask(programme, limits, { start: begin }, signal);
     if (!answer?.values) return undefined;
+    const { gap } = limits;
     const { values, objective, bound } = answer;
     const byName = new Map(variables.map((name, column) => [name, values[column] ?? 0]));
     const within = objective - bound <= (gap + 1e-6) * Math.abs(objective) + 1e-9;
@@ -110,6 +100,30 @@ export class SolverThread {
       bound,
       value: (name) => byName.get(name) ?? 0,
     };
+  }
+
+  /** What no solution is better than, up to `below`: the tree is narrow where nothing beyond it is of interest. */
+  async prove(programme: Programme, limits: SolverLimits, below: number): Promise<number> {
+    const answer = await this.ask(programme, limits, { below });
+    return Math.min(answer?.bound ?? Number.NEGATIVE_INFINITY, below);
+  }
+
+  private async ask(
+    { text }: Programme,
+    { seconds, gap, heuristics, patienceS = seconds + GRACE_S }: SolverLimits,
+    more: { readonly start?: Float64Array | undefined; readonly below?: number },
+    signal?: AbortSignal,
+  ): Promise<Answer | undefined> {
+    signal?.throwIfAborted();
+    const worker = this.running();
+    worker.postMessage({ text, seconds, gap, heuristics, ...more });
+    let answer: Answer | undefined;
+    try {
+      answer = await answerOf(worker, patienceS * 1_000, signal);
+      return answer;
+    } finally {
+      if (!answer?.ended) await this.close();
+    }
   }
 
   async close(): Promise<void> {
