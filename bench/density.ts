@@ -48,7 +48,8 @@ const INPUT = { x: { data: new Float32Array(784), shape: [1, 784] } };
 const nameOf = (rank: number): string => `model-${rank}`;
 
 export const benchmark: Benchmark = async ({ form, seed, only = '' }) => {
-  const size = SIZES[only !== '' && 'crowd'.startsWith(only) ? 'crowd' : form];
+  if (only !== '' && only !== 'crowd') throw new Error('--only names crowd');
+  const size = SIZES[only === 'crowd' ? only : form];
   process.env['MASSIF_RESIDENTS_MAX'] = String(size.residents);
   const random = seededRandom(seed);
   await using mesh = await startMesh({ regions: ['east'], shardsPerRegion: size.shards });

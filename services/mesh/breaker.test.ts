@@ -6,7 +6,7 @@ import { seededRandom } from './random.js';
 import { waitUntil } from './testing/wait-until.js';
 
 // opossum keeps its own time, so these wait for its states with a short reset.
-const breakers = new Breakers(systemClock, seededRandom(1), 20);
+const breakers = new Breakers(systemClock, seededRandom(1), { resetMs: 20 });
 const open: Breaker[] = [];
 const make = () => {
   const made = breakers.make('replica');
@@ -66,7 +66,7 @@ test('a probe that fails, or whose caller went away, blocks again', async () => 
 
 test('a late answer lets everybody through, and who waits is told', async () => {
   let told = 0;
-  const patient = new Breakers(systemClock, seededRandom(1), 60_000, () => told++);
+  const patient = new Breakers(systemClock, seededRandom(1), { resetMs: 60_000, closed: () => told++ });
   const guard = patient.make('replica');
   open.push(guard);
   guard.vouch();

@@ -29,6 +29,12 @@ const ROTATE_MS = SETTINGS.rollingCountTimeout / SETTINGS.rollingCountBuckets;
 type Hold = (settle: Settle) => void;
 type Circuit = CircuitBreaker<[Hold], void>;
 
+export interface BreakersOptions {
+  readonly resetMs?: number;
+  /** Told when one that was open lets everybody through again. */
+  readonly closed?: () => void;
+}
+
 /** Makes breakers that share one timer for their rolling windows. Close it with the process. */
 export class Breakers {
   private readonly rotation = new EventEmitter().setMaxListeners(0);
@@ -38,22 +44,21 @@ export class Breakers {
   constructor(
     clock: Clock,
     private readonly random: Random,
-    private readonly resetMs = RESET_MS,
-    /** One that was open lets everybody through again. */
-    private readonly closed: () => void = ignore,
+    private readonly options: BreakersOptions = {},
   ) {
     this.stopRotation = clock.every(ROTATE_MS, () => this.rotation.emit('rotate'));
   }
 
   make(name: string): Breaker {
+    const { resetMs = RESET_MS, closed = ignore } = this.options;
     const circuit: Circuit = new CircuitBreaker<[Hold], void>(admitted, {
       ...SETTINGS,
       name,
-      resetTimeout: this.resetMs * (1 + this.random() / 2), // probes of many callers do not come at once
+      resetTimeout: resetMs * (1 + this.random() / 2), // probes of many callers do not come at once
       rotateBucketController: this.rotation,
       errorFilter: (reason: unknown) => reason === 'abandoned' && !circuit.halfOpen,
     });
-    circuit.on('close', this.closed);
+    circuit.on('close', closed);
     const breaker = new Breaker(circuit, () => this.made.delete(breaker));
     this.made.add(breaker);
     return breaker;

@@ -8,7 +8,7 @@ export interface AttemptState {
   readonly leftMs: number;
   /** Peak latency of the replica, queue included; 0 when nobody knows. */
   readonly latencyMs: number;
-  /** We had answers of it: the latency is ours, not only what it says of itself. */
+  /** The latency is what we saw, not only what it says of itself. */
   readonly seen: boolean;
   /** Requests it holds, this one included. */
   readonly inFlight: number;

@@ -83,7 +83,7 @@ export class ReplicaEntry implements ReplicaView {
     return this.observed.known ? this.observed.valueMs : this.reportedMs;
   }
 
-  /** Whether any answer of it came to us. */
+  /** Whether we know by ourselves how long it takes: by an answer, or by waiting for one in vain. */
   get seen(): boolean {
     return this.observed.known;
   }

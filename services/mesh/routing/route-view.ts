@@ -64,7 +64,7 @@ export class RouteView implements RouteTable {
     const { buses, clock, random, orders } = options;
     this.region = buses[0].region;
     this.distanceMs = options.distanceMs ?? (() => 0);
-    this.breakers = new Breakers(clock, random, undefined, () => this.wake());
+    this.breakers = new Breakers(clock, random, { closed: () => this.wake() });
     const endpoints = new KnownRecords<RoutedEndpoint>(buses.length, 'endpoint.', EndpointRecord, {
       shown: orders && ((record) => underOrders(record, orders)),
       isOlder: ofEarlierEpoch,
