@@ -51,13 +51,9 @@ export function parseStartOptions(args, env) {
  * @param {NodeJS.ProcessEnv} env
  */
 export function parseSetupOptions(args, env) {
-  const values = parse(args, { ...SERVERS, quiet: { type: 'boolean' }, style: { type: 'boolean' } });
+  const values = parse(args, { ...SERVERS, quiet: { type: 'boolean' } });
   nameServers(values, env);
-  return {
-    gpu: values['gpu'] === true,
-    quiet: values['quiet'] === true,
-    style: values['style'] === true,
-  };
+  return { gpu: values['gpu'] === true, quiet: values['quiet'] === true };
 }
 
 /**
