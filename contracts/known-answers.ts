@@ -65,12 +65,9 @@ export function keepAnswer(
 
 const keyOf = (model: string, version: string | undefined): string => `${model}\n${version ?? ''}`;
 
-function isLike(
-  { name, datatype, shape, data }: Tensor,
-  { bytes, ...like }: Known['outputs'][number],
-): boolean {
+function isLike({ name, datatype, shape, data }: Tensor, like: Known['outputs'][number]): boolean {
   if (name !== like.name || datatype !== like.datatype || shape.length !== like.shape.length) return false;
-  if ((data as Float32Array).byteLength !== bytes) return false;
+  if ((data as Float32Array).byteLength !== like.bytes) return false;
   for (let i = 0; i < shape.length; i++) if (shape[i] !== like.shape[i]) return false;
   return true;
 }

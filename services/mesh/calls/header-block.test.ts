@@ -53,6 +53,17 @@ test.each([0, 10, 300_000])(
   },
 );
 
+test('blocks of one length that differ in a single byte, first or last, are told apart', async () => {
+  const texts: string[] = [];
+  const subscription = nc.subscribe('block.alike', { callback: (_, m) => void texts.push(headerText(m)) });
+  const values = ['a-----b', 'a-----b', 'c-----b', 'c-----d', 'a-----b', 'a--x--b'];
+  for (const value of values)
+    nc.publish('block.alike', new Uint8Array(3), { headers: headerBlock(headerLine('A', value)) });
+  await nc.flush();
+  subscription.unsubscribe();
+  expect(texts.map((text) => read(text).found)).toEqual(values.map((value) => [['A', value]]));
+});
+
 test('spaces around a value are none of it, wherever they are', () => {
   const { found } = read('NATS/1.0\r\nA: 1\r\nB:2\r\nC:  3 4 \r\nD: \r\nE:\r\nF: \t5\r\n\r\n');
   expect(found).toEqual(Object.entries({ A: '1', B: '2', C: '3 4', D: '', E: '', F: '5' }));

@@ -23,22 +23,39 @@ export function headerText(
     const bytes = size.call(message) - subjectBytes - (message.reply?.length ?? 0) - data.length;
     if (bytes === 0) return '';
     if (bytes > 0 && bytes <= data.byteOffset) {
-      const text = textIn(data.buffer, data.byteOffset - bytes, data.byteOffset);
-      if (text.startsWith(FIRST_LINE) && text.endsWith(END)) return text;
+      const text = blockIn(data.buffer, data.byteOffset - bytes, data.byteOffset);
+      if (text !== '') return text;
     }
   }
   // A client of another make, or a subject that is not ASCII.
   return message.headers ? (message.headers as MsgHdrs & { toString(): string }).toString() : '';
 }
 
-/** One read of a socket brings many messages, which lie in the same memory. */
+/** One read of a socket brings many messages, which lie in the same memory; a larger one, put together for one of them, is not held on to. */
 let read: Buffer = Buffer.alloc(0);
 const READ_BYTES_MAX = 65_536;
 
-function textIn(memory: ArrayBufferLike, from: number, to: number): string {
-  if (memory.byteLength > READ_BYTES_MAX) return Buffer.from(memory, from, to - from).toString();
-  if (read.buffer !== memory) read = Buffer.from(memory);
-  return read.toString('utf8', from, to);
+/** Many messages have the block of the one before: it is not decoded again, and whoever remembers the text finds at a look that it is the same. */
+let last = { memory: read, from: 0, bytes: 0, text: '' };
+
+/** Empty where it is no block. */
+function blockIn(memory: ArrayBufferLike, from: number, to: number): string {
+  const bytes = to - from;
+  const view = read.buffer === memory ? read : Buffer.from(memory);
+  if (isLast(view, from, bytes)) return last.text;
+  const text = view.toString('utf8', from, to);
+  if (!text.startsWith(FIRST_LINE) || !text.endsWith(END)) return '';
+  if (memory.byteLength > READ_BYTES_MAX) return text;
+  read = view;
+  last = { memory: view, from, bytes, text };
+  return text;
+}
+
+function isLast(memory: Buffer, from: number, bytes: number): boolean {
+  if (bytes !== last.bytes) return false;
+  // What differs is mostly at the end.
+  for (let i = bytes - 1; i >= 0; i--) if (memory[from + i] !== last.memory[last.from + i]) return false;
+  return true;
 }
 
 /** Calls for each header in order. Returns the status of the first line (503: no responders), 0 without one. */

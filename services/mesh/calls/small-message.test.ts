@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type NatsServer, startNats } from '../../../deploy/local/nats.js';
 import { headerBlock, headerLine } from './header-block.js';
-import { sendSmall } from './small-message.js';
+import { type Rest, SmallMessages } from './small-message.js';
 
 let dir: string;
 let nats: NatsServer;
@@ -22,13 +22,16 @@ afterAll(async () => {
 });
 
 test('messages of all small sizes arrive whole and in order, whoever of the two sent them', async () => {
+  const small = new SmallMessages(nc);
   const heard: Msg[] = [];
   const subscription = nc.subscribe('small', { callback: (_, message) => void heard.push(message) });
   const bodies = Array.from({ length: 400 }, (_, n) => new Uint8Array(n * 9).fill(n));
   for (const [n, body] of bodies.entries()) {
     const lines = headerLine('Number', n) + headerLine('Word', 'x'.repeat(n % 7));
-    if (n % 3 === 0) nc.publish('small', body, { headers: headerBlock(lines) });
-    else expect(sendSmall(nc, 'small', lines, body)).toBe(true);
+    if (n % 3 === 0) {
+      small.handOver();
+      nc.publish('small', body, { headers: headerBlock(lines) });
+    } else expect(small.send('small', lines, body)).toBe(true);
   }
   await nc.flush();
   subscription.unsubscribe();
@@ -43,8 +46,27 @@ test.each([
 ])('a message that %s is left to the client', async (_, lines, body) => {
   let heard = 0;
   const subscription = nc.subscribe('left', { callback: () => void heard++ });
-  expect(sendSmall(nc, 'left', lines, body)).toBe(false);
+  const small = new SmallMessages(nc);
+  expect(small.send('left', lines, body)).toBe(false);
+  await Promise.resolve();
   await nc.flush();
   subscription.unsubscribe();
   expect(heard).toBe(0);
+});
+
+test('what is sent in one turn of the loop leaves together, more of it than one piece of memory holds, rests and all', async () => {
+  const small = new SmallMessages(nc);
+  const heard: Msg[] = [];
+  const subscription = nc.subscribe('many', { callback: (_, message) => void heard.push(message) });
+  await nc.flush();
+  const rest = (n: number): Rest => ({ bytes: n, copyTo: (target, at) => void target.fill(n, at, at + n) });
+  for (let n = 0; n < 250; n++)
+    expect(small.send('many', headerLine('Number', n), Uint8Array.of(7, 8), rest(n))).toBe(true);
+  await Promise.resolve();
+  await nc.flush();
+  subscription.unsubscribe();
+  expect(heard.map(({ headers }) => headers?.get('Number'))).toEqual(heard.map((_, n) => String(n)));
+  expect(heard.map(({ data }) => [...data])).toEqual(
+    Array.from({ length: 250 }, (_, n) => [7, 8, ...Array.from({ length: n }, () => n)]),
+  );
 });

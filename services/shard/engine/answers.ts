@@ -11,7 +11,7 @@ import { isInbox, subjects } from '../../../contracts/subjects.js';
 import { refusalOf, type Written, writtenOf } from '../../mesh/refusal.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerBlock, headerLine } from '../../mesh/calls/header-block.js';
-import { sendSmall } from '../../mesh/calls/small-message.js';
+import type { Rest, SmallMessages } from '../../mesh/calls/small-message.js';
 import { beginningOf, messageBytesMax } from '../../mesh/bodies/large-bodies.js';
 import type { LargeAnswers } from './large-answers.js';
 import { itineraryLines, stepToken } from '../../mesh/calls/itinerary.js';
@@ -68,6 +68,7 @@ export class Answers {
     private readonly large: LargeAnswers,
     /** Hears of every request that was answered, by who sent it. */
     private readonly answered: (sender: string) => void,
+    private readonly small: SmallMessages,
   ) {
     this.replicaLine = headerLine(headers.replica, replica);
   }
@@ -81,14 +82,31 @@ export class Answers {
     );
   }
 
+  /** A small answer that begins with `head` and goes on with what is copied. False when it is not small: result() it. */
+  rows(to: ReturnAddress, head: Uint8Array, rows: Rest, engineUs: number): boolean {
+    const lines = this.linesOf(to, head.length, '');
+    if (!this.small.send(to.caller || to.sender, lines, head, rows)) return false;
+    this.said(to, engineUs);
+    return true;
+  }
+
   private say(to: ReturnAddress, body: Body, bytes: Uint8Array, bodyLine: string, engineUs: number): void {
+    const lines = this.linesOf(to, body.jsonLength, bodyLine);
+    this.publish(to.caller || to.sender, { bytes, jsonLength: body.jsonLength }, lines);
+    this.said(to, engineUs);
+  }
+
+  private linesOf(to: ReturnAddress, jsonLength: number | undefined, bodyLine: string): string {
     let lines = this.replicaLine + bodyLine;
-    if (body.jsonLength !== undefined) lines += headerLine(headers.jsonLength, body.jsonLength);
+    if (jsonLength !== undefined) lines += headerLine(headers.jsonLength, jsonLength);
     if (to.requestId !== '') lines += headerLine(headers.requestId, to.requestId);
     if (to.arm) lines += headerLine(headers.arm, to.arm);
     if (to.cache !== undefined) lines += headerLine(headers.cache, to.cache);
     if (to.again === true) lines += headerLine(headers.once, 'again');
-    this.publish(to.caller || to.sender, { bytes, jsonLength: body.jsonLength }, lines);
+    return lines;
+  }
+
+  private said(to: ReturnAddress, engineUs: number): void {
     this.answered(to.sender);
     if (to.caller !== '') this.note(to.sender, OK, engineUs);
   }
@@ -196,7 +214,8 @@ export class Answers {
   }
 
   private publish(subject: string, body: Body, lines?: string, reply?: string): void {
-    if (lines !== undefined && reply === undefined && sendSmall(this.nc, subject, lines, body.bytes)) return;
+    if (lines !== undefined && reply === undefined && this.small.send(subject, lines, body.bytes)) return;
+    this.small.handOver();
     const options = lines === undefined ? {} : { headers: headerBlock(lines, body) };
     try {
       this.nc.publish(subject, body.bytes, reply === undefined ? options : { ...options, reply });

@@ -5,7 +5,7 @@ import type { RunLoop } from './run-loop.js';
 import { returnAddress } from './answers.js';
 import { levelOf, rankOf } from './rank.js';
 import type { Waiting } from './request-queue.js';
-import { parseRunHeaders } from './run-headers.js';
+import { runHeaders } from './run-headers.js';
 
 /** @throws Failure BAD_REQUEST for headers that nobody could have meant, and for reply subjects that are no inboxes. */
 export function readArrival(
@@ -15,7 +15,7 @@ export function readArrival(
   readAtMs: number,
   loop: Pick<RunLoop, 'unreadMsMax'>,
 ): Waiting {
-  const headers = parseRunHeaders(headerText);
+  const headers = runHeaders(headerText);
   const to = returnAddress(sender, headers);
   // Nobody to answer, or somebody who wants our answer published where it does not belong.
   if (to === undefined) throw failure('BAD_REQUEST', 'The reply subjects of a run message must be inboxes.');

@@ -1,11 +1,13 @@
 // Runs a batch on a session and gives every caller its own rows. When something about the joint run fails, each request is run
 // by itself: one request's values must not cost the others their answer. scheduler.ts decides what makes a batch.
 import { type Failure, failure, toFailure } from '../../../contracts/errors.js';
-import { encodeInferResponse, type InferResponse } from '../../../contracts/infer-body.js';
+import { type Body, encodeInferResponse, type InferResponse } from '../../../contracts/infer-body.js';
 import type { Tensor } from '../../../contracts/tensor.js';
+import type { Rest } from '../../mesh/calls/small-message.js';
 import type { Clock } from '../../mesh/clock.js';
 import type { RunTimes } from './counts.js';
 import { Gatherer, RowCut } from './gather.js';
+import { JointAnswers } from './joint-answers.js';
 import type { ModelSession } from './model-session.js';
 import type { Ready } from './request-queue.js';
 import { carriesRows, type RowAxes, SHARED } from './rows.js';
@@ -26,7 +28,9 @@ export interface BatchRunParts {
   readonly aboutToRun: () => void;
   /** What the caller gets of the outputs; a sequence keeps the rest. */
   readonly seen: (one: Ready, outputs: Tensor[]) => Tensor[];
-  readonly answered: (one: Ready, body: ReturnType<typeof encodeInferResponse>) => void;
+  readonly answered: (one: Ready, body: Body) => void;
+  /** One of many that begin alike, its rows ready to be copied. False: it has to be answered as any other. */
+  readonly answeredAlike: (one: Ready, head: Uint8Array, rows: Rest, nowMs: number) => boolean;
   /** The caller has its answer: whoever watches the version may look at it. */
   readonly observed: (one: Ready, outputs: readonly Tensor[], taps: readonly Tensor[]) => void;
   /** Whether whoever watches has room for another answer. */
@@ -132,14 +136,16 @@ export class BatchRun {
     const tapCuts = taps.filter(({ shape }) => shape[0] === total).map((tap) => new RowCut(tap, 0, total));
     const rowsFrom = (all: readonly RowCut[], from: number, rows: number): Tensor[] =>
       all.map((one) => one.rows(from, rows));
+    const joint = new JointAnswers(cuts);
     let from = 0;
     for (const one of batch) {
       const { rows } = one.decoded;
-      this.answer(
-        one,
-        rowsFrom(cuts, from, rows),
-        tapCuts.length === 0 ? NOTHING : rowsFrom(tapCuts, from, rows),
-      );
+      const head = joint.beginning(one, from);
+      if (head === undefined || !this.parts.answeredAlike(one, head, joint, ranMs)) {
+        const tapped = tapCuts.length === 0 ? NOTHING : rowsFrom(tapCuts, from, rows);
+        const body = this.answer(one, rowsFrom(cuts, from, rows), tapped);
+        if (body) joint.wrote(one, body);
+      }
       from += rows;
     }
     const outputMs = clock.monotonicMs() - ranMs;
@@ -165,17 +171,22 @@ export class BatchRun {
     return loop.blocking(() => session.run(inputs, wanted));
   }
 
-  private answer(one: Ready, outputs: Tensor[], taps: readonly Tensor[]): void {
+  /** Returns what its caller got. */
+  private answer(one: Ready, outputs: Tensor[], taps: readonly Tensor[]): Body | undefined {
     const { stage } = one.decoded;
-    if (stage) return this.passOn(one, stage, outputs);
+    if (stage) {
+      this.passOn(one, stage, outputs);
+      return undefined;
+    }
     const others = this.parts.repeated(one, outputs);
-    this.say(one, outputs);
+    const body = this.say(one, outputs);
     for (const other of others) this.say(other, outputs);
     this.parts.observed(one, outputs, taps);
+    return body;
   }
 
-  /** Outputs as they are, and as this request wants them. */
-  say(one: Ready, outputs: readonly Tensor[]): void {
+  /** Outputs as they are, and as this request wants them; undefined where that is not possible, of which it hears. */
+  say(one: Ready, outputs: readonly Tensor[]): Body | undefined {
     const { request } = one.decoded;
     try {
       const response: InferResponse = {
@@ -184,9 +195,12 @@ export class BatchRun {
         outputs: this.parts.seen(one, [...outputs]),
       };
       if (request.id !== undefined) response.id = request.id;
-      this.parts.answered(one, encodeInferResponse(response, request, this.parts.labels));
+      const body = encodeInferResponse(response, request, this.parts.labels);
+      this.parts.answered(one, body);
+      return body;
     } catch (error) {
       this.parts.refused(one, toFailure(error));
+      return undefined;
     }
   }
 }

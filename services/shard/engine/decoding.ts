@@ -20,6 +20,9 @@ export interface DecodingParts {
   readonly sequences: Sequences | undefined;
 }
 
+const AS_BLOBS = { asBlobs: true };
+const AS_NUMBERS = { asBlobs: false };
+
 export class Decoding {
   constructor(private readonly parts: DecodingParts) {}
 
@@ -33,14 +36,14 @@ export class Decoding {
     const { declared, sequences } = this.parts;
     const { inputs: specs, outputs } = declared;
     if (headers.plan !== '') return this.decodeStage(waiting);
-    const request = decodeInferRequest(body, headers.jsonLength, sequences?.sent(waiting, specs) ?? specs, {
-      asBlobs: sequences === undefined,
-    });
+    const sent = sequences?.sent(waiting, specs) ?? specs;
+    const request = decodeInferRequest(body, headers.jsonLength, sent, sequences ? AS_NUMBERS : AS_BLOBS);
     if (sequences) request.inputs = sequences.complete(waiting, request.inputs);
     checkInputs(request, specs);
     checkOutputs(request, outputs);
     const inputs = inOrder(request.inputs, specs);
-    return { request, inputs, ...this.sharing(inputs) };
+    const { rows, key, items } = this.sharing(inputs);
+    return { request, inputs, rows, key, items };
   }
 
   private decodeStage(waiting: Waiting): Decoded {

@@ -4,6 +4,7 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Failure } from '../../../contracts/errors.js';
 import type { Clock } from '../../mesh/clock.js';
 import { headerText } from '../../mesh/calls/header-block.js';
+import { SmallMessages } from '../../mesh/calls/small-message.js';
 import { LargeBodies } from '../../mesh/bodies/large-bodies.js';
 import { Answers, returnAddress } from './answers.js';
 import { HeldBodies } from './held-bodies.js';
@@ -11,7 +12,7 @@ import { LargeAnswers } from './large-answers.js';
 import { isLarge, LargeRequests } from './large-requests.js';
 import { ObjectBodies } from './object-bodies.js';
 import type { Outbox } from './outbox.js';
-import { parseRunHeaders } from './run-headers.js';
+import { runHeaders } from './run-headers.js';
 
 export interface EngineBodiesParts {
   readonly nc: NatsConnection;
@@ -29,6 +30,7 @@ export class EngineBodies {
   private readonly held: HeldBodies;
   private readonly requests: LargeRequests;
   private readonly largeAnswers: LargeAnswers;
+  private readonly small: SmallMessages;
 
   constructor(private readonly parts: EngineBodiesParts) {
     const { nc, clock, region, bodyMaxBytes } = parts;
@@ -36,13 +38,15 @@ export class EngineBodies {
     const bodies = new LargeBodies(nc, clock, limits);
     const objects = new ObjectBodies(nc, region, clock);
     this.held = new HeldBodies(limits);
+    this.small = new SmallMessages(nc);
     this.requests = new LargeRequests({ bodies, objects, held: this.held, clock });
     this.largeAnswers = new LargeAnswers({ bodies, objects, limits, region, clock });
   }
 
   answersOf(replica: string): Answers {
     const { nc, clock, outbox } = this.parts;
-    return new Answers(nc, replica, clock, outbox, this.largeAnswers, (sender) => this.held.release(sender));
+    const released = (sender: string): void => this.held.release(sender);
+    return new Answers(nc, replica, clock, outbox, this.largeAnswers, released, this.small);
   }
 
   /** Its caller does not want an answer any more: what is not here yet is not fetched. */
@@ -72,7 +76,7 @@ export class EngineBodies {
 function refuse(answers: Answers, sender: string, text: string, error: Failure): void {
   let to;
   try {
-    to = returnAddress(sender, parseRunHeaders(text));
+    to = returnAddress(sender, runHeaders(text));
   } catch {
     // What is wrong with its headers is the error itself.
     to = returnAddress(sender, { reply: '', requestId: '', arm: '', takesLarge: undefined });

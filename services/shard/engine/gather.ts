@@ -87,6 +87,8 @@ export class Gatherer {
 export class RowCut {
   private readonly outer: number;
   private readonly rowLength: number;
+  /** Of all rows; undefined for texts, which have no fixed size. */
+  private readonly all: Uint8Array | undefined;
   private shape: readonly number[] = [];
 
   constructor(
@@ -96,7 +98,34 @@ export class RowCut {
   ) {
     assert(output.shape[axis] === total, 'an output that is sliced carries the batch');
     this.outer = before(output.shape, axis);
-    this.rowLength = output.data.length / (total * this.outer);
+    const { data } = output;
+    this.rowLength = data.length / (total * this.outer);
+    this.all = ArrayBuffer.isView(data)
+      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      : undefined;
+  }
+
+  /** As a blob; undefined for texts. */
+  bytesOf(rows: number): number | undefined {
+    return this.all && (this.all.length / this.output.data.length) * this.rowLength * this.outer * rows;
+  }
+
+  /** What rows() gives, as a blob to where it goes. Returns where it ends. */
+  copyTo(from: number, rows: number, target: Uint8Array, at: number): number {
+    const { all, outer, output, rowLength } = this;
+    assert(all, 'texts have no fixed size');
+    const each = (all.length / output.data.length) * rowLength;
+    const stride = all.length / outer;
+    const bytes = each * rows;
+    let to = at;
+    for (let block = 0; block < outer; block++) {
+      const begin = block * stride + from * each;
+      // A view costs more than to copy some numbers one by one.
+      if (bytes > VIEWED_BYTES) target.set(all.subarray(begin, begin + bytes), to);
+      else for (let i = 0; i < bytes; i++) target[to + i] = all[begin + i] as number;
+      to += bytes;
+    }
+    return to;
   }
 
   /** The rows from `from` on. */
@@ -113,6 +142,8 @@ export class RowCut {
     };
   }
 }
+
+const VIEWED_BYTES = 64;
 
 function cut(data: TensorData, outer: number, start: number, length: number): TensorData {
   if (outer === 1) {

@@ -8,7 +8,7 @@ import { eachHeader, headerLine } from '../../mesh/calls/header-block.js';
 import type { LargeBodies } from '../../mesh/bodies/large-bodies.js';
 import type { HeldBodies } from './held-bodies.js';
 import type { ObjectBodies } from './object-bodies.js';
-import { parseRunHeaders } from './run-headers.js';
+import { runHeaders } from './run-headers.js';
 
 export interface LargeRequestParts {
   readonly bodies: LargeBodies;
@@ -50,7 +50,7 @@ export class LargeRequests {
     this.fetching.set(message.sender, over);
     let whole: RunMessage;
     try {
-      const { body, timeoutMs } = parseRunHeaders(message.headerText);
+      const { body, timeoutMs } = runHeaders(message.headerText);
       const data = await this.bodyOf(message, readReference(body), startedMs + timeoutMs, over.signal);
       const leftMs = Math.floor(timeoutMs - (clock.monotonicMs() - startedMs));
       whole = { ...message, data, headerText: asWhole(message.headerText, Math.max(0, leftMs)) };

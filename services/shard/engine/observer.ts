@@ -22,7 +22,7 @@ export interface ObserverParts {
   readonly publish: (report: ObservationReport) => void;
   readonly clock: Pick<Clock, 'after'>;
   /** Sees every answer too, and keeps some of them whole. */
-  readonly sampler?: { see(answer: Answered): void; tell(): void };
+  readonly sampler?: { readonly wants: boolean; see(answer: Answered): void; tell(): void };
 }
 
 export interface Answered {
@@ -61,12 +61,22 @@ export class Observer {
     return this.unseen.length + this.seen.length < OBSERVED_MAX && this.numbers < NUMBERS_MAX;
   }
 
-  /** Looks at nothing yet: the caller of the next request is waiting. */
-  see(answer: Answered): void {
+  /** False: of the next answer nothing is kept, and passed() is all that need be said of it. */
+  get wants(): boolean {
+    return this.hasRoom || this.parts.sampler?.wants === true;
+  }
+
+  /** An answer that nothing is kept of. */
+  passed(): void {
     this.answered++;
     this.total++;
-    this.parts.sampler?.see(answer);
     this.stop ??= this.parts.clock.after(EVERY_MS, () => this.report());
+  }
+
+  /** Looks at nothing yet: the caller of the next request is waiting. */
+  see(answer: Answered): void {
+    this.passed();
+    this.parts.sampler?.see(answer);
     if (!this.hasRoom) return;
     let size = 0;
     for (const input of answer.inputs) size += lengthOf(input);

@@ -93,6 +93,12 @@ export class Repetitions {
     return this.ended(one);
   }
 
+  /** Nobody waits for its outputs but its caller, and nothing is kept of them. */
+  isAlone(one: Waiting): boolean {
+    const mark = this.marks.get(one);
+    return mark === undefined || (mark.keep.length === 0 && mark.underWay.followers.length === 0);
+  }
+
   /** It was refused, or its caller gave it up; returns who waited for it. */
   ended(one: Waiting): readonly Ready[] {
     const mark = this.marks.get(one);

@@ -117,6 +117,16 @@ export class Replica implements Turn, StepRunner {
         answers.result(one.to, body, heldMs * 1_000);
         sequences?.answered(one, { body }, heldMs * 1_000);
       },
+      answeredAlike: (one, head, rows, nowMs) => {
+        // Whoever looks at outputs, or keeps them, is told of each.
+        if (sequences || observer?.wants || !this.repetitions.isAlone(one)) return false;
+        const heldMs = nowMs - one.readAtMs;
+        if (!answers.rows(one.to, head, rows, heldMs * 1_000)) return false;
+        this.repetitions.ended(one);
+        this.counts.answered(heldMs);
+        observer?.passed();
+        return true;
+      },
       observed: ({ to: { requestId }, headers: { caller }, decoded: { rows, inputs } }, outputs, taps) =>
         observer?.see({ requestId, caller, rows, inputs, outputs, taps }),
       watched: () => observer?.hasRoom ?? false,
@@ -211,10 +221,13 @@ export class Replica implements Turn, StepRunner {
   }
 
   /** Of a sequence: by its headers, or by its body for those who send no such headers. */
-  private isStep({ headers, body }: Waiting): boolean {
+  private isStep(request: Waiting): boolean {
     if (!this.parts.sequences) return false;
-    headers.sequence ??= peekBodyParameters(body, headers.jsonLength).sequence;
-    return headers.sequence !== undefined;
+    const { headers, body } = request;
+    const sequence = headers.sequence ?? peekBodyParameters(body, headers.jsonLength).sequence;
+    // The headers are those of other requests as well.
+    if (sequence !== headers.sequence) request.headers = { ...headers, sequence };
+    return sequence !== undefined;
   }
 
   /** True when it is not to be run: it was answered, refused, or waits for the one that it repeats. */

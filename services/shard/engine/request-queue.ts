@@ -23,7 +23,7 @@ export interface Decoded {
 
 export interface Waiting extends Held {
   readonly to: ReturnAddress;
-  readonly headers: RunHeaders;
+  headers: RunHeaders;
   readonly body: Uint8Array;
   /** 1 is the highest. */
   readonly level: number;

@@ -1,7 +1,7 @@
 import { headerBlock, headerLine } from '../../mesh/calls/header-block.js';
 import { expect, test } from 'vitest';
 import { headers } from '../../../contracts/headers.js';
-import { parseRunHeaders } from './run-headers.js';
+import { runHeaders } from './run-headers.js';
 
 const written = (fields: Record<string, string>): string => {
   const lines = Object.entries(fields).map(([key, value]) => headerLine(key, value));
@@ -28,7 +28,7 @@ test('what a sender writes is read back', () => {
     [headers.once]: '1',
     [headers.shadow]: 'b',
   });
-  expect(parseRunHeaders(text)).toEqual({
+  expect(runHeaders(text)).toEqual({
     jsonLength: 97,
     requestId: 'a:b:c',
     arm: '3.canary',
@@ -50,16 +50,16 @@ test('what a sender writes is read back', () => {
 });
 
 test('a message without headers has the default deadline and a body of JSON', () => {
-  expect(parseRunHeaders('')).toMatchObject({ jsonLength: undefined, timeoutMs: 10_000, reply: '' });
+  expect(runHeaders('')).toMatchObject({ jsonLength: undefined, timeoutMs: 10_000, reply: '' });
 });
 
 test('a deadline beyond the longest is cut, a nonsensical one refused by name', () => {
-  expect(parseRunHeaders(written({ [headers.timeoutMs]: '99999999999' })).timeoutMs).toBe(600_000);
+  expect(runHeaders(written({ [headers.timeoutMs]: '99999999999' })).timeoutMs).toBe(600_000);
   for (const value of ['soon', '-1', '1.5', '1e9', 'Infinity', '1'.repeat(16)])
-    expect(() => parseRunHeaders(written({ [headers.timeoutMs]: value }))).toThrow(/Massif-Timeout/);
+    expect(() => runHeaders(written({ [headers.timeoutMs]: value }))).toThrow(/Massif-Timeout/);
 });
 
 test('lines without a colon, without a value or cut off are skipped', () => {
   const text = `NATS/1.0\r\nnonsense\r\n${headers.requestId}:x\r\n${headers.endpoint}:\r\nMassif-Rep`;
-  expect(parseRunHeaders(text)).toMatchObject({ requestId: 'x', endpoint: '', reply: '' });
+  expect(runHeaders(text)).toMatchObject({ requestId: 'x', endpoint: '', reply: '' });
 });

@@ -13,43 +13,53 @@ import { sequenceInHeaders } from '../../../contracts/sequence.js';
 import { eachHeader } from '../../mesh/calls/header-block.js';
 
 export interface RunHeaders {
-  jsonLength: number | undefined;
-  requestId: string;
+  readonly jsonLength: number | undefined;
+  readonly requestId: string;
   /** The caller's inbox, when a router stands between. */
-  reply: string;
-  timeoutMs: number;
-  endpoint: string;
+  readonly reply: string;
+  readonly timeoutMs: number;
+  readonly endpoint: string;
   /** Comes back on the answer; '' where no arms are compared. */
-  arm: string;
+  readonly arm: string;
   /** As sent: 0 is the default. */
-  priority: number;
+  readonly priority: number;
   /** Where the body lies that the message does not carry; '' when it does. */
-  body: string;
-  takesLarge: TakesLarge | undefined;
+  readonly body: string;
+  readonly takesLarge: TakesLarge | undefined;
   /** The step of a sequence that it is. */
-  sequence?: Sequence | undefined;
+  readonly sequence?: Sequence | undefined;
   /** Another engine sent it on already. */
-  hopped?: boolean;
+  readonly hopped?: boolean;
   /** Steps of the sequence that the stages before have taken, this one counted. */
-  sequenceCount?: number | undefined;
+  readonly sequenceCount?: number | undefined;
   /** As it came; '' when there is none. */
-  traceparent: string;
+  readonly traceparent: string;
   /** Key and tenant, where a gateway sent it; '' otherwise. */
-  caller: string;
+  readonly caller: string;
   /** Of a pipeline (itinerary.ts); '' for any other request. */
-  plan: string;
-  hops: string;
-  step: number;
+  readonly plan: string;
+  readonly hops: string;
+  readonly step: number;
   /** How many seconds old a kept answer may be; 0: none is wanted. */
-  cacheS: number;
+  readonly cacheS: number;
   /** The caller chose the request id. */
-  once: boolean;
-  shadow: boolean;
+  readonly once: boolean;
+  readonly shadow: boolean;
 }
 
+type Parsed = { -readonly [K in keyof RunHeaders]: RunHeaders[K] };
+
+/** Many requests have the headers of the one before. */
+let last: { readonly text: string; readonly headers: RunHeaders } | undefined;
+
 /** `text` is the header block as it came. Throws BAD_REQUEST for a number that is none. */
-export function parseRunHeaders(text: string): RunHeaders {
-  const parsed: RunHeaders = {
+export function runHeaders(text: string): RunHeaders {
+  if (last?.text !== text) last = { text, headers: parseRunHeaders(text) };
+  return last.headers;
+}
+
+function parseRunHeaders(text: string): RunHeaders {
+  const parsed: Parsed = {
     jsonLength: undefined,
     requestId: '',
     reply: '',

@@ -60,7 +60,11 @@ export class Sampler {
 
   constructor(private readonly parts: SamplerParts) {}
 
-  /** Costs one look into a map where nobody asked for samples. */
+  /** Whether somebody asked for samples; costs one look into a map where nobody did. */
+  get wants(): boolean {
+    return this.parts.rules.of(this.parts.about.model) !== undefined;
+  }
+
   see(answer: Answered): void {
     const { rules, about, random, clock } = this.parts;
     const rule = rules.of(about.model);

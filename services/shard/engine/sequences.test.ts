@@ -1,6 +1,7 @@
 // Sequences in a real engine, with Silero VAD, over a real bus.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { headers } from '../../../contracts/headers.js';
+import { encodeInferRequest } from '../../../contracts/infer-body.js';
 import { sequenceHeaders } from '../../../contracts/sequence.js';
 import type { Tensor } from '../../../contracts/tensor.js';
 import { systemClock } from '../../mesh/clock.js';
@@ -70,6 +71,28 @@ test('a caller that sends only its chunks gets the answers of one that carries t
   for (const [i, got] of found.entries())
     for (const [at, value] of got.entries()) expect(value).toBeCloseTo(expected[i]?.[at] ?? Number.NaN, 3);
   await waitUntil('all have ended', () => sequencesOf(replica)?.open === 0);
+  await engine.engine.unload(replica, 1_000);
+});
+
+test('steps whose sequences are named in their bodies, with headers that are all the same, keep apart', async () => {
+  const { replica } = await engine.load(sileroVersion());
+  const random = seededRandom(12);
+  const sounds = [sound(4, random), sound(4, random)];
+  const found: number[][] = [[], []];
+  for (let at = 0; at < 4; at++)
+    for (const [i, one] of sounds.entries()) {
+      const { bytes, jsonLength = 0 } = encodeInferRequest({
+        parameters: { sequence_id: `in-body-${i}`, sequence_start: at === 0, sequence_end: at === 3 },
+        inputs: stepInputs(one[at] as Float32Array),
+        binaryOutput: true,
+      });
+      const sent = { [headers.jsonLength]: String(jsonLength), [headers.timeoutMs]: '10000' };
+      found[i]?.push(probability(await engine.send(replica, bytes, sent)));
+    }
+  for (const [i, got] of found.entries()) {
+    const expected = await reference.probabilities(sounds[i] as Float32Array[]);
+    for (const [at, value] of got.entries()) expect(value).toBeCloseTo(expected[at] ?? Number.NaN, 3);
+  }
   await engine.engine.unload(replica, 1_000);
 });
 
