@@ -4,6 +4,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { toFailure } from '../../../contracts/errors.js';
 import { connectAs } from '../../mesh/bus-key.js';
+import { readQuickly } from '../../mesh/calls/quick-reader.js';
 import { systemClock } from '../../mesh/clock.js';
 import { giveBackWhenIdle } from '../../mesh/give-back.js';
 import { systemRandom } from '../../mesh/random.js';
@@ -54,6 +55,7 @@ async function start({
     ignoreClusterUpdates: true,
     ...connectAs(natsKey),
   });
+  readQuickly(nc);
   void nc.closed().then(() => process.exit(1));
   const note = new RunNote(notePath);
   const warming = (replica: string): void => tell({ kind: 'warming', replica });
