@@ -259,6 +259,14 @@ export class Replica implements Turn, StepRunner {
     this.settle();
   }
 
+  get waiting(): number {
+    return this.scheduler.queue.length;
+  }
+
+  get runMax(): number {
+    return this.scheduler.batchMax;
+  }
+
   async runOnce(): Promise<boolean> {
     const { clock } = this.parts;
     const startedMs = clock.monotonicMs();

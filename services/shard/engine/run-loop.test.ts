@@ -5,6 +5,8 @@ import { RunLoop, type Turn } from './run-loop.js';
 const counted = (name: string, turns: number, order: string[]): Turn => {
   let left = turns;
   return {
+    waiting: 1,
+    runMax: 1,
     runOnce: async () => {
       await new Promise<void>((resolve) => setImmediate(resolve));
       order.push(name);
@@ -73,4 +75,34 @@ test('after a block that may have cost the connection, the answer waits until th
   await run(3_000);
   order.push('long');
   expect(order).toEqual(['short', 'connected', 'long']);
+});
+
+test.each([
+  { coming: [3, 2, 0, 4], runMax: 64, had: 1 + 3 + 2, what: 'as long as each look brings more' },
+  { coming: [3, 2, 2, 4], runMax: 5, had: 1 + 3 + 2, what: 'until one run has enough' },
+  { coming: [0, 4], runMax: 64, had: 1, what: 'not at all for one that came alone' },
+  { coming: Array.from({ length: 40 }, () => 1), runMax: 64, had: 2 + 8, what: 'for some looks at most' },
+])('what comes at the head of a burst waits for the rest of it $what', async ({ coming, runMax, had }) => {
+  // The first of them come in the same read.
+  const [first = 0, ...later] = coming;
+  let waiting = 1 + first;
+  let ranWith = 0;
+  const loop = new RunLoop(parts);
+  loop.wake({
+    get waiting() {
+      return waiting;
+    },
+    runMax,
+    runOnce: () => {
+      ranWith ||= waiting;
+      return Promise.resolve(false);
+    },
+  });
+  for (const more of later) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (ranWith > 0) break;
+    waiting += more;
+  }
+  await settled();
+  expect(ranWith).toBe(had);
 });
