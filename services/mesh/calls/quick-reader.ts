@@ -53,7 +53,9 @@ export function readQuickly(nc: NatsConnection): void {
   let reader = new QuickReader(parser);
   Object.defineProperty(protocol, 'parser', {
     get: () => reader,
-    set: (next: ClientParser) => (reader = new QuickReader(next)),
+    set: (next: ClientParser) => {
+      reader = new QuickReader(next);
+    },
   });
 }
 
