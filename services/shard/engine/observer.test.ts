@@ -40,6 +40,21 @@ test('a report holds so many answers at most and counts the others; nothing is t
   expect(reports[1]).toMatchObject({ answered: 1, total: OBSERVED_MAX + 6, life: 'l' });
 });
 
+test('once a report is full, an answer need not be shown to be counted', async () => {
+  const { clock, reports, see, observer } = watched();
+  expect(observer.wants).toBe(true);
+  for (let n = 0; n < OBSERVED_MAX; n++) see([n, 1], [0, 1]);
+  expect(observer.wants).toBe(false);
+  observer.passed();
+  observer.passed();
+  await clock.advance(250);
+  expect(reports).toMatchObject([{ answered: OBSERVED_MAX + 2, leftOut: 2, total: OBSERVED_MAX + 2 }]);
+  expect(observer.wants).toBe(true);
+  observer.passed();
+  await clock.advance(250);
+  expect(reports[1]).toMatchObject({ answered: 1, leftOut: 1 });
+});
+
 test('a tap travels as its first row, and once a report is full of them the others go without', async () => {
   const { clock, reports, observer } = watched();
   expect(observer.hasRoom).toBe(true);
