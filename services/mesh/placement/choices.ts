@@ -72,6 +72,9 @@ export function learnChoices(
 /** By their own costs, cheapest first; the last one leaves the endpoint out. */
 export const choicesOf = (known: Known): Choice[] => [...known.values()].sort((a, b) => a.cost - b.cost);
 
+export const costOfAll = (chosen: readonly Choice[]): number =>
+  chosen.reduce((sum, { cost }) => sum + cost, 0);
+
 export const leftOut = (setting: EndpointSetting): Choice => ({
   replicas: new Map(),
   shares: setting.groups.map(() => new Map<number, number>()),

@@ -5,6 +5,16 @@
 import { type Random, seededRandom } from '../random.js';
 import type { Offers } from './offers.js';
 
+/** What there is of each resource, and what it costs. Of all there is of it, in the order of Offers. */
+export interface Terms {
+  /** They tell what is scarce, and where nothing better is to be found. */
+  readonly prices: Float64Array;
+  /** What may be taken, in parts of all there is: all where not given. */
+  readonly room?: Float64Array;
+  /** What is paid for whatever is taken: where more may be taken than there is, to be made good afterwards. */
+  readonly paid?: Float64Array;
+}
+
 export interface ExchangeLimits {
   /** What is lost at first is taken once in e times, in parts of what an endpoint costs on average. */
   readonly warmth: number;
@@ -12,6 +22,8 @@ export interface ExchangeLimits {
   readonly looks: number;
   /** Of the time, where it is short, the part that has passed; asked now and then. */
   readonly passed?: () => number;
+  /** Another one, another search. */
+  readonly seed?: number;
 }
 
 /** Whether what fits by sums fits onto the shards. Endpoints and choices are counted as in Offers. */
@@ -58,6 +70,11 @@ class Exchange {
   private readonly order: Int32Array;
   private readonly tenants: readonly number[][];
   private readonly weights: Float64Array;
+  /** What a choice costs, with what is paid for what it takes. */
+  private readonly costs: Float64Array;
+  private readonly prices: Float64Array;
+  private readonly room: Float64Array;
+  private readonly paidForAll: number;
   private free = FREE_FIRST;
   private looks = 0;
   /** Asked of the shelves. */
@@ -78,21 +95,24 @@ class Exchange {
 
   constructor(
     private readonly offers: Offers,
-    /** Of all there is of a resource. */
-    private readonly prices: Float64Array,
+    { prices, room, paid }: Terms,
     private readonly random: Random,
     began: Int32Array,
-    /** What may be taken of each resource, in parts of all there is. */
-    private readonly room: Float64Array,
     private readonly shelving: Shelving | undefined,
   ) {
-    const { endpoints, first, cost, resources } = offers;
+    const { endpoints, first, resources } = offers;
+    this.prices = prices;
+    this.room = room ?? new Float64Array(resources).fill(1);
+    this.costs = paid ? offers.priced(paid) : offers.cost;
     this.chosen = began.slice();
     this.best = began.slice();
     this.used = offers.used(began);
-    this.cost = this.bestCost = began.reduce((sum, choice) => sum + (cost[choice] as number), 0);
-    this.regret = offers.priced(prices);
-    this.order = Int32Array.from(cost, (_, choice) => choice);
+    // What is paid beyond what all there is would cost.
+    const all = paid?.reduce((sum, price) => sum + price, 0) ?? 0;
+    this.cost = this.bestCost = began.reduce((sum, choice) => sum + (this.costs[choice] as number), -all);
+    this.regret = offers.priced(paid ? prices.map((price, r) => price + (paid[r] as number)) : prices);
+    this.order = Int32Array.from(offers.cost, (_, choice) => choice);
+    this.paidForAll = all;
     this.least = new Float64Array(endpoints);
     for (let e = 0; e < endpoints; e++) {
       const from = first[e] as number;
@@ -116,7 +136,7 @@ class Exchange {
 
   /** No plan of these choices costs less. */
   private get bound(): number {
-    let bound = 0;
+    let bound = -this.paidForAll;
     for (const least of this.least) bound += least;
     this.prices.forEach((price, r) => (bound -= price * (this.room[r] as number)));
     return bound;
@@ -138,13 +158,12 @@ class Exchange {
 
   /** Takes what costs less than now, or so much more. */
   private step(worse: number): void {
-    const { offers, used, who, chosen } = this;
-    const { cost } = offers;
+    const { offers, used, who, chosen, costs } = this;
     const count = this.draw();
     let now = 0;
     for (let i = 0; i < count; i++) {
       const choice = chosen[who[i] as number] as number;
-      now += cost[choice] as number;
+      now += costs[choice] as number;
       offers.book(choice, -1, used);
     }
     const looked = this.looks;
@@ -230,7 +249,6 @@ class Exchange {
   private descend(count: number, bound: number, costMax: number): number {
     const { offers, used, who, chosen, regret, fitting, fittingFrom, fits, regretAfter } = this;
     const { position, taken, spent, regretted, differs } = this;
-    const { cost } = offers;
     const looksMax = this.looks + LOOKS_EACH;
     let least = costMax;
     let i = 0;
@@ -252,17 +270,17 @@ class Exchange {
       this.looks++;
       if (!this.isRoom(choice)) continue;
       taken[i] = choice;
-      const costs = (spent[i] as number) + (cost[choice] as number);
+      const spends = (spent[i] as number) + (this.costs[choice] as number);
       const changes = (differs[i] as number) | Number(choice !== chosen[who[i] as number]);
       if (i < count - 1) {
         offers.book(choice, 1, used);
         i++;
         position[i] = 0;
-        spent[i] = costs;
+        spent[i] = spends;
         regretted[i] = regrets;
         differs[i] = changes;
-      } else if (costs < least - EPSILON && changes && this.fitsOnShelves(count)) {
-        least = costs;
+      } else if (spends < least - EPSILON && changes && this.fitsOnShelves(count)) {
+        least = spends;
         this.found.set(taken);
       }
     }
@@ -332,13 +350,12 @@ class Exchange {
 /** The best that is found from here, always the same where no time is asked for. */
 export function exchanged(
   offers: Offers,
-  prices: Float64Array,
+  terms: Terms,
   began: Int32Array,
   limits: ExchangeLimits,
-  room = new Float64Array(offers.resources).fill(1),
   shelving?: Shelving,
 ): Int32Array {
-  const exchange = new Exchange(offers, prices, seededRandom(1), began, room, shelving);
+  const exchange = new Exchange(offers, terms, seededRandom(limits.seed ?? 1), began, shelving);
   exchange.search(limits);
   return exchange.best;
 }

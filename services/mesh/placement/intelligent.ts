@@ -1,15 +1,17 @@
-// The better answer of the intelligent policy: choices exchanged and packed shard by shard, what that leaves rearranged by the solver, which
-// also knows what no choice says, until the time is up.
+// The better answer of the intelligent policy: attempts at a plan by sums, packed shard by shard and exchanged there, what that leaves
+// rearranged by the solver, which also knows what no choice says, until the time is up.
 import { seededRandom } from '../random.js';
+import { Attempts, type AttemptThreads } from './attempts.js';
+import type { Plan } from './cross.js';
 import type { PlacedAll } from './by-rule.js';
 import type { ExchangeLimits } from './exchange.js';
 import { placeGreedily } from './greedy.js';
 import { borrowSolver, giveBack } from './idle-solvers.js';
-import { layDown } from './lay-down.js';
-import { type Effort, effortFor, marketOf } from './market.js';
-import { provable, rearrange } from './rearrange.js';
+import { type LaidDown, layDown } from './lay-down.js';
+import { type Effort, effortFor, type Market, marketOf, marketWith } from './market.js';
+import { ALL_MAX, provable, rearrange } from './rearrange.js';
 import type { Setting } from './setting.js';
-import { settle, type Settling } from './settle.js';
+import { exchangedOnShards, settle, type Settling } from './settle.js';
 import type { SolverLimits } from './solver.js';
 
 export interface Improved extends PlacedAll {
@@ -26,6 +28,9 @@ const EXCHANGING_PROVABLE = 0.05;
 const FIRST = 0.5;
 /** Kept for packing what the solver finds, at most. */
 const PACKING_MS_MAX = 300;
+/** The same where most of it is attempts. */
+const FIRST_SUMS = 0.6;
+const SETTLED = 0.95;
 const WARMTH = 0.4;
 const WARMTH_AGAIN = 0.2;
 
@@ -62,6 +67,33 @@ function widely(setting: Setting): Effort {
   };
 }
 
+/** Attempts by sums until something lies on the shards, and more of them where all found room there; otherwise an exchange on the shards. */
+async function settleBest(
+  setting: Setting,
+  market: Market,
+  spanMs: number,
+  threads: AttemptThreads,
+  signal?: AbortSignal,
+): Promise<LaidDown> {
+  const beganMs = performance.now();
+  const endsMs = beganMs + spanMs * SETTLED;
+  const isLate = (): boolean => performance.now() > endsMs;
+  const attempts = new Attempts(setting, market, threads, signal);
+  const lay = (plan: Plan): LaidDown =>
+    layDown(setting, marketWith(setting, market, plan), 'thoroughly', isLate);
+  await attempts.until(beganMs + spanMs * FIRST_SUMS);
+  const first = lay(attempts.best);
+  if (first.failed.length > 0) {
+    const { onShards } = within(endsMs - performance.now());
+    return exchangedOnShards(marketWith(setting, market, first.chosen), first, onShards());
+  }
+  const before = attempts.best;
+  await attempts.until(endsMs - first.tookMs);
+  if (attempts.best === before) return first;
+  const more = lay(attempts.best);
+  return more.objective < first.objective ? more : first;
+}
+
 /** The greedy plan where the solver finds nothing better in time. */
 export async function placeIntelligently(
   setting: Setting,
@@ -71,17 +103,23 @@ export async function placeIntelligently(
   signal?.throwIfAborted();
   const endsMs = performance.now() + seconds * 1_000;
   const thread = borrowSolver();
+  const dividing = borrowSolver();
   try {
-    // Loads while the plan to start from is made.
+    // They load while the plan to start from is made.
     thread.begin();
+    const isAttempted = !provable(setting) && setting.endpoints.length <= ALL_MAX;
+    if (isAttempted) dividing.begin();
     const market = marketOf(setting, widely(setting));
     const simple = placeGreedily(setting);
-    const exchanging = provable(setting) ? EXCHANGING_PROVABLE : EXCHANGING;
-    const settled = settle(setting, market, within((endsMs - performance.now()) * exchanging));
+    const spanMs = endsMs - performance.now();
+    const settled =
+      isAttempted && market.scarce
+        ? await settleBest(setting, market, spanMs, { crossing: thread, dividing }, signal)
+        : settle(setting, market, within(spanMs * (provable(setting) ? EXCHANGING_PROVABLE : EXCHANGING)));
     const best = simple.objective < settled.objective ? simple : settled;
     // What the solver finds is packed as well.
     const left = (endsMs - performance.now() - Math.min(best.tookMs, PACKING_MS_MAX)) / 1_000;
-    if (left <= 0) return { ...best, quality: 'greedy' };
+    if (left <= 0) return { ...best, quality: best === simple ? 'greedy' : 'feasible' };
     const limits = { seconds: left, gap };
     const found = await rearrange(setting, market, best.chosen, thread, limits, seededRandom(1), signal);
     const cost = found.chosen.reduce((sum, one) => sum + one.cost, 0);
@@ -93,5 +131,6 @@ export async function placeIntelligently(
     return { ...lying, quality: lying.objective > cost * (1 + gap) ? 'feasible' : found.quality };
   } finally {
     giveBack(thread);
+    giveBack(dividing);
   }
 }

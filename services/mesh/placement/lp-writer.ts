@@ -29,6 +29,11 @@ export class LpWriter {
     this.bounds.push(`0 <= ${name} <= 1`);
   }
 
+  /** Not below 0. */
+  amount(name: string, cost: number): void {
+    this.variable(name, cost);
+  }
+
   integer(name: string, cost: number, max: number): void {
     this.variable(name, cost);
     this.bounds.push(`0 <= ${name} <= ${max}`);

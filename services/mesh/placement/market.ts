@@ -52,6 +52,8 @@ export interface Market {
   readonly offers: Offers;
   /** Of all there is of a resource, as in Offers. */
   readonly prices: Float64Array;
+  /** No plan of these choices costs less. */
+  readonly bound: number;
   /** What a choice costs, with what it takes of what is scarce. */
   price(choice: Choice): number;
   /** More was asked for than there is, at no prices. */
@@ -80,18 +82,47 @@ export function marketOf(
     plenty = prices.learn(offers, rounds, 1.1);
   }
   const { chosen } = balanced(offers, prices, starts, passes, looks.length > 0);
-  const all = offers.priced(prices.ofAll);
   return {
     choices,
     movableRate,
     scarce: !plenty,
     offers,
     prices: prices.ofAll,
+    bound: prices.bound,
     price: (choice) => prices.priceOf(choice),
-    priced: choices.map((_, e) => all.subarray(offers.first[e], offers.first[e + 1])),
-    chosen: choices.map((list, e) => list[(chosen[e] ?? 0) - (offers.first[e] ?? 0)] as Choice),
+    priced: pricedBy(offers, prices.ofAll),
+    chosen: choicesAt({ choices, offers }, chosen),
   };
 }
+
+function pricedBy(offers: Offers, prices: Float64Array): Float64Array[] {
+  const all = offers.priced(prices);
+  return Array.from({ length: offers.endpoints }, (_, e) =>
+    all.subarray(offers.first[e], offers.first[e + 1]),
+  );
+}
+
+/** The same market, where these can be chosen as well. */
+export function marketWith(setting: Setting, market: Market, chosen: readonly Choice[]): Market {
+  const choices = market.choices.map((list, e) => {
+    const one = chosen[e] as Choice;
+    return list.includes(one) ? list : [...list, one].sort((a, b) => a.cost - b.cost);
+  });
+  const offers = new Offers(setting, choices, market.movableRate);
+  return { ...market, choices, offers, priced: pricedBy(offers, market.prices), chosen };
+}
+
+type Counted = Pick<Market, 'choices' | 'offers'>;
+
+/** Choices as they are counted in Offers. */
+export const indicesOf = ({ choices, offers }: Counted, chosen: readonly Choice[]): Int32Array =>
+  Int32Array.from(chosen, (choice, e) => (offers.first[e] as number) + (choices[e] ?? []).indexOf(choice));
+
+export const choiceAt = ({ choices, offers }: Counted, index: number, e: number): Choice =>
+  choices[e]?.[index - (offers.first[e] as number)] as Choice;
+
+export const choicesAt = (market: Counted, indices: Int32Array): Choice[] =>
+  Array.from(indices, (index, e) => choiceAt(market, index, e));
 
 // Prices are exact for fractions of endpoints; whole ones want them a little higher.
 const DEARER_MAX = 0.25;

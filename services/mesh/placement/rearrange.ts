@@ -2,7 +2,7 @@
 // scarcity speaks for, then again and again those that stand in each other's way, exactly. Small plans are taken up as a whole: that
 // proves them.
 import type { Random } from '../random.js';
-import type { Choice } from './choices.js';
+import { type Choice, costOfAll } from './choices.js';
 import type { Market } from './market.js';
 import { asVariables, type Free, neighbourhoodProgramme, readChoice } from './neighbourhood.js';
 import { Remaining } from './remaining.js';
@@ -18,7 +18,7 @@ export interface Rearranged {
 /** So many endpoints in so many centres are one programme that is soon solved. */
 const WHOLE_MAX = 150;
 // Beyond it the solver has not found its way around when the time is up.
-const ALL_MAX = 200;
+export const ALL_MAX = 200;
 /** Centres of an endpoint at first, on average; so many times more when the solver was quick. */
 const NARROW = 3.3;
 const WIDER = 1.5;
@@ -29,7 +29,7 @@ const FREE_MOST = 60;
 const QUICK_S = 0.1;
 const STEP_S_MAX = 0.4;
 const STEP_GAP = 1e-3;
-const HEURISTICS = 0.9;
+export const HEURISTICS = 0.9;
 // What the solver needs to notice that its time is up.
 const GRACE_S = 0.2;
 const LEAST_S = 0.05;
@@ -95,7 +95,7 @@ export async function rearrange(
 const whole = (setting: Free['setting']): Free => ({ setting, centres: new Set(setting.options.keys()) });
 
 /** Lays these down anew where that costs less, in place. True when it is proven that nothing is better. */
-async function laidAnew(
+export async function laidAnew(
   free: readonly Free[],
   now: Choice[],
   remaining: Remaining,
@@ -110,7 +110,7 @@ async function laidAnew(
   const solved = await thread.solve(programme, limits, start, signal);
   const after = solved ? free.map((one) => readChoice(one, solved.value)) : before;
   for (const one of after) remaining.lay(one);
-  if (solved && costOf(after) <= costOf(before) && remaining.holds) {
+  if (solved && costOfAll(after) <= costOfAll(before) && remaining.holds) {
     free.forEach(({ setting }, i) => (now[setting.index] = after[i] as Choice));
     return solved.quality === 'optimal';
   }
@@ -118,8 +118,6 @@ async function laidAnew(
   for (const one of before) remaining.lay(one);
   return false;
 }
-
-const costOf = (all: readonly Choice[]): number => all.reduce((sum, { cost }) => sum + cost, 0);
 
 /** For each endpoint its two centres, at least, that cost least with what is scarce, and of all pairs of both the cheapest so many. */
 function narrowed(

@@ -4,7 +4,7 @@ import type { Choice } from './choices.js';
 import type { Constructed, Construction } from './construction.js';
 import { type ExchangeLimits, exchanged, type Shelving } from './exchange.js';
 import { type LaidDown, layDown } from './lay-down.js';
-import type { Market } from './market.js';
+import { choiceAt, choicesAt, indicesOf, type Market } from './market.js';
 import type { Setting } from './setting.js';
 
 export interface Settling {
@@ -15,7 +15,7 @@ export interface Settling {
   readonly bySums: () => ExchangeLimits;
   readonly onShards: () => ExchangeLimits;
   /** Packing is not tried again. */
-  readonly isLate?: () => boolean;
+  readonly isLate?: (() => boolean) | undefined;
 }
 
 export function settle(
@@ -25,19 +25,19 @@ export function settle(
 ): LaidDown {
   // Everybody has the cheapest.
   if (!market.scarce) return layDown(setting, market, care, isLate);
-  const { offers, prices, choices } = market;
+  const { offers, prices } = market;
   const room = new Float64Array(offers.resources).fill(1);
   for (const { index, shards } of setting.centres) if (shards.length > 1) room[index] = 1 - spare;
-  const indexOf = (choice: Choice, e: number): number =>
-    (offers.first[e] as number) + (choices[e] as readonly Choice[]).indexOf(choice);
-  const choiceOf = (choice: number, e: number): Choice =>
-    choices[e]?.[choice - (offers.first[e] as number)] as Choice;
-  const began = Int32Array.from(market.chosen, indexOf);
-  const found = exchanged(offers, prices, began, bySums(), room);
-  const lying = layDown(setting, { ...market, chosen: Array.from(found, choiceOf) }, care, isLate);
-  if (lying.failed.length === 0) return lying;
-  const shelves = new Shelves(lying, choiceOf);
-  exchanged(offers, prices, Int32Array.from(lying.chosen, indexOf), onShards(), undefined, shelves);
+  const found = exchanged(offers, { prices, room }, indicesOf(market, market.chosen), bySums());
+  const lying = layDown(setting, { ...market, chosen: choicesAt(market, found) }, care, isLate);
+  return lying.failed.length === 0 ? lying : exchangedOnShards(market, lying, onShards());
+}
+
+/** Where not all found room, from what lies there on. */
+export function exchangedOnShards(market: Market, lying: LaidDown, limits: ExchangeLimits): LaidDown {
+  const { offers, prices } = market;
+  const shelves = new Shelves(lying, market);
+  exchanged(offers, { prices }, indicesOf(market, lying.chosen), limits, shelves);
   return { ...lying, ...shelves.best };
 }
 
@@ -49,7 +49,7 @@ class Shelves implements Shelving {
 
   constructor(
     lying: LaidDown,
-    private readonly choiceOf: (choice: number, e: number) => Choice,
+    private readonly market: Market,
   ) {
     this.best = lying;
     this.construction = lying.construction;
@@ -76,7 +76,7 @@ class Shelves implements Shelving {
     const wanted: Choice[] = [];
     for (let i = 0; i < count; i++) {
       const e = who[i] as number;
-      const choice = this.choiceOf(choices[i] as number, e);
+      const choice = choiceAt(this.market, choices[i] as number, e);
       if (choice === this.chosen[e]) continue;
       changed.push(e);
       wanted.push(choice);
