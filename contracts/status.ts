@@ -19,6 +19,9 @@ export const ProcessStatus = z.object({
 });
 export type ProcessStatus = z.infer<typeof ProcessStatus>;
 
-/** What a process is asked on `massif.metrics.<region>`: one metric by its name, or all. */
-export const MetricsQuery = z.object({ name: z.string().max(200).optional() });
+/** What a process is asked on `massif.metrics.<region>`: one metric by its name, or all; of one, only what it counted within so long. */
+export const MetricsQuery = z.object({
+  name: z.string().max(200).optional(),
+  withinMs: z.int().min(0).optional(),
+});
 export type MetricsQuery = z.infer<typeof MetricsQuery>;

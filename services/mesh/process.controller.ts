@@ -43,8 +43,8 @@ export class ProcessController {
   }
 
   @MessagePattern(subjects.metrics('{region}'), { queue: false })
-  async metrics(@Payload({ schema: MetricsQuery }) { name }: MetricsQuery): Promise<Uint8Array> {
-    return new TextEncoder().encode(await this.telemetry.text(name));
+  async metrics(@Payload({ schema: MetricsQuery }) query: MetricsQuery): Promise<Uint8Array> {
+    return new TextEncoder().encode(await this.telemetry.text(query));
   }
 }
 

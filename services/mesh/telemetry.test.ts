@@ -58,10 +58,26 @@ test('one metric is told alone, all of its parts, and an unknown one is empty', 
   const counter = one.counter('massif_requests_total', { help: 'Requests.', labels: ['endpoint'] });
   for (let i = 0; i < 100; i++) counter.inc({ endpoint: `e-${i}` });
   one.gauge('massif_in_flight', { help: 'Now.' }).set({}, 4);
-  const lines = (await one.text('massif_requests_total')).trimEnd().split('\n');
+  const lines = (await one.text({ name: 'massif_requests_total' })).trimEnd().split('\n');
   expect(lines.filter((line) => line.startsWith('massif_requests_total{'))).toHaveLength(100);
   expect(lines.every((line) => line.includes('massif_requests_total'))).toBe(true);
-  expect(await one.text('massif_other')).toBe('');
+  expect(await one.text({ name: 'massif_other' })).toBe('');
+});
+
+test('of one metric only what was told lately is told on demand', async () => {
+  const clock = new FakeClock();
+  const one = new Metrics({}, clock);
+  const seconds = one.histogram('massif_request_seconds', { help: 'Time.', labels: ['endpoint'] });
+  seconds.observe({ endpoint: 'before' }, 0.003);
+  await clock.advance(10_000);
+  seconds.observe({ endpoint: 'lately' }, 0.003);
+  const endpoints = async (withinMs?: number) => {
+    const text = await one.text({ name: 'massif_request_seconds', withinMs });
+    return [...text.matchAll(/_count\{endpoint="(\w+)"\} 1/g)].map(([, endpoint]) => endpoint);
+  };
+  expect(await endpoints(5_000)).toEqual(['lately']);
+  expect(await endpoints(60_000)).toEqual(['before', 'lately']);
+  expect(await endpoints()).toEqual(['before', 'lately']);
 });
 
 test('a page of a thousand endpoints is written in pieces, and the loop does other things between them', async () => {
