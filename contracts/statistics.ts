@@ -96,8 +96,14 @@ export const ReplicaStatistics = z.object({
 });
 export type ReplicaStatistics = z.infer<typeof ReplicaStatistics>;
 
-/** Of one model, or of all when none is named. */
-export const StatisticsQuery = z.object({ model: ModelName.optional() });
+/** Versions named in one question. */
+export const STATISTICS_VERSIONS_MAX = 1_024;
+
+/** Of one model, of these versions, or of all when none is named. */
+export const StatisticsQuery = z.object({
+  model: ModelName.optional(),
+  versions: z.array(Digest).max(STATISTICS_VERSIONS_MAX).optional(),
+});
 export type StatisticsQuery = z.infer<typeof StatisticsQuery>;
 
 export const StatisticsReply = z.object({

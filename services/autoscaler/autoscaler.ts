@@ -76,11 +76,9 @@ export class Autoscaler {
       if ((this.parts.state.of(endpoint)?.regions[region] ?? 0) === 0) this.wake.nudge();
     });
     signal.addEventListener('abort', stop, { once: true });
-    const versions = (): ReadonlySet<string> =>
-      new Set([...this.endpoints.values()].flatMap(({ variants }) => variants.map(({ version }) => version)));
     this.running = Promise.all([
       this.lookAgainAndAgain(signal),
-      learnCurves(this.parts, this.book, versions, signal),
+      learnCurves(this.parts, this.book, () => this.endpoints.size > 0, signal),
     ]);
   }
 

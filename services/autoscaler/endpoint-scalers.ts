@@ -6,6 +6,8 @@ import type { WrittenForecast } from './policy/forecast.js';
 interface Kept {
   readonly regions: Map<string, EndpointScaler>;
   lookedMs: number;
+  /** The last round in which it was awake. */
+  awakeRound: number;
 }
 
 /** Each remembers ten minutes by the second and a day by the minute, some 30 KB. */
@@ -20,11 +22,11 @@ export class EndpointScalers {
       undefined,
   ) {}
 
-  /** Those that were awake most recently come last. */
   private readonly kept = new Map<string, Kept>();
+  private round = 0;
 
   of(endpoint: string, region: string, nowMs: number): EndpointScaler {
-    const kept = this.kept.get(endpoint) ?? { regions: new Map<string, EndpointScaler>(), lookedMs: nowMs };
+    const kept = this.kept.get(endpoint) ?? { regions: new Map(), lookedMs: nowMs, awakeRound: this.round };
     kept.lookedMs = nowMs;
     this.kept.set(endpoint, kept);
     const scaler =
@@ -54,24 +56,23 @@ export class EndpointScalers {
 
   /** Endpoints that nobody looked at for a while: it is time to see whether somebody is expected. */
   due(nowMs: number): string[] {
-    return [...this.kept]
-      .filter(([, { lookedMs }]) => nowMs - lookedMs >= ASLEEP_EVERY_MS)
-      .map(([name]) => name);
+    const names: string[] = [];
+    for (const [name, { lookedMs }] of this.kept) if (nowMs - lookedMs >= ASLEEP_EVERY_MS) names.push(name);
+    return names;
   }
 
-  /** Forgets who is gone and, above the limit, who sleeps for longest. */
+  /** Once a round: forgets who is gone and, above the limit, who sleeps for longest. */
   tidy(endpoints: Pick<ReadonlySet<string>, 'has'>, awake: ReadonlySet<string>, keptMax = KEPT_MAX): void {
-    const all = [...this.kept];
-    for (const [name, kept] of all) {
-      if (!endpoints.has(name)) this.kept.delete(name);
-      else if (awake.has(name)) {
-        this.kept.delete(name);
-        this.kept.set(name, kept);
-      }
+    this.round++;
+    for (const name of awake) {
+      const kept = this.kept.get(name);
+      if (kept) kept.awakeRound = this.round;
     }
-    for (const name of this.kept.keys()) {
-      if (this.kept.size <= keptMax || awake.has(name)) break;
-      this.kept.delete(name);
-    }
+    for (const name of this.kept.keys()) if (!endpoints.has(name)) this.kept.delete(name);
+    const tooMany = this.kept.size - keptMax;
+    if (tooMany <= 0) return;
+    const asleep = [...this.kept].filter(([name]) => !awake.has(name));
+    const first = asleep.toSorted(([, a], [, b]) => a.awakeRound - b.awakeRound).slice(0, tooMany);
+    for (const [name] of first) this.kept.delete(name);
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { noScheduling, noStatistics } from '../../contracts/statistics.js';
 import { type Beat, LoadBook } from './load-book.js';
 
 const replica = (more: Partial<Beat['replicas'][number]> = {}): Beat['replicas'][number] => ({
@@ -45,6 +46,37 @@ test('who waits counts while somebody tells of it', () => {
   book.waits({ source: 'b', region: 'west', endpoint: 'e', waiting: 1 }, 0);
   expect(load(book, 100)).toMatchObject({ waiting: 3, arrived: 3 });
   expect(load(book, 2_000).waiting).toBe(0);
+});
+
+test('a curve is asked for once a replica is ready, and again when it ended requests', () => {
+  const book = new LoadBook();
+  const curve = [{ rows: 1, run_ms: 2 }];
+  const told = { model: 'm', statistics: noStatistics, scheduling: noScheduling };
+  const [version = ''] = versions;
+  const other = 'w'.repeat(64);
+  const loading = replica({ id: 'r2', version: other, state: 'loading' });
+  book.heard(beat([replica(), loading]), 0);
+  expect([...book.unlearned()]).toEqual([['s1', [version]]]);
+  book.learned({ shard: 's1', region: 'east', replicas: [{ replica: 'r1', version, curve, ...told }] });
+  expect(load(book, 0).curve).toEqual(curve);
+  expect(book.unlearned().size).toBe(0);
+  book.heard(beat([replica({ served: 1 }), { ...loading, state: 'ready' }]), 500);
+  expect([...book.unlearned()]).toEqual([['s1', [version, other]]]);
+});
+
+test('another life of a shard has told no curve yet', () => {
+  const book = new LoadBook();
+  const [version = ''] = versions;
+  const one = { replica: 'r1', model: 'm', version, curve: [] };
+  book.heard(beat([replica()]), 0);
+  book.learned({
+    shard: 's1',
+    region: 'east',
+    replicas: [{ ...one, statistics: noStatistics, scheduling: noScheduling }],
+  });
+  expect(book.unlearned().size).toBe(0);
+  book.heard(beat([replica()], { pid: 2 }), 500);
+  expect([...book.unlearned()]).toEqual([['s1', [version]]]);
 });
 
 test('a silent shard holds nothing, and its region says since when', () => {

@@ -1,6 +1,7 @@
 // What the shards and the waiting rooms say, added up by version, endpoint and region: the observations that decisions are made
 // on. Knows no clock and no bus; the autoscaler tells it what was heard and when.
 import type { Heartbeat, ReplicaReport } from '../../contracts/heartbeat.js';
+import type { Digest } from '../../contracts/names.js';
 import { WAITING_STALE_MS, type WaitingNotice } from '../../contracts/scaling.js';
 import type { ReplicaStatistics, StatisticsReply } from '../../contracts/statistics.js';
 
@@ -45,6 +46,8 @@ interface Heard {
   readonly beat: Beat;
   readonly byId: ReadonlyMap<string, Replica>;
   readonly atMs: number;
+  /** By replica, how many requests it had ended when its curve was told last. */
+  readonly learnedAt: Map<string, number>;
 }
 
 type Replica = Beat['replicas'][number];
@@ -72,8 +75,8 @@ export class LoadBook {
       if (known === replica && sameLife) continue;
       this.hold(shard, region, replica);
       const was = sameLife ? known : undefined;
-      const total = replica.served + replica.failed;
-      const earlier = was ? was.served + was.failed : 0;
+      const total = endedOf(replica);
+      const earlier = was ? endedOf(was) : 0;
       // What a replica did before we listened is not news; a counter that went back began anew.
       const fresh = was || before ? (total >= earlier ? total - earlier : total) : 0;
       if (fresh === 0) continue;
@@ -81,9 +84,13 @@ export class LoadBook {
       this.calledMs.set(replica.version, nowMs);
       this.answered.set(key, (this.answered.get(key) ?? 0) + fresh);
     }
-    for (const replica of before?.byId.values() ?? [])
-      if (!byId.has(replica.id)) this.letGo(shard, region, replica);
-    this.shards.set(shard, { beat, byId, atMs: nowMs });
+    const learnedAt = (sameLife ? before?.learnedAt : undefined) ?? new Map<string, number>();
+    for (const replica of before?.byId.values() ?? []) {
+      if (byId.has(replica.id)) continue;
+      this.letGo(shard, region, replica);
+      learnedAt.delete(replica.id);
+    }
+    this.shards.set(shard, { beat, byId, atMs: nowMs, learnedAt });
   }
 
   private hold(shard: string, region: string, replica: Replica): void {
@@ -105,9 +112,13 @@ export class LoadBook {
     else this.rooms.set(key, { notice, atMs: nowMs });
   }
 
-  learned({ region, replicas }: StatisticsReply): void {
-    for (const { version, curve } of replicas)
+  learned({ shard, region, replicas }: StatisticsReply): void {
+    const heard = this.shards.get(shard);
+    for (const { replica: id, version, curve } of replicas) {
       if (curve.length > 0) this.curves.set(`${version} ${region}`, curve);
+      const replica = heard?.byId.get(id);
+      if (replica) heard?.learnedAt.set(id, endedOf(replica));
+    }
   }
 
   regions(): string[] {
@@ -121,11 +132,16 @@ export class LoadBook {
       .map(({ beat }) => beat);
   }
 
-  /** Shards that hold one of the versions, for questions about their curves. */
-  holders(versions: ReadonlySet<string>): string[] {
-    return [...this.shards.values()]
-      .filter(({ beat }) => beat.replicas.some(({ version }) => versions.has(version)))
-      .map(({ beat }) => beat.shard);
+  /** By shard, the versions of which it ended requests since their curves were told, and those whose curves it never told. */
+  unlearned(): Map<string, Digest[]> {
+    const byShard = new Map<string, Digest[]>();
+    for (const [shard, { beat, learnedAt }] of this.shards) {
+      const ran = beat.replicas.filter(
+        (one) => one.state === 'ready' && learnedAt.get(one.id) !== endedOf(one),
+      );
+      if (ran.length > 0) byShard.set(shard, [...new Set(ran.map(({ version }) => version))]);
+    }
+    return byShard;
   }
 
   /** Everything as of now, added up once for all endpoints that are looked at. */
@@ -186,6 +202,8 @@ export class LoadBook {
     for (const [version, atMs] of this.calledMs) if (nowMs - atMs > CALLED_MS) this.calledMs.delete(version);
   }
 }
+
+const endedOf = ({ served, failed }: Replica): number => served + failed;
 
 interface Share {
   readonly inFlight: number;

@@ -3,6 +3,7 @@
 import type { ReplicaStatistics } from '../../contracts/statistics.js';
 import type { Clock } from '../mesh/clock.js';
 import type { HostedReplica } from './hosted-replica.js';
+import type { PooledEngine } from './pooled-engine.js';
 
 const ANSWER_MS = 1_000;
 
@@ -10,13 +11,20 @@ export async function askStatistics(
   replicas: readonly HostedReplica[],
   clock: Pick<Clock, 'sleep'>,
 ): Promise<ReplicaStatistics[]> {
-  const engines = new Set(replicas.flatMap(({ engine }) => (engine === undefined ? [] : [engine])));
+  const byEngine = new Map<PooledEngine, Map<string, HostedReplica>>();
+  for (const replica of replicas) {
+    if (replica.engine === undefined) continue;
+    const held = byEngine.get(replica.engine) ?? new Map<string, HostedReplica>();
+    byEngine.set(replica.engine, held.set(replica.id, replica));
+  }
   const enough = new AbortController();
   const late = clock.sleep(ANSWER_MS, enough.signal).catch(() => undefined);
-  const asked = [...engines].map(async (engine) => {
-    const counted = await engine.handle.statistics().catch(() => []);
-    for (const one of counted)
-      replicas.find(({ id, engine: now }) => id === one.replica && now === engine)?.heard(one);
+  const asked = [...byEngine].map(async ([engine, held]) => {
+    const counted = await engine.handle.statistics([...held.keys()]).catch(() => []);
+    for (const one of counted) {
+      const replica = held.get(one.replica);
+      if (replica?.engine === engine) replica.heard(one);
+    }
   });
   await Promise.race([Promise.all(asked), late]);
   enough.abort();

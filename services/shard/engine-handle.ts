@@ -151,9 +151,9 @@ export class EngineHandle {
     this.kill();
   }
 
-  /** After the run that is going on. */
-  async statistics(): Promise<readonly EngineStatistics[]> {
-    return (await this.call({ kind: 'statistics' })).statistics ?? [];
+  /** Of these replicas, or all, after the run that is going on. */
+  async statistics(replicas?: readonly string[]): Promise<readonly EngineStatistics[]> {
+    return (await this.call({ kind: 'statistics', replicas })).statistics ?? [];
   }
 
   ping(): void {

@@ -72,10 +72,11 @@ export interface StopOrder {
   readonly drainMs: number;
 }
 
-/** What its replicas counted; an engine in a run answers after it. */
+/** What these replicas counted, or all; an engine in a run answers after it. */
 export interface StatisticsOrder {
   readonly kind: 'statistics';
   readonly call: number;
+  readonly replicas?: readonly string[] | undefined;
 }
 
 export interface Ping {

@@ -3,7 +3,7 @@
 import type { ReplicaReport } from '../../contracts/heartbeat.js';
 import type { Digest } from '../../contracts/names.js';
 import { type PlacementRecord, placementPart, type VersionRecord } from '../../contracts/registry.js';
-import type { ReplicaStatistics } from '../../contracts/statistics.js';
+import type { ReplicaStatistics, StatisticsQuery } from '../../contracts/statistics.js';
 import { type ErrorCode, toFailure } from '../../contracts/errors.js';
 import type { Clock } from '../mesh/clock.js';
 import { errorFields, type Log } from '../mesh/log.js';
@@ -132,9 +132,11 @@ export class Residents {
     return this.find(id)?.report();
   }
 
-  /** Of one model, or all. */
-  statistics(model?: string): Promise<ReplicaStatistics[]> {
-    const asked = [...this.replicas.values()].filter((one) => model === undefined || one.model === model);
+  statistics({ model, versions }: StatisticsQuery): Promise<ReplicaStatistics[]> {
+    const named = versions && new Set(versions);
+    const asked = [...this.replicas.values()].filter(
+      (one) => (model === undefined || one.model === model) && (named?.has(one.version) ?? true),
+    );
     return askStatistics(asked, this.parts.clock);
   }
 

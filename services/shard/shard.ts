@@ -175,9 +175,9 @@ export class Shard {
     return this.heartbeats.now();
   }
 
-  async statistics({ model }: StatisticsQuery): Promise<StatisticsReply> {
+  async statistics(query: StatisticsQuery): Promise<StatisticsReply> {
     const { instance: shard, region } = this.parts.mesh;
-    return { shard, region, replicas: await this.residents.statistics(model) };
+    return { shard, region, replicas: await this.residents.statistics(query) };
   }
 
   /** The engines that are being replaced; the work goes on after the answer. */

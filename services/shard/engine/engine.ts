@@ -95,7 +95,7 @@ async function carryOut(order: HostCall): Promise<Pick<CallDone, 'loaded' | 'sta
     throw new Error('an engine is given work only after it said that it has started');
   const { replicas, nc } = serving;
   if (order.kind === 'load') return { loaded: await replicas.load(order) };
-  if (order.kind === 'statistics') return { statistics: replicas.statistics() };
+  if (order.kind === 'statistics') return { statistics: replicas.statistics(order.replicas) };
   if (order.kind === 'unload') {
     const left = await replicas.unload(order);
     return left === undefined ? {} : { left };

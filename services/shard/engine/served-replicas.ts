@@ -103,8 +103,8 @@ export class ServedReplicas {
     });
   }
 
-  statistics(): EngineStatistics[] {
-    return [...this.served.values()].map(({ replica }) => replica.statistics());
+  statistics(replicas: Iterable<string> = this.served.keys()): EngineStatistics[] {
+    return [...replicas].flatMap((id) => this.served.get(id)?.replica.statistics() ?? []);
   }
 
   /** One load after the other: two warm-ups side by side would time each other. */
