@@ -2,6 +2,7 @@
 // running; drills start their own on free ports.
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { helperThreads } from '../../services/mesh/helper-threads.js';
 import { oldSpaceFloor } from '../../services/mesh/old-space-floor.js';
 import { prepareBusKeys } from './bus-keys.js';
 import type { ProcessSpec } from './child.js';
@@ -142,6 +143,7 @@ function serviceOf(plan: ServicePlan): ProcessSpec {
     kind: plan.kind,
     command: process.execPath,
     args: [
+      helperThreads(),
       ...(AWAY_FROM_REQUESTS.has(plan.kind) ? [SMALL_YOUNG] : WHERE_BODIES_PASS),
       resolve(root, plan.entry),
     ],

@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import assert from 'node:assert';
 import { failure, type Failure } from '../../contracts/errors.js';
+import { helperThreads } from '../mesh/helper-threads.js';
 import { oldSpaceFloor } from '../mesh/old-space-floor.js';
 import { notedReplica } from './engine/run-note.js';
 import { HeardCounters } from './heard-counters.js';
@@ -45,7 +46,7 @@ export interface EngineEvents {
 type Order<T extends HostCall = HostCall> = T extends HostCall ? Omit<T, 'call'> : never;
 
 /** And none of the host's own. Some 15 MiB live in an engine, whatever its models: those are the library's. */
-const ENGINE_FLAGS = [oldSpaceFloor(64)];
+const ENGINE_FLAGS = [helperThreads(), oldSpaceFloor(64)];
 
 export class EngineHandle {
   readonly pid: number;

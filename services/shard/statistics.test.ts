@@ -39,6 +39,14 @@ async function statisticsOf(version: SignedVersion): Promise<ReplicaStatistics> 
   return one;
 }
 
+test('of many versions those that are named are told', async () => {
+  const [one, other] = [5, 6].map((seed) => signedVersion(mlp(seed), { model: `named-${seed}` }));
+  if (!one || !other) throw new Error('there are two');
+  await mesh.serve(one, other);
+  const { replicas } = await mesh.host.statistics({ versions: [one.record.digest] });
+  expect(replicas.map(({ version }) => version)).toEqual([one.record.digest]);
+});
+
 test('items, runs and requests are counted, with their time, and the sizes of the runs', async () => {
   const version = signedVersion(mlp(1), { model: 'counted' });
   await mesh.serve(version);
