@@ -1,5 +1,6 @@
-// Plans by sums until the time is up: one attempt after the other, and while the next is made the solver crosses the best of those that
-// are known. Two attempts end a per cent apart and have most of their endpoints in common; what they are crossed to is better than both.
+// Plans by sums until the time is up: some attempts one after the other, then the solver crosses the best of those that are known, and so
+// on, in turn: two threads that compute at once leave a machine of two cores none for who renews a lease. Two attempts end a per cent
+// apart and have most of their endpoints in common; what they are crossed to is better than both.
 import { attempt } from './attempt.js';
 import { costOfAll } from './choices.js';
 import { crossed, GRACE_S, type Plan } from './cross.js';
@@ -13,15 +14,10 @@ const NEARLY = 5e-3;
 const ATTEMPT_MS = 300;
 /** So many are kept, and crossed with each other. */
 const KEPT = 4;
-/** Before it there is little to cross. */
-const CROSSED_FROM = 3;
-const CROSSING_S_MAX = 1;
+/** Attempts before the best are crossed, again and again. */
+const CROSSED_EACH = 3;
+const CROSSING_S_MAX = 0.5;
 const CROSSING_S_LEAST = 0.1;
-
-export interface AttemptThreads {
-  readonly dividing: SolverThread;
-  readonly crossing: SolverThread;
-}
 
 export class Attempts {
   /** The best first. */
@@ -29,13 +25,12 @@ export class Attempts {
   private made = 0;
   /** Of the bands of an attempt, how much: wider ones end with what no division makes good. */
   private narrow = 1;
-  private crossing: Promise<void> | undefined;
   private lastCrossed: readonly Plan[] = [];
 
   constructor(
     private readonly setting: Setting,
     private readonly market: Market,
-    private readonly threads: AttemptThreads,
+    private readonly thread: SolverThread,
     private readonly signal: AbortSignal | undefined,
   ) {
     this.plans = [market.chosen];
@@ -47,16 +42,15 @@ export class Attempts {
 
   /** Sooner where there is hardly anything left to be found. */
   async until(endsMs: number): Promise<void> {
-    const { setting, market, threads, signal } = this;
+    const { setting, market, thread, signal } = this;
     const enough = market.bound * (1 + NEARLY);
     while (performance.now() < endsMs && costOfAll(this.best) > enough) {
       const limits = limitsUntil(endsMs, ++this.made);
-      const { plan, isOver } = await attempt(setting, market, limits, this.narrow, threads.dividing, signal);
+      const { plan, isOver } = await attempt(setting, market, limits, this.narrow, thread, signal);
       if (isOver) this.narrow /= 2;
       this.learn(plan);
-      if (this.made >= CROSSED_FROM) this.cross(endsMs);
+      if (this.made % CROSSED_EACH === 0) await this.cross(endsMs);
     }
-    await this.crossing;
   }
 
   private learn(plan: Plan): void {
@@ -64,20 +58,17 @@ export class Attempts {
     this.plans = [...this.plans, plan].sort((a, b) => costOfAll(a) - costOfAll(b)).slice(0, KEPT);
   }
 
-  /** Not while the solver is at it, and not the same once more. */
-  private cross(endsMs: number): void {
-    const { setting, market, plans, threads, signal } = this;
+  /** Not the same once more. */
+  private async cross(endsMs: number): Promise<void> {
+    const { setting, market, plans, thread, signal } = this;
     const [best, ...others] = plans;
     const leftS = (endsMs - performance.now()) / 1_000 - GRACE_S;
-    if (this.crossing || !best || others.length === 0 || leftS < CROSSING_S_LEAST) return;
+    if (!best || others.length === 0 || leftS < CROSSING_S_LEAST) return;
     if (plans.every((plan, i) => plan === this.lastCrossed[i])) return;
     this.lastCrossed = plans;
     const seconds = Math.min(CROSSING_S_MAX, leftS);
-    this.crossing = crossed(setting, [best, ...others], market.movableRate, seconds, threads.crossing, signal)
-      .then((plan) => this.learn(plan))
-      .finally(() => (this.crossing = undefined));
-    // Whoever awaits it is told; until then somebody else may have failed first.
-    this.crossing.catch(() => undefined);
+    const { movableRate } = market;
+    this.learn(await crossed(setting, [best, ...others], movableRate, seconds, thread, signal));
   }
 }
 

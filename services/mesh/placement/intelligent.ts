@@ -1,7 +1,7 @@
 // The better answer of the intelligent policy: attempts at a plan by sums, packed shard by shard and exchanged there, what that leaves
 // rearranged by the solver, which also knows what no choice says, until the time is up.
 import { seededRandom } from '../random.js';
-import { Attempts, type AttemptThreads } from './attempts.js';
+import { Attempts } from './attempts.js';
 import type { Plan } from './cross.js';
 import type { PlacedAll } from './by-rule.js';
 import type { ExchangeLimits } from './exchange.js';
@@ -12,7 +12,7 @@ import { type Effort, effortFor, type Market, marketOf, marketWith } from './mar
 import { ALL_MAX, provable, rearrange } from './rearrange.js';
 import type { Setting } from './setting.js';
 import { exchangedOnShards, settle, type Settling } from './settle.js';
-import type { SolverLimits } from './solver.js';
+import type { SolverLimits, SolverThread } from './solver.js';
 
 export interface Improved extends PlacedAll {
   readonly quality: 'greedy' | 'feasible' | 'optimal';
@@ -72,13 +72,13 @@ async function settleBest(
   setting: Setting,
   market: Market,
   spanMs: number,
-  threads: AttemptThreads,
+  thread: SolverThread,
   signal?: AbortSignal,
 ): Promise<LaidDown> {
   const beganMs = performance.now();
   const endsMs = beganMs + spanMs * SETTLED;
   const isLate = (): boolean => performance.now() > endsMs;
-  const attempts = new Attempts(setting, market, threads, signal);
+  const attempts = new Attempts(setting, market, thread, signal);
   const lay = (plan: Plan): LaidDown =>
     layDown(setting, marketWith(setting, market, plan), 'thoroughly', isLate);
   await attempts.until(beganMs + spanMs * FIRST_SUMS);
@@ -103,18 +103,16 @@ export async function placeIntelligently(
   signal?.throwIfAborted();
   const endsMs = performance.now() + seconds * 1_000;
   const thread = borrowSolver();
-  const dividing = borrowSolver();
   try {
-    // They load while the plan to start from is made.
+    // Loads while the plan to start from is made.
     thread.begin();
     const isAttempted = !provable(setting) && setting.endpoints.length <= ALL_MAX;
-    if (isAttempted) dividing.begin();
     const market = marketOf(setting, widely(setting));
     const simple = placeGreedily(setting);
     const spanMs = endsMs - performance.now();
     const settled =
       isAttempted && market.scarce
-        ? await settleBest(setting, market, spanMs, { crossing: thread, dividing }, signal)
+        ? await settleBest(setting, market, spanMs, thread, signal)
         : settle(setting, market, within(spanMs * (provable(setting) ? EXCHANGING_PROVABLE : EXCHANGING)));
     const best = simple.objective < settled.objective ? simple : settled;
     // What the solver finds is packed as well.
@@ -131,6 +129,5 @@ export async function placeIntelligently(
     return { ...lying, quality: lying.objective > cost * (1 + gap) ? 'feasible' : found.quality };
   } finally {
     giveBack(thread);
-    giveBack(dividing);
   }
 }
