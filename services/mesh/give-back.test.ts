@@ -11,6 +11,10 @@ test('nobody who is at work is held up', () => {
   expect(isWorthIt({ ...look, busyShare: 0.3 })).toBe(false);
 });
 test('an idle process collects again only when it has grown', () => {
-  expect(isWorthIt({ ...look, settledBytes: 139 * MIB })).toBe(false);
-  expect(isWorthIt({ ...look, settledBytes: 120 * MIB })).toBe(true);
+  expect(isWorthIt({ ...look, residentBytes: 61 * MIB, settledBytes: 60 * MIB })).toBe(false);
+  expect(isWorthIt({ ...look, residentBytes: 80 * MIB, settledBytes: 60 * MIB })).toBe(true);
+});
+test('a large one when it has grown by a quarter', () => {
+  expect(isWorthIt({ ...look, residentBytes: 440 * MIB, settledBytes: 400 * MIB })).toBe(false);
+  expect(isWorthIt({ ...look, residentBytes: 500 * MIB, settledBytes: 400 * MIB })).toBe(true);
 });
