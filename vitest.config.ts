@@ -1,27 +1,15 @@
-// `style` is the linters, `unit` beside the code, `system` with real servers, `slow` as well but a minute and more each, by name: `npm run -s slow`. The globs keep dist out, where tests are compiled too.
+// `unit` beside the code, `system` with real servers, `slow` as well but a minute and more each, by name: `npm run -s slow`. The globs keep dist out, where tests are compiled too.
 import { defineConfig } from 'vitest/config';
 
 // Servers are killed and cables pulled on two shared cores: in CI a test that failed is tried once more, and the last lines name
 // every one that needed it, to be looked into. At a desk nothing is tried twice.
 const retry = process.env['CI'] ? 1 : 0;
 
-// They wait for servers more than they compute: one worker, which is what two cores would get, leaves them idle.
-const UNIT_WORKERS = 3;
-
 export default defineConfig({
   test: {
     reporters: ['default', './counted.reporter.ts'],
     retry,
     projects: [
-      {
-        test: {
-          // Begins with the first unit tests, since projects of a group go by name, and has a worker of theirs.
-          name: 'style',
-          include: ['deploy/local/style.check.ts'],
-          retry: 0,
-          maxWorkers: UNIT_WORKERS,
-        },
-      },
       {
         test: {
           name: 'unit',
@@ -32,7 +20,8 @@ export default defineConfig({
           testTimeout: 30_000,
           // Files of a worker share what they import: loading it anew for each took as long as a third of the tests.
           isolate: false,
-          maxWorkers: UNIT_WORKERS,
+          // They wait for servers more than they compute: one worker, which is what two cores would get, leaves them idle.
+          maxWorkers: 3,
         },
       },
       {

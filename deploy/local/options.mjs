@@ -51,9 +51,13 @@ export function parseStartOptions(args, env) {
  * @param {NodeJS.ProcessEnv} env
  */
 export function parseSetupOptions(args, env) {
-  const values = parse(args, { ...SERVERS, quiet: { type: 'boolean' } });
+  const values = parse(args, { ...SERVERS, quiet: { type: 'boolean' }, style: { type: 'boolean' } });
   nameServers(values, env);
-  return { gpu: values['gpu'] === true, quiet: values['quiet'] === true };
+  return {
+    gpu: values['gpu'] === true,
+    quiet: values['quiet'] === true,
+    style: values['style'] === true,
+  };
 }
 
 /**

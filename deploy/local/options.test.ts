@@ -23,6 +23,7 @@ test.each([
   expect(() => parseStartOptions(args, {})).toThrow(sentence);
 });
 
-test('set-up takes --quiet', () => {
-  expect(parseSetupOptions(['--quiet'], {})).toEqual({ gpu: false, quiet: true });
+test('set-up takes --quiet and --style', () => {
+  expect(parseSetupOptions(['--quiet'], {})).toEqual({ gpu: false, quiet: true, style: false });
+  expect(parseSetupOptions(['--style'], {})).toEqual({ gpu: false, quiet: false, style: true });
 });

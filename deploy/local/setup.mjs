@@ -1,5 +1,6 @@
 // @ts-check
 // The one set-up step of start, test, bench and chaos: dependencies, build, servers. It does nothing when all is up to date.
+// With --style, which is how the tests begin, the checks of style run beside the build: each keeps one core busy.
 // Node's own modules only, because it runs before there are others.
 import './node-version.mjs';
 import { realpathSync } from 'node:fs';
@@ -9,18 +10,19 @@ import { build, isBuilt } from './build.mjs';
 import { install, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 import { InvalidOption, parseSetupOptions } from './options.mjs';
+import { npm } from './npm.mjs';
 import { root } from './root.mjs';
 import { prepareServers } from './server-cache.mjs';
 import { createSteps } from './steps.mjs';
 
 /**
  * Everything that the first of our compiled files needs.
- * @param {{ readonly quiet?: boolean, readonly gpu?: boolean }} [options]
+ * @param {{ readonly quiet?: boolean, readonly gpu?: boolean, readonly style?: boolean }} [options]
  */
-export async function setUp({ quiet = false, gpu = false } = {}) {
+export async function setUp({ quiet = false, gpu = false, style = false } = {}) {
   const steps = createSteps(quiet);
   // At the same time: apt waits for the network while npm waits for the disk.
-  await allOf([prepareServers(steps), prepareCode(steps, gpu)]);
+  await allOf([prepareServers(steps), prepareCode(steps, gpu, style)]);
 }
 
 /** None is left running behind the failure of another. @param {readonly Promise<unknown>[]} works */
@@ -31,13 +33,17 @@ async function allOf(works) {
 /**
  * @param {import('./steps.mjs').Steps} steps
  * @param {boolean} gpu
+ * @param {boolean} style
  */
-async function prepareCode(steps, gpu) {
-  if (isInstalled(gpu) && isBuilt()) return;
+async function prepareCode(steps, gpu, style) {
+  if (isInstalled(gpu) && isBuilt() && !style) return;
   const waiting = () => steps.say('another set-up of this checkout is at work: waiting for it ...');
   await withLock(join(root, '.massif', 'setup-lock'), waiting, async () => {
     if (!isInstalled(gpu)) await steps.step('installing dependencies', () => install(gpu));
-    if (!isBuilt()) await steps.step('building', build);
+    const works = [];
+    if (!isBuilt()) works.push(steps.step('building', build));
+    if (style) works.push(steps.step('checking style', () => npm(['run', '--silent', 'style'])));
+    await allOf(works);
   });
 }
 
