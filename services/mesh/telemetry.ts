@@ -17,6 +17,7 @@ const LATENCY_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 const SETS_A_PART = 32;
 /** Of a histogram, which has a line for each edge: what was told lately is written without what was not. */
 const HISTOGRAMS_A_PART = 1;
+
 export interface TextOptions {
   /** Of one metric, empty where the process has none of that name; of all when not given. */
   readonly name?: string | undefined;

@@ -33,8 +33,8 @@ export interface OperationsWatchParts {
 
 const ASK_EVERY_LOOKS = 3;
 const ASK_MS = 2_000;
-/** Doors are asked for what they counted since the last asking, and a little before: a thousand endpoints are 17,000 lines, of which few are news. */
-const AGAIN_MS = 5_000;
+/** Doors are asked for what they counted since the last asking but one, whose answer may have been late: a thousand endpoints are 17,000 lines, of which few are news. */
+const ASKINGS = 2;
 /** Nobody answers for so long: everybody has. */
 const QUIET_MS = 300;
 const HEARD_MAX = 10_000;
@@ -164,7 +164,7 @@ export class OperationsWatch {
     this.askedDoorsMs = clock.monotonicMs();
     const query: MetricsQuery = {
       name: DOOR_SECONDS,
-      ...(before !== undefined && { withinMs: Math.round(this.askedDoorsMs - before) + AGAIN_MS }),
+      ...(before !== undefined && { withinMs: Math.round(ASKINGS * (this.askedDoorsMs - before)) }),
     };
     const question = JSON.stringify(query);
     const pages = await Promise.all(
