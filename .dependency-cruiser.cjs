@@ -1,6 +1,27 @@
 // The architecture as a test: which room may know which.
 const LIBRARY_FREE = '^services/(?!mesh/|onnx/)';
 
+/** The rooms of services/mesh, each with the lower ones that it stands on. */
+const ROOMS = [
+  ['audit', []],
+  ['bodies', []],
+  ['observing', []],
+  ['placement', []],
+  ['release', []],
+  ['trust', []],
+  ['jobs', ['trust']],
+  ['routing', ['placement', 'trust']],
+  ['evidence', ['routing']],
+  ['statistics', ['evidence']],
+  ['calls', ['bodies', 'evidence', 'routing']],
+];
+const roomKnows = ([room, lower]) => ({
+  name: `the-room-${room}-knows-lower-ones-alone`,
+  severity: 'error',
+  from: { path: `^services/mesh/${room}/` },
+  to: { path: '^services/mesh/[^/]+/', pathNot: `^services/mesh/(${[room, ...lower].join('|')})/` },
+});
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -24,6 +45,14 @@ module.exports = {
       from: { path: '^services/(mesh|onnx)/' },
       to: { path: '^(services|client|deploy|chaos-tests|bench)/', pathNot: '^services/$1/' },
     },
+    {
+      name: 'what-the-mesh-is-made-of-knows-no-room',
+      severity: 'error',
+      comment: 'the files of services/mesh itself lie below its rooms',
+      from: { path: '^services/mesh/[^/]+\\.ts$' },
+      to: { path: '^services/mesh/[^/]+/' },
+    },
+    ...ROOMS.map(roomKnows),
     {
       name: 'the-client-borrows-only-policies',
       severity: 'error',

@@ -5,7 +5,7 @@ import { Failure, failure } from '../contracts/errors.js';
 import { backoffMs, type Backoff } from '../services/mesh/backoff.js';
 import { type Bus, connectBus } from '../services/mesh/bus.js';
 import type { Clock } from '../services/mesh/clock.js';
-import { connectFailure } from '../services/mesh/calls/request-failure.js';
+import { connectFailure } from '../services/mesh/request-failure.js';
 import type { Random } from '../services/mesh/random.js';
 
 export interface ConnectionOptions {

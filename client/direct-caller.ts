@@ -10,7 +10,7 @@ import { EvidenceBook } from '../services/mesh/evidence/book.js';
 import { EvidenceReporter } from '../services/mesh/evidence/reporter.js';
 import { silentLog } from '../services/mesh/log.js';
 import { OrderBook } from '../services/mesh/trust/order-book.js';
-import { OverrideWatch } from '../services/mesh/override-watch.js';
+import { OverrideWatch } from '../services/mesh/trust/override-watch.js';
 import type { Random } from '../services/mesh/random.js';
 import { RouteView } from '../services/mesh/routing/route-view.js';
 import type { Answer, Caller, CallOptions } from './caller.js';

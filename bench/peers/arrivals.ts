@@ -4,7 +4,7 @@
 import { createInbox, connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { headers } from '../../contracts/headers.js';
 import { subjects } from '../../contracts/subjects.js';
-import { headerBlock, headerLine } from '../../services/mesh/calls/header-block.js';
+import { headerBlock, headerLine } from '../../services/mesh/header-block.js';
 import { seededRandom } from '../../services/mesh/random.js';
 
 export interface Target {

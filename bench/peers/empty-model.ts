@@ -4,7 +4,7 @@ import { connect, type Msg } from '@nats-io/transport-node';
 import { headers } from '../../contracts/headers.js';
 import { decodeInferRequest, encodeInferResponse } from '../../contracts/infer-body.js';
 import type { Tensor } from '../../contracts/tensor.js';
-import { eachHeader, headerBlock, headerLine, headerText } from '../../services/mesh/calls/header-block.js';
+import { eachHeader, headerBlock, headerLine, headerText } from '../../services/mesh/header-block.js';
 
 const [url, subject, outputsText] = process.argv.slice(2);
 if (!url || !subject || !outputsText) throw new Error('usage: empty-model.js NATS_URL SUBJECT OUTPUTS');

@@ -11,7 +11,7 @@ import type { AuditorConfig } from './auditor.config.js';
 import { Checkpoints } from './checkpoints.js';
 import { Intake } from './intake.js';
 import { OrderBook } from '../mesh/trust/order-book.js';
-import { OverrideWatch } from '../mesh/override-watch.js';
+import { OverrideWatch } from '../mesh/trust/override-watch.js';
 import { seenPathOf, TrustFiles } from '../mesh/trust/trust-files.js';
 import { subjects } from '../../contracts/subjects.js';
 import { SAMPLES_OF_MODEL } from '../../contracts/sampling.js';

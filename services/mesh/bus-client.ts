@@ -8,7 +8,7 @@ import { DEFAULT_TIMEOUT_MS, headers } from '../../contracts/headers.js';
 import type { Body } from '../../contracts/infer-body.js';
 import { type Bus, connectBus } from './bus.js';
 import { failureIn } from './error-reply.js';
-import { connectFailure, lost, requestFailure } from './calls/request-failure.js';
+import { connectFailure, lost, requestFailure } from './request-failure.js';
 
 export interface BusClientOptions {
   /** `nats://host:port` of a region. */

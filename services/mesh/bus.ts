@@ -14,9 +14,9 @@ import { failure } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
 import { connectAs } from './bus-key.js';
 import { failureIn } from './error-reply.js';
-import { bucketFailure, lost, requestFailure } from './calls/request-failure.js';
+import { bucketFailure, lost, requestFailure } from './request-failure.js';
 
-export { requestFailure } from './calls/request-failure.js';
+export { requestFailure } from './request-failure.js';
 
 type BusState = 'connected' | 'disconnected' | 'closed';
 

@@ -3,7 +3,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Failure } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
-import { headerBlock, headerLine } from './calls/header-block.js';
+import { headerBlock, headerLine } from './header-block.js';
 
 // Headers count against the payload limit; the whole sentence is in the body.
 const ERROR_TEXT_CHARS_MAX = 300;

@@ -4,7 +4,7 @@
 import type { Digest } from '../../contracts/names.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { murmur3 } from '../mesh/murmur3.js';
-import { score } from '../mesh/routing/rendezvous.js';
+import { score } from '../mesh/rendezvous.js';
 import { mayLie } from '../mesh/placement/may-lie.js';
 import type { PlacedVersion, Placements, ShardView, MemoryOf } from '../mesh/placement/shard-view.js';
 import { Holding } from './holding.js';

@@ -11,7 +11,7 @@ import { tellAudit } from '../mesh/tell-audit.js';
 import { openHomeBuckets } from '../mesh/kv-mirror.js';
 import { Leases } from '../mesh/lease.js';
 import { OrderBook } from '../mesh/trust/order-book.js';
-import { OverrideWatch } from '../mesh/override-watch.js';
+import { OverrideWatch } from '../mesh/trust/override-watch.js';
 import type { MeshParts } from '../mesh/mesh.module.js';
 import { ConfigError } from '../mesh/service-config.js';
 import { seenPathOf, TrustFiles } from '../mesh/trust/trust-files.js';

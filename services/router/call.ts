@@ -5,7 +5,7 @@ import type { Carrier, CourseParts } from '../mesh/calls/call-carrier.js';
 import { Course } from '../mesh/calls/call-course.js';
 import type { AttemptKind } from '../mesh/calls/dispatch-observer.js';
 import type { HedgeAfter } from '../mesh/calls/hedge-delay.js';
-import { tokenOf } from '../mesh/calls/journey.js';
+import { tokenOf } from '../mesh/routing/journey.js';
 import type { Trip } from '../mesh/routing/replica-entry.js';
 import type { RequestHead } from '../mesh/calls/request-head.js';
 

@@ -14,7 +14,7 @@ import { headers } from '../../contracts/headers.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { subjects } from '../../contracts/subjects.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
-import { Answer } from '../mesh/calls/answer.js';
+import { Answer } from '../mesh/answer.js';
 import { type Bus, connectBus } from '../mesh/bus.js';
 import { systemClock } from '../mesh/clock.js';
 import { Endpoints } from '../mesh/endpoints.js';

@@ -5,7 +5,7 @@ import type { Body } from '../../contracts/body-tensors.js';
 import { headers } from '../../contracts/headers.js';
 import { sequenceHeaders } from '../../contracts/sequence.js';
 import { writeReference } from '../../contracts/large-body.js';
-import { eachHeader, headerBlock, headerLine, headerText } from '../mesh/calls/header-block.js';
+import { eachHeader, headerBlock, headerLine, headerText } from '../mesh/header-block.js';
 import { repeatLines } from '../mesh/calls/repeat-lines.js';
 import { type RawHead, type RequestHead, requestHead } from '../mesh/calls/request-head.js';
 

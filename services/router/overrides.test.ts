@@ -17,7 +17,7 @@ import { systemClock } from '../mesh/clock.js';
 import { type Log, type LogFields, silentLog } from '../mesh/log.js';
 import { keyOf, signOrder } from '../mesh/trust/order.js';
 import { OrderBook } from '../mesh/trust/order-book.js';
-import { OverrideWatch } from '../mesh/override-watch.js';
+import { OverrideWatch } from '../mesh/trust/override-watch.js';
 import { systemRandom } from '../mesh/random.js';
 import { RouteView } from '../mesh/routing/route-view.js';
 import { newKeyPair, privateKeyOf } from '../mesh/trust/signing-key.js';

@@ -12,7 +12,7 @@ import { subjects } from '../../contracts/subjects.js';
 import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { boot, type Running } from '../mesh/boot.js';
 import { silentLog } from '../mesh/log.js';
-import { LinkProbe } from '../mesh/link-probe.js';
+import { LinkProbe } from '../mesh/routing/link-probe.js';
 import { RouteView } from '../mesh/routing/route-view.js';
 import { FakeEngine } from '../mesh/testing/fake-engine.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';

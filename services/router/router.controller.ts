@@ -8,7 +8,7 @@ import { type OverrideReply, OverrideRequest, type OverridesReply } from '../../
 import { fromSubjectToken } from '../../contracts/names.js';
 import { queues, subjects, wildcards } from '../../contracts/subjects.js';
 import { BusContext } from '../mesh/bus-context.js';
-import { LinkProbe } from '../mesh/link-probe.js';
+import { LinkProbe } from '../mesh/routing/link-probe.js';
 import { RouteView } from '../mesh/routing/route-view.js';
 import { explain } from './explanation.js';
 import { Overrides } from './overrides.js';

@@ -5,7 +5,7 @@ import { failure } from '../../contracts/errors.js';
 import { headers } from '../../contracts/headers.js';
 import type { Bus } from '../mesh/bus.js';
 import { Dispatcher, type DispatcherOptions } from '../mesh/calls/dispatch.js';
-import { headerLine } from '../mesh/calls/header-block.js';
+import { headerLine } from '../mesh/header-block.js';
 import { messageBytesMax } from '../mesh/bodies/large-bodies.js';
 import type { RequestHead } from '../mesh/calls/request-head.js';
 

@@ -8,7 +8,7 @@ import type { Bus } from '../mesh/bus.js';
 import type { Clock } from '../mesh/clock.js';
 import type { Log } from '../mesh/log.js';
 import { OrderBook } from '../mesh/trust/order-book.js';
-import { OverrideWatch } from '../mesh/override-watch.js';
+import { OverrideWatch } from '../mesh/trust/override-watch.js';
 import type { Random } from '../mesh/random.js';
 import type { MeshConfig } from '../mesh/service-config.js';
 import type { ServiceDefinition } from '../mesh/start.js';

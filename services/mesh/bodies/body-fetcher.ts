@@ -3,7 +3,7 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { type Failure, failure, toFailure } from '../../../contracts/errors.js';
 import { type ChunkRange, DONE, tooLarge, writeRange } from '../../../contracts/large-body.js';
-import { Answer } from '../calls/answer.js';
+import { Answer } from '../answer.js';
 import { BodyTransfer, type ChunkReference } from './body-transfer.js';
 import { inboxOf } from '../bus-key.js';
 import type { Clock } from '../clock.js';

@@ -12,7 +12,7 @@ import {
 import { BodyFetcher, type FetchLimits } from './body-fetcher.js';
 import { BodyOffers, type Offer } from './body-offers.js';
 import type { Clock } from '../clock.js';
-import { headerLine } from '../calls/header-block.js';
+import { headerLine } from '../header-block.js';
 import { sha256InPieces } from '../sha256.js';
 
 /** What Massif's headers may add to a body; the server counts both against its limit. */

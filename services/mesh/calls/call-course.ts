@@ -12,7 +12,7 @@ import type { Carrier, CourseParts, CourseRequest } from './call-carrier.js';
 import { isOverload } from './call-rules.js';
 import type { AttemptKind } from './dispatch-observer.js';
 import { armTag, CallEvidence } from '../evidence/call-evidence.js';
-import { Journey, named } from './journey.js';
+import { Journey, named } from '../routing/journey.js';
 import { type FlightEnd, NO_LINK, type ReplicaEntry, type Trip } from '../routing/replica-entry.js';
 import type { Decision } from '../routing/route.js';
 import { afterTrouble, LOOK_FOR_MS } from './sequence-trouble.js';

@@ -5,7 +5,7 @@ import type { Sequence } from '../../../contracts/body-parameters.js';
 import { headers } from '../../../contracts/headers.js';
 import { sequenceHeaders } from '../../../contracts/sequence.js';
 import type { TakesLarge } from '../../../contracts/large-body.js';
-import { headerBlock, headerLine } from './header-block.js';
+import { headerBlock, headerLine } from '../header-block.js';
 
 export interface SteadyHeaders {
   readonly endpoint: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isInbox } from '../../../contracts/subjects.js';
 import { type NatsServer, startNats } from '../../../deploy/local/nats.js';
-import { Answer } from './answer.js';
+import { Answer } from '../answer.js';
 import { type Bus, connectBus } from '../bus.js';
 import { Mux } from './mux.js';
 import { waitUntil } from '../testing/wait-until.js';

@@ -6,7 +6,7 @@ import { failure } from '../../../contracts/errors.js';
 import { subjects } from '../../../contracts/subjects.js';
 import type { Bus } from '../bus.js';
 import { inboxOf } from '../bus-key.js';
-import { readToken } from './itinerary.js';
+import { readToken } from '../routing/itinerary.js';
 import { messageBytesMax } from '../bodies/large-bodies.js';
 
 /** `step`: of a pipeline, which of its steps the message is about. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type NatsServer, startNats } from '../../../deploy/local/nats.js';
 import { type Random, seededRandom } from '../random.js';
-import { headerBlock, headerLine, headerText } from './header-block.js';
+import { headerBlock, headerLine, headerText } from '../header-block.js';
 import { type ClientParser, QuickReader, readQuickly } from './quick-reader.js';
 
 let dir: string;

@@ -1,7 +1,7 @@
 // What an engine must know of a request that may come again: whether its caller chose the id, and how old a kept answer may be.
 // Dispatcher and router write it; most requests need neither line.
 import { headers } from '../../../contracts/headers.js';
-import { headerLine } from './header-block.js';
+import { headerLine } from '../header-block.js';
 
 export interface Repeats {
   /** The caller chose the request id, so the answer is kept for a repetition. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type NatsServer, startNats } from '../../../deploy/local/nats.js';
-import { headerBlock, headerLine } from './header-block.js';
+import { headerBlock, headerLine } from '../header-block.js';
 import { type Rest, SmallMessages } from './small-message.js';
 
 let dir: string;

@@ -1,7 +1,7 @@
 // The three placement policies that are rules: to capacity, to traffic, to users. Each says for a group of users which centres
 // answer it; by-rule.ts does the rest.
 import { murmur3 } from '../murmur3.js';
-import { score } from '../routing/rendezvous.js';
+import { score } from '../rendezvous.js';
 import type { Shares } from './allocation.js';
 import type { BusyLeft, Rule } from './by-rule.js';
 import type { Centre, EndpointSetting, GroupSetting, Option } from './setting.js';

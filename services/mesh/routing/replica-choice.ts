@@ -5,7 +5,7 @@ import type { Say } from './arm-choice.js';
 import { murmur3 } from '../murmur3.js';
 import { powerOfTwo } from '../power-of-two.js';
 import type { Random } from '../random.js';
-import { rendezvous } from './rendezvous.js';
+import { rendezvous } from '../rendezvous.js';
 import { firstSeat } from './sequence-route.js';
 import { type DistanceMs, nearby, spill } from './spill.js';
 import { type Asking, bestTier, drawTwo, type ReplicaView, SCAN_MAX, TIERS } from './tier.js';

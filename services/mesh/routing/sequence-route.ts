@@ -5,7 +5,7 @@ import type { Sequence } from '../../../contracts/body-parameters.js';
 import type { ErrorCode } from '../../../contracts/errors.js';
 import type { EndpointRecord, Variant } from '../../../contracts/registry.js';
 import { murmur3 } from '../murmur3.js';
-import { rendezvous, score } from './rendezvous.js';
+import { rendezvous, score } from '../rendezvous.js';
 import type { ReplicaView } from './tier.js';
 
 export interface SequenceRequest {

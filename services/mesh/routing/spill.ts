@@ -4,7 +4,7 @@
 import { limitFor } from './limit-share.js';
 import { murmur3 } from '../murmur3.js';
 import type { Random } from '../random.js';
-import { score } from './rendezvous.js';
+import { score } from '../rendezvous.js';
 import { type Asking, isFull, type ReplicaView, tierOf } from './tier.js';
 
 /** Of what a region can take: from here on a growing part of its requests leaves it. */

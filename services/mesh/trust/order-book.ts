@@ -4,7 +4,7 @@
 import { failure } from '../../../contracts/errors.js';
 import type { Digest } from '../../../contracts/names.js';
 import { type Order, ORDER_DAYS_MAX, type OrderInForce, ORDERS_MAX } from '../../../contracts/override.js';
-import type { OrdersOn } from './orders-applied.js';
+import type { OrdersOn } from './orders-on.js';
 import { keyOf } from './order.js';
 
 /** Older orders about the same thing have ended by then, so what came before need not be remembered longer. */

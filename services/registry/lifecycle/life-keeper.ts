@@ -9,7 +9,7 @@ import { errorFields, type Log } from '../../mesh/log.js';
 import type { BucketLog, Decision } from '../../mesh/bucket-log.js';
 import type { CatalogState } from '../catalog-state.js';
 import type { ReleaseStore } from '../release/release-store.js';
-import type { OrdersOn } from '../../mesh/trust/orders-applied.js';
+import type { OrdersOn } from '../../mesh/trust/orders-on.js';
 import { Wake } from '../../mesh/calls/wake.js';
 import { collectable, neededBy } from './collect.js';
 import { recorded } from './moves.js';

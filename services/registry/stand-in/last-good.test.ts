@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { VersionMove } from '../../../contracts/lifecycle.js';
 import type { EndpointRecord } from '../../../contracts/registry.js';
-import type { OrdersOn } from '../../mesh/trust/orders-applied.js';
+import type { OrdersOn } from '../../mesh/trust/orders-on.js';
 import { alsoWithout, isSilenced, lastGood, withStandIn } from './last-good.js';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();

@@ -3,8 +3,8 @@ import type { VersionMove } from '../../../contracts/lifecycle.js';
 import type { Digest } from '../../../contracts/names.js';
 import type { EndpointRecord, VersionRecord } from '../../../contracts/registry.js';
 import { armOf } from '../../../contracts/registry.js';
-import type { OrdersOn } from '../../mesh/trust/orders-applied.js';
-import { underOrders } from '../../mesh/trust/orders-applied.js';
+import type { OrdersOn } from '../../mesh/trust/orders-on.js';
+import { underOrders } from '../../mesh/routing/orders-applied.js';
 import { nextEpoch } from '../endpoint.js';
 
 type Known = Pick<VersionRecord, 'digest' | 'label' | 'state' | 'moves' | 'collectedAt'>;

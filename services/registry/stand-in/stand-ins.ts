@@ -6,7 +6,7 @@ import type { SuccessorReply } from '../../../contracts/verdict.js';
 import type { BucketLog } from '../../mesh/bucket-log.js';
 import type { Clock } from '../../mesh/clock.js';
 import { errorFields, type Log } from '../../mesh/log.js';
-import type { OrdersOn } from '../../mesh/trust/orders-applied.js';
+import type { OrdersOn } from '../../mesh/trust/orders-on.js';
 import type { TellAudit } from '../../mesh/tell-audit.js';
 import { Wake } from '../../mesh/calls/wake.js';
 import type { CatalogState } from '../catalog-state.js';

@@ -3,7 +3,7 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Failure } from '../../../contracts/errors.js';
 import type { Clock } from '../../mesh/clock.js';
-import { headerText } from '../../mesh/calls/header-block.js';
+import { headerText } from '../../mesh/header-block.js';
 import { SmallMessages } from '../../mesh/calls/small-message.js';
 import { LargeBodies } from '../../mesh/bodies/large-bodies.js';
 import { Answers, returnAddress } from './answers.js';

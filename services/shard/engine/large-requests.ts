@@ -4,7 +4,7 @@ import { type Failure, toFailure } from '../../../contracts/errors.js';
 import { headers } from '../../../contracts/headers.js';
 import { type BodyReference, readReference } from '../../../contracts/large-body.js';
 import type { Clock } from '../../mesh/clock.js';
-import { eachHeader, headerLine } from '../../mesh/calls/header-block.js';
+import { eachHeader, headerLine } from '../../mesh/header-block.js';
 import type { LargeBodies } from '../../mesh/bodies/large-bodies.js';
 import type { HeldBodies } from './held-bodies.js';
 import type { ObjectBodies } from './object-bodies.js';

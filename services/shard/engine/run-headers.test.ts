@@ -1,4 +1,4 @@
-import { headerBlock, headerLine } from '../../mesh/calls/header-block.js';
+import { headerBlock, headerLine } from '../../mesh/header-block.js';
 import { expect, test } from 'vitest';
 import { headers } from '../../../contracts/headers.js';
 import { runHeaders } from './run-headers.js';

@@ -10,7 +10,7 @@ import {
 import { failure } from '../../../contracts/errors.js';
 import { readTakesLarge, type TakesLarge } from '../../../contracts/large-body.js';
 import { sequenceInHeaders } from '../../../contracts/sequence.js';
-import { eachHeader } from '../../mesh/calls/header-block.js';
+import { eachHeader } from '../../mesh/header-block.js';
 
 export interface RunHeaders {
   readonly jsonLength: number | undefined;

@@ -14,8 +14,8 @@ import { type Body, readJsonLength } from '../../../contracts/infer-body.js';
 import { sequenceHeaders } from '../../../contracts/sequence.js';
 import { subjects } from '../../../contracts/subjects.js';
 import { errorReply, failureIn } from '../../mesh/error-reply.js';
-import { headerBlock, headerLine, headerText } from '../../mesh/calls/header-block.js';
-import { itineraryLines } from '../../mesh/calls/itinerary.js';
+import { headerBlock, headerLine, headerText } from '../../mesh/header-block.js';
+import { itineraryLines } from '../../mesh/routing/itinerary.js';
 import type { Waiting } from './request-queue.js';
 import { digestOf } from './sequence.js';
 

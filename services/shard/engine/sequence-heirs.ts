@@ -5,7 +5,7 @@ import { toFailure } from '../../../contracts/errors.js';
 import type { HolderReply, SequenceTalk } from '../../../contracts/holders.js';
 import type { Clock } from '../../mesh/clock.js';
 import { murmur3 } from '../../mesh/murmur3.js';
-import { score } from '../../mesh/routing/rendezvous.js';
+import { score } from '../../mesh/rendezvous.js';
 import type { LiveSequence } from './sequence.js';
 import type { SequenceBus } from './sequence-bus.js';
 import { packSequence } from './sequence-moving.js';

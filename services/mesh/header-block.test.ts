@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type NatsServer, startNats } from '../../../deploy/local/nats.js';
+import { type NatsServer, startNats } from '../../deploy/local/nats.js';
 import { eachHeader, headerBlock, headerLine, headerText } from './header-block.js';
 
 let dir: string;

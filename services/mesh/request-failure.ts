@@ -7,7 +7,7 @@ import {
   RequestError,
   TimeoutError,
 } from '@nats-io/transport-node';
-import { type Failure, failure, toFailure } from '../../../contracts/errors.js';
+import { type Failure, failure, toFailure } from '../../contracts/errors.js';
 
 export const lost = (subject: string): Failure =>
   failure('UNAVAILABLE', `The connection to NATS is down, so ${subject} cannot be reached.`, { subject });

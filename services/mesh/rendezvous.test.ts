@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { murmur3 } from '../murmur3.js';
+import { murmur3 } from './murmur3.js';
 import { inheritSlots, rendezvous } from './rendezvous.js';
 
 const USERS = 40_000;

@@ -3,18 +3,9 @@
 import type { Digest } from '../../../contracts/names.js';
 import { armOf, type EndpointRecord, type Variant } from '../../../contracts/registry.js';
 import { WEIGHT_TOTAL } from '../../../contracts/traffic.js';
-import type { RoutedEndpoint, Withheld } from '../routing/arm-choice.js';
+import type { RoutedEndpoint, Withheld } from './arm-choice.js';
 import { moveBuckets } from '../bucket-moves.js';
-
-export interface OrdersOn {
-  /** Why a version gets no request at all. */
-  version(digest: Digest): string | undefined;
-  /** Why an arm of the endpoint takes no share, and who takes it over: all others in proportion when it does not say. */
-  arm(
-    endpoint: string,
-    arm: string,
-  ): { readonly why: string; readonly fallback?: string | undefined } | undefined;
-}
+import type { OrdersOn } from '../trust/orders-on.js';
 
 export function underOrders(record: EndpointRecord, orders: OrdersOn): RoutedEndpoint {
   const versions = new Map<Digest, string>();

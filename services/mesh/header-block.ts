@@ -2,7 +2,7 @@
 // about 5 us a message; who reads or writes a few known keys 20,000 times a second walks the text once instead.
 // The router and the engines lean on it.
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import type { Body } from '../../../contracts/body-tensors.js';
+import type { Body } from '../../contracts/body-tensors.js';
 
 const FIRST_LINE = 'NATS/1.0';
 const END = '\r\n\r\n';

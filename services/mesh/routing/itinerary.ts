@@ -3,7 +3,7 @@
 // engines write it on. Callers of `massif.infer` cannot: the router takes none of their headers over.
 import { headers } from '../../../contracts/headers.js';
 import { PipelinePlan, type PipelineRecord } from '../../../contracts/pipeline.js';
-import { headerLine } from './header-block.js';
+import { headerLine } from '../header-block.js';
 
 const texts = new WeakMap<PipelineRecord, string>();
 

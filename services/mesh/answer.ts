@@ -1,9 +1,9 @@
 // What came back for a request: a result, or a failure in its headers. Looked up in the header block as text, since this runs for
 // every answer. Dispatcher and router lean on it.
 import type { Msg } from '@nats-io/transport-node';
-import { type Failure, failure, isErrorCode } from '../../../contracts/errors.js';
-import { headers } from '../../../contracts/headers.js';
-import { waitOf } from '../error-reply.js';
+import { type Failure, failure, isErrorCode } from '../../contracts/errors.js';
+import { headers } from '../../contracts/headers.js';
+import { waitOf } from './error-reply.js';
 import { eachHeader, headerText } from './header-block.js';
 
 const NO_RESPONDERS = 'NATS/1.0 503';

@@ -1,19 +1,19 @@
 // Follows the buckets of overrides of all regions and puts what is truly signed into an order book. Each bucket is watched in its own
 // region, so orders of this one count while all others are away; what another region ordered is known from when it could be heard.
 // Every order is logged, taken or ignored. Routers, gateways, clients and shards each have one.
-import { buckets, keys } from '../../contracts/buckets.js';
-import { failure, toFailure } from '../../contracts/errors.js';
-import { OrderRecord, TrustRecord } from '../../contracts/override.js';
-import type { TrustPolicy } from '../../contracts/trust-policy.js';
-import type { Bus } from './bus.js';
-import type { Clock } from './clock.js';
-import type { Log } from './log.js';
-import { keyOf, verifyOrder } from './trust/order.js';
-import type { OrderBook } from './trust/order-book.js';
-import { publicKeyOf } from './trust/signing-key.js';
-import { strictJson } from './strict-json.js';
-import { PolicyKeeper, type PolicyReader } from './trust/trust-policy.js';
-import { type BucketEntry, watchBucket } from './watch-bucket.js';
+import { buckets, keys } from '../../../contracts/buckets.js';
+import { failure, toFailure } from '../../../contracts/errors.js';
+import { OrderRecord, TrustRecord } from '../../../contracts/override.js';
+import type { TrustPolicy } from '../../../contracts/trust-policy.js';
+import type { Bus } from '../bus.js';
+import type { Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import { keyOf, verifyOrder } from './order.js';
+import type { OrderBook } from './order-book.js';
+import { publicKeyOf } from './signing-key.js';
+import { strictJson } from '../strict-json.js';
+import { PolicyKeeper, type PolicyReader } from './trust-policy.js';
+import { type BucketEntry, watchBucket } from '../watch-bucket.js';
 
 export interface OverridePlace {
   readonly bus: Bus;

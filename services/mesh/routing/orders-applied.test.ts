@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { armOf, EndpointRecord } from '../../../contracts/registry.js';
-import { chooseArm, type RoutedEndpoint } from '../routing/arm-choice.js';
+import { chooseArm, type RoutedEndpoint } from './arm-choice.js';
 import { bucketOf, variantOf } from '../bucket.js';
-import { type OrdersOn, underOrders } from './orders-applied.js';
+import type { OrdersOn } from '../trust/orders-on.js';
+import { underOrders } from './orders-applied.js';
 
 const V1 = '1'.repeat(64);
 const V2 = '2'.repeat(64);

@@ -5,8 +5,8 @@ import assert from 'node:assert';
 import { type Failure, inStep } from '../../../contracts/errors.js';
 import type { PipelineRecord } from '../../../contracts/pipeline.js';
 import { itineraryLines, planText, stepToken } from './itinerary.js';
-import type { Flight, FlightEnd, ReplicaEntry, Trip } from '../routing/replica-entry.js';
-import type { StepChoices } from '../routing/route.js';
+import type { Flight, FlightEnd, ReplicaEntry, Trip } from './replica-entry.js';
+import type { StepChoices } from './route.js';
 
 export class Journey implements Trip {
   private at = 0;

@@ -1,12 +1,12 @@
 // Keeps the round trips from this region to the others: now and then a router there is asked over the bus, which is the way that
 // requests take. The route reads distances from it, `massif links` the rest.
-import { LinksReply } from '../../contracts/links.js';
-import type { Link } from '../../contracts/placement.js';
-import { subjects } from '../../contracts/subjects.js';
-import type { Bus } from './bus.js';
-import type { Clock } from './clock.js';
-import { LinkMeter } from './link-meter.js';
-import { Paths, transferMs } from './placement/links.js';
+import { LinksReply } from '../../../contracts/links.js';
+import type { Link } from '../../../contracts/placement.js';
+import { subjects } from '../../../contracts/subjects.js';
+import type { Bus } from '../bus.js';
+import type { Clock } from '../clock.js';
+import { LinkMeter } from '../link-meter.js';
+import { Paths, transferMs } from '../placement/links.js';
 
 const EVERY_MS = 5_000;
 const TIMEOUT_MS = 2_000;

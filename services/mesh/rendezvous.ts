@@ -1,7 +1,7 @@
 // Which seat a user sits on: highest score wins, so a seat that goes moves only its own users, each to their second choice
 // (Thaler and Ravishankar, 1998). The route asks for sticky users, the placer for the seats of a version.
 import assert from 'node:assert';
-import { mix, murmur3 } from '../murmur3.js';
+import { mix, murmur3 } from './murmur3.js';
 
 export interface Seat {
   readonly inFlight: number;
