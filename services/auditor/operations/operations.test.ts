@@ -35,6 +35,19 @@ test('a history sums windows of minutes and of half hours, and forgets what is o
   expect(kept.within(72 * 60 * MINUTE, 73 * 60 * MINUTE + MINUTE).total).toBe(0);
 });
 
+test('a history is clean until something goes wrong, and again once no window reaches back to it', () => {
+  const kept = new OutcomeHistory();
+  kept.add({ total: 9, bad: 0, slow: 0 }, MINUTE);
+  expect(kept.isClean(MINUTE)).toBe(true);
+  kept.add({ total: 9, bad: 0, slow: 1 }, 2 * MINUTE);
+  kept.add({ total: 9, bad: 0, slow: 0 }, 3 * MINUTE);
+  expect(kept.isClean(3 * MINUTE)).toBe(false);
+  const longest = 72 * 60 * MINUTE;
+  expect(kept.isClean(2 * MINUTE + longest)).toBe(false);
+  expect(kept.within(longest, 2 * MINUTE + longest).slow).toBe(0);
+  expect(kept.isClean(3 * MINUTE + longest)).toBe(true);
+});
+
 test('a fast burn is critical, a slow one a warning, a spell that is over none, and so is a handful of failures', () => {
   // 2 % of an hour's requests fail: 20 times the pace of an objective of 99.9 %.
   expect(burning(history([60, 2]))).toEqual(['availability 3600 critical']);

@@ -24,8 +24,11 @@ export class OutcomeHistory {
   private readonly counts = RINGS.map(({ slots }) => new Float64Array(slots * FIELDS));
   /** The slot that each place of a ring holds now; others are of an earlier round. */
   private readonly held = RINGS.map(({ slots }) => new Float64Array(slots).fill(-1));
+  /** When a request went wrong or was slow last. */
+  private troubledMs = Number.NEGATIVE_INFINITY;
 
   add({ total, bad, slow }: Outcomes, nowMs: number): void {
+    if (bad > 0 || slow > 0) this.troubledMs = nowMs;
     for (const [i, { slotMs, slots }] of RINGS.entries()) {
       const [counts, held] = [this.counts[i], this.held[i]];
       if (!counts || !held) continue;
@@ -35,6 +38,12 @@ export class OutcomeHistory {
       held[place] = slot;
       for (const [field, value] of [total, bad, slow].entries()) counts[place * FIELDS + field]! += value;
     }
+  }
+
+  /** Nothing went wrong in any window that may be asked for. */
+  isClean(nowMs: number): boolean {
+    const { slotMs, slots } = RINGS[1];
+    return nowMs - this.troubledMs > slotMs * slots;
   }
 
   /** Of the window that ends now, rounded up to whole slots. What was before this process began is not in it. */
