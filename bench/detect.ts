@@ -38,7 +38,7 @@ interface Form {
   readonly queries: number;
 }
 const FORMS: Readonly<Record<'ci' | 'quick' | 'full', Form>> = {
-  ci: { steps: 30, reference: 600, abnormal: 100, clean: 10_000, rounds: 6, keys: 10, queries: 100 },
+  ci: { steps: 30, reference: 600, abnormal: 100, clean: 5_000, rounds: 3, keys: 2, queries: 50 },
   quick: {
     steps: 400,
     reference: 5_000,

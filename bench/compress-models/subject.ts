@@ -30,13 +30,13 @@ export interface Made extends Omit<Subject, 'methods' | 'drop'> {
 export const SIZES = {
   ci: {
     packed: /zeros/,
-    steps: 10,
-    tests: 200,
+    steps: 4,
+    tests: 100,
     rounds: 3,
     lines: 2,
-    feedbackSteps: 4,
-    deepSteps: 4,
-    textSteps: 10,
+    feedbackSteps: 2,
+    deepSteps: 2,
+    textSteps: 4,
     textStudents: { steps: 10, seeds: 1 },
     narrowStudents: 1,
   },
