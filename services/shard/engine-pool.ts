@@ -93,11 +93,10 @@ export class EnginePool {
     return engine;
   }
 
-  /** The replica has left it, or never came. An engine without replicas ends: that alone gives its memory back. */
+  /** The replica has left it, or never came. An engine without replicas ends, at once or when there is a spare: that alone gives its memory back. */
   release(engine: PooledEngine, number: number): void {
     engine.leave(number);
-    if (engine.room.replicas > 0 || !engine.alive) return;
-    void this.end(engine);
+    if (this.isIdle(engine)) void this.end(engine);
   }
 
   /** Those to replace, and why; asked every few seconds. */
@@ -123,6 +122,19 @@ export class EnginePool {
     this.stopping = true;
     this.stopWatching();
     await Promise.all([...this.engines.values()].map((engine) => this.end(engine)));
+  }
+
+  /** While the spare is still starting, a third of a second or several on busy cores, an empty engine is where the next load need not wait for it. */
+  private isIdle(engine: PooledEngine): boolean {
+    const { open, replicas, group } = engine.room;
+    if (replicas > 0 || !engine.alive) return false;
+    const stands = open && group !== undefined && !engine.forTheMany;
+    return !stands || this.stopping || this.spare?.hasStarted === true;
+  }
+
+  private endIdle(): void {
+    for (const engine of this.engines.values())
+      if (engine !== this.spare && !engine.expectedEnd && this.isIdle(engine)) void this.end(engine);
   }
 
   private get workDir(): string {
@@ -158,6 +170,7 @@ export class EnginePool {
     void engine.started.then(
       () => {
         this.failedStarts = 0;
+        this.endIdle();
         this.events.changed();
       },
       () => this.failedStarts++,

@@ -67,6 +67,10 @@ export class PooledEngine {
     return this.handle.alive;
   }
 
+  get hasStarted(): boolean {
+    return this.isStarted;
+  }
+
   get started(): Promise<void> {
     return this.handle.started;
   }
