@@ -48,6 +48,8 @@ export interface Target {
 }
 
 const SETTLE_MS_MAX = 60_000;
+/** Each look asks every door of every region: more of them would keep the cores from what is waited for. */
+const LOOK_EVERY_MS = 200;
 const PORTS_FROM = 20_000;
 const PORTS_UP_TO = 29_000;
 
@@ -273,7 +275,7 @@ export class DrillMesh implements AsyncDisposable {
       if (missing === undefined) return;
       if (signal.aborted)
         throw new Error(`the mesh did not settle within ${SETTLE_MS_MAX / 1000} s: ${missing}`);
-      await sleep(50);
+      await sleep(LOOK_EVERY_MS);
     }
   }
 
