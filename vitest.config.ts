@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           retry,
-          include: ['{contracts,client,services,deploy,bench}/**/*.test.ts'],
+          include: ['{contracts,client,services,deploy}/**/*.test.ts'],
           // What lies behind the doors is tested with open doors; identity.test.ts closes them.
           env: { MASSIF_AUTH: 'development' },
           testTimeout: 30_000,

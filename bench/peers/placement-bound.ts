@@ -2,7 +2,6 @@
 // which knows choices only, and a larger space. What a long solve proves of it no plan can beat. x: share of a group in a centre; y:
 // replicas; b: an endpoint lies in a domain; u: share of a group that leaves a region; o: an endpoint is left out.
 import type { PlacementPlan } from '../../contracts/placement.js';
-import type { Choice } from './placement-choices.js';
 import { LpWriter, type Programme, type Sum } from '../../services/mesh/placement/lp-writer.js';
 import {
   leftOutCost,
@@ -19,34 +18,22 @@ import {
   type Setting,
 } from '../../services/mesh/placement/setting.js';
 
-/** `choices`, by the endpoint's index: nothing else is of interest any more. */
-export function boundProgramme(setting: Setting, choices?: readonly (readonly Choice[])[]): Programme {
+export function boundProgramme(setting: Setting): Programme {
   const writer = new LpWriter();
   const memory = new Map<number, Sum>();
   const busy = new Map<number, Sum>();
   const moved: Sum = [];
-  for (const endpoint of setting.endpoints)
-    writeEndpoint(endpoint, choices?.[endpoint.index], writer, { memory, busy, moved });
-  // What stays free is a variable: in the relaxation its reduced cost is what the resource is worth.
-  const atMost = (sum: Sum, free: string, most: number): void => {
-    writer.amount(free, 0);
-    writer.row([...sum, [1, free]], '=', most);
-  };
+  for (const endpoint of setting.endpoints) writeEndpoint(endpoint, writer, { memory, busy, moved });
   for (const { index, memoryBytes, shards } of setting.centres) {
-    atMost(memory.get(index) ?? [], freeMemory(index), memoryBytes / MIB);
-    atMost(busy.get(index) ?? [], freeBusy(index), shards.length * BUSY_SHARE);
+    writer.row(memory.get(index) ?? [], '<=', memoryBytes / MIB);
+    writer.row(busy.get(index) ?? [], '<=', shards.length * BUSY_SHARE);
   }
-  atMost(moved, FREE_MOVED, movedRateMax(setting));
+  const movable = setting.endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
+  writer.row(moved, '<=', movable * MOVED_SHARE_MAX);
   return writer.programme();
 }
 
-export const movedRateMax = ({ endpoints }: Setting): number =>
-  MOVED_SHARE_MAX * endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
-
-export const MIB = 2 ** 20;
-export const freeMemory = (centre: number): string => `m${centre}`;
-export const freeBusy = (centre: number): string => `t${centre}`;
-export const FREE_MOVED = 'f';
+const MIB = 2 ** 20;
 
 interface Shared {
   readonly memory: Map<number, Sum>;
@@ -58,12 +45,7 @@ const o = (e: number): string => `o${e}`;
 const x = (e: number, g: number, c: number): string => `x${e}_${g}_${c}`;
 const y = (e: number, c: number): string => `y${e}_${c}`;
 
-function writeEndpoint(
-  setting: EndpointSetting,
-  choices: readonly Choice[] | undefined,
-  writer: LpWriter,
-  shared: Shared,
-): void {
+function writeEndpoint(setting: EndpointSetting, writer: LpWriter, shared: Shared): void {
   const { index: e, endpoint, options } = setting;
   writer.binary(o(e), leftOutCost(setting));
   for (const [c, option] of options) {
@@ -100,29 +82,7 @@ function writeEndpoint(
       shared.moved.push([group.group.ratePerS, u]);
     });
   });
-  if (choices) writeChoices(setting, choices, writer);
-  else writeSpread(setting, writer);
-}
-
-/** Replicas are a mixture of choices, and whole: so one choice, of which spreads need not be said any more. l: a choice. */
-function writeChoices(
-  { index: e, options }: EndpointSetting,
-  choices: readonly Choice[],
-  writer: LpWriter,
-): void {
-  const l = (i: number): string => `l${e}_${i}`;
-  choices.forEach((_, i) => writer.share(l(i), 0));
-  writer.row(
-    choices.map((_, i) => [1, l(i)]),
-    '=',
-    1,
-  );
-  const out = choices.flatMap(({ at }, i) => (at.length === 0 ? [[-1, l(i)] as const] : []));
-  writer.row([[1, o(e)], ...out], '=', 0);
-  [...options.keys()].forEach((c, k) => {
-    const replicas = choices.flatMap(({ counts }, i) => (counts[k] ? [[-counts[k], l(i)] as const] : []));
-    writer.row([[1, y(e, c)], ...replicas], '=', 0);
-  });
+  writeSpread(setting, writer);
 }
 
 function writeSpread(setting: EndpointSetting, writer: LpWriter): void {
