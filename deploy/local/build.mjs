@@ -1,5 +1,5 @@
 // @ts-check
-// Compiles the checkout into dist/. Set-up asks whether dist/ is what the sources say and calls for it.
+// Compiles the checkout into dist/, and makes its programs few files each. Set-up asks whether dist/ is what the sources say and calls for it.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -27,6 +27,9 @@ export async function build() {
   const hash = sourcesHash();
   await rm(join(root, 'dist'), { recursive: true, force: true });
   await run(process.execPath, [compiler, '-p', 'tsconfig.json'], { cwd: root });
+  // Loaded only here: set-up begins with Node's own modules, before there are others.
+  const { bundlePrograms } = await import('./programs.mjs');
+  await bundlePrograms(join(root, 'dist'));
   await writeFile(stamp, hash);
 }
 
