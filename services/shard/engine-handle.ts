@@ -61,6 +61,8 @@ export class EngineHandle {
   private answeredPings = 0;
   private isAlive = true;
   private markStarted: () => void = () => undefined;
+  private markEnded: () => void = () => undefined;
+  private readonly ended = new Promise<void>((resolve) => (this.markEnded = resolve));
 
   constructor(
     readonly options: EngineOptions,
@@ -146,10 +148,11 @@ export class EngineHandle {
     await this.callToWork({ kind: 'unload', replica, drainMs });
   }
 
-  /** Lets it finish what it has, then ends it. */
+  /** Lets it finish what it has, then ends it. Settles when it is gone and has left no file. */
   async stop(drainMs: number): Promise<void> {
     await this.callToWork({ kind: 'stop', drainMs }).catch(() => undefined);
     this.kill();
+    await this.ended;
   }
 
   /** Of these replicas, or all, after the run that is going on. */
@@ -229,6 +232,7 @@ export class EngineHandle {
     this.events.ended(why);
     rmSync(pidPath(this.options.notePath), { force: true });
     rmSync(this.options.notePath, { force: true });
+    this.markEnded();
   }
 }
 
