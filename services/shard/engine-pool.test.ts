@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startNats } from '../../deploy/local/nats.js';
+import { coresOf } from '../mesh/leave-a-core.js';
 import { silentLog } from '../mesh/log.js';
 import { systemRandom } from '../mesh/random.js';
 import { FakeClock } from '../mesh/testing/fake-clock.js';
 import { waitUntil } from '../mesh/testing/wait-until.js';
-import type { EngineNeed } from './engine-choice.js';
+import { CROWD, type EngineNeed } from './engine-choice.js';
 import { EnginePool } from './engine-pool.js';
+import type { PooledEngine } from './pooled-engine.js';
 import { engineEntry } from './testing/engine-entry.js';
 
 const clock = new FakeClock();
@@ -64,6 +66,26 @@ test('an engine that runs empty takes the next load until there is a spare, and 
   expect(next).not.toBe(first);
   pool.release(next, 3);
 });
+
+test.runIf(coresOf(process.pid).length > 1)(
+  'an engine that is crowded leaves a core to those that are not',
+  async () => {
+    const crowd = Array.from({ length: CROWD }, (_, i) => resident(10 + i));
+    const engines = await Promise.all(crowd.map((one) => pool.place(shared, one)));
+    expect(new Set(engines).size).toBe(1);
+    const [engine] = engines as [PooledEngine];
+    await waitUntil(
+      'it has left it',
+      () => !coresOf(engine.pid).includes(coresOf(process.pid)[0] ?? -1),
+      30_000,
+    );
+    for (const { number } of crowd) pool.release(engine, number);
+    await waitUntil('it has ended', () => !engine.alive, 30_000);
+    await clock.advance(500);
+    await waitUntil('the spare has started', () => spareState() !== undefined, 30_000);
+    expect(coresOf(spareState()?.pid ?? 0)).toEqual(coresOf(process.pid));
+  },
+);
 
 test('one that nobody may share ends at once, spare or none', async () => {
   const own = await pool.place({ kind: 'own' }, resident(4));

@@ -1,6 +1,7 @@
 // One engine of the pool: its process, who lives in it, its memory and its silence.
 import { setPriority } from 'node:os';
 import type { EngineReport } from '../../contracts/heartbeat.js';
+import { leaveACore } from '../mesh/leave-a-core.js';
 import { type EngineRoom, isCrowded } from './engine-choice.js';
 import { EngineHandle, type EngineEvents, type EngineOptions } from './engine-handle.js';
 import { freshWatch, isStuck, look } from './engine-watch.js';
@@ -111,6 +112,7 @@ export class PooledEngine {
     if (this.stepsBack || !isCrowded({ replicas: this.residents.size })) return;
     // For good: a process without privileges may lower its priority and never raise it again.
     this.stepsBack = true;
+    leaveACore(this.pid);
     try {
       setPriority(this.pid, CROWDED_NICENESS);
     } catch {
