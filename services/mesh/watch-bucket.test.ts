@@ -111,6 +111,8 @@ test('a key that vanished without a trace while the server was away is told as d
   await nats.restart();
   await waitUntil('the new list tells', () => !state.has('vanishes'));
   expect([...state.keys()]).toEqual(['stays']);
+  // Each connection comes back in its own time; who is next asks at once.
+  await waitUntil('the writer is back too', () => writer.connected());
   end.abort();
 });
 
