@@ -8,6 +8,7 @@ import type { ExchangeLimits } from './exchange.js';
 import type { Market } from './market.js';
 import type { Setting } from './setting.js';
 import type { SolverThread } from './solver.js';
+import { timeShareUntil } from './time-share.js';
 
 /** So near to what nothing can be better than, the solver finds more when it may lay all endpoints down anew. */
 const NEARLY = 5e-3;
@@ -75,8 +76,6 @@ export class Attempts {
 const limitsUntil =
   (endsMs: number, seed: number) =>
   (part: number, warmth: number): ExchangeLimits => {
-    const beganMs = performance.now();
-    const spanMs = Math.max(1, Math.min(ATTEMPT_MS * part, endsMs - beganMs));
-    const passed = (): number => (performance.now() - beganMs) / spanMs;
+    const passed = timeShareUntil(Math.min(performance.now() + ATTEMPT_MS * part, endsMs));
     return { looks: Number.POSITIVE_INFINITY, warmth, seed, passed };
   };

@@ -4,6 +4,7 @@
 // Sometimes a little worse is taken too (Kirkpatrick 1983), less and less so.
 import { type Random, seededRandom } from '../random.js';
 import type { Offers } from './offers.js';
+import type { TimeShare } from './time-share.js';
 
 /** What there is of each resource, and what it costs. Of all there is of it, in the order of Offers. */
 export interface Terms {
@@ -21,7 +22,7 @@ export interface ExchangeLimits {
   /** Of choices that are looked at. */
   readonly looks: number;
   /** Of the time, where it is short, the part that has passed; asked now and then. */
-  readonly passed?: () => number;
+  readonly passed?: TimeShare;
   /** Another one, another search. */
   readonly seed?: number;
 }

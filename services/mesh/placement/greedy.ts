@@ -4,20 +4,28 @@ import { type LaidDown, layDown } from './lay-down.js';
 import { effortFor, marketOf } from './market.js';
 import { settle } from './settle.js';
 import type { Setting } from './setting.js';
+import { type TimeShare, timeShareUntil } from './time-share.js';
 
 /** Centres of several shards are not filled quite: there is no time for packing them perfectly. */
 const SPARE = 0.001;
 // There is no time to find back from what is worse.
 const WARMTH = 0.005;
 
-export function placeGreedily(setting: Setting, effort = effortFor(setting)): LaidDown {
-  const market = marketOf(setting, effort);
+// What is left of the time is for whoever found no room on the shards.
+const BY_SUMS = 0.85;
+
+export function placeGreedily(setting: Setting, withinMs?: number): LaidDown {
+  const beganMs = performance.now();
+  const effort = effortFor(setting);
+  const spanMs = withinMs ?? effort.withinMs;
+  const until = (part: number): TimeShare => timeShareUntil(beganMs + part * spanMs);
+  const market = marketOf(setting, effort, until(1));
   if (effort.looks.length === 0) return layDown(setting, market, 'once');
   const [bySums, onShards] = effort.looks;
   return settle(setting, market, {
     care: 'quickly',
     spare: SPARE,
-    bySums: () => ({ looks: bySums, warmth: WARMTH }),
-    onShards: () => ({ looks: onShards, warmth: WARMTH }),
+    bySums: () => ({ looks: bySums, warmth: WARMTH, passed: until(BY_SUMS) }),
+    onShards: () => ({ looks: onShards, warmth: WARMTH, passed: until(1) }),
   });
 }

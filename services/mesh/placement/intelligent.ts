@@ -13,6 +13,7 @@ import { ALL_MAX, provable, rearrange } from './rearrange.js';
 import type { Setting } from './setting.js';
 import { exchangedOnShards, settle, type Settling } from './settle.js';
 import type { SolverLimits, SolverThread } from './solver.js';
+import { timeShareUntil } from './time-share.js';
 
 export interface Improved extends PlacedAll {
   readonly quality: 'greedy' | 'feasible' | 'optimal';
@@ -37,11 +38,11 @@ const WARMTH_AGAIN = 0.2;
 function within(spanMs: number): Settling {
   const beganMs = performance.now();
   const endsMs = beganMs + spanMs;
-  const until = (ends: number, warmth: number): ExchangeLimits => {
-    const nowMs = performance.now();
-    const mineMs = Math.max(1, ends - nowMs);
-    return { looks: Number.POSITIVE_INFINITY, warmth, passed: () => (performance.now() - nowMs) / mineMs };
-  };
+  const until = (ends: number, warmth: number): ExchangeLimits => ({
+    looks: Number.POSITIVE_INFINITY,
+    warmth,
+    passed: timeShareUntil(ends),
+  });
   return {
     care: 'thoroughly',
     spare: 0,
@@ -64,6 +65,7 @@ function widely(setting: Setting): Effort {
     starts: 40,
     passes: 1,
     looks: effort.looks,
+    withinMs: Number.POSITIVE_INFINITY,
   };
 }
 

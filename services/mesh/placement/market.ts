@@ -14,6 +14,7 @@ import { Offers } from './offers.js';
 import { Prices } from './prices.js';
 import { seededRandom } from '../random.js';
 import type { Setting } from './setting.js';
+import type { TimeShare } from './time-share.js';
 
 export interface Effort {
   /** Of the choices before prices are known, and of those that are added for them. */
@@ -27,20 +28,22 @@ export interface Effort {
   readonly passes: number;
   /** At choices, by those who exchange theirs: by sums, and on the shards where not all found room. */
   readonly looks: readonly [bySums: number, onShards: number] | readonly [];
+  /** Somebody waits for it: on a slow or busy machine the search is shorter, not later. Many endpoints take what they take. */
+  readonly withinMs: number;
 }
 
 export function effortFor({ endpoints }: Setting): Effort {
   const limits = (centres: number, beam: number, kept: number): ChoiceLimits => ({ centres, beam, kept });
   if (endpoints.length <= 150) {
     const often = { pricings: 2, rounds: 150, starts: 8, passes: 0, looks: [200_000, 50_000] as const };
-    return { first: limits(8, 2, 4), priced: limits(10, 8, 12), ...often };
+    return { first: limits(8, 2, 4), priced: limits(10, 8, 12), ...often, withinMs: 36 };
   }
   const some = endpoints.length <= 600 ? limits(7, 2, 8) : limits(5, 2, 5);
   const often =
     endpoints.length <= 600
       ? { rounds: 30, starts: 8, passes: 2, looks: [150_000, 50_000] as const }
       : { rounds: 12, starts: 1, passes: 0, looks: [] as const };
-  return { first: some, priced: some, pricings: 1, ...often };
+  return { first: some, priced: some, pricings: 1, ...often, withinMs: Number.POSITIVE_INFINITY };
 }
 
 /** For each endpoint the ways to place it, what scarcity costs, and a choice for each that fits by sums. */
@@ -60,9 +63,14 @@ export interface Market {
   readonly scarce: boolean;
 }
 
+/** Of the time, where it is short: no further pricing begins after the first, no further start after the second. */
+const PRICED = 0.45;
+const STARTED = 0.65;
+
 export function marketOf(
   setting: Setting,
   { first, priced, pricings, rounds, starts, passes, looks }: Effort,
+  passed: TimeShare = () => 0,
 ): Market {
   const movableRate = MOVED_SHARE_MAX * setting.endpoints.reduce((sum, one) => sum + placedRate(one), 0);
   const prices = new Prices(setting, movableRate);
@@ -77,11 +85,13 @@ export function marketOf(
   let offers = new Offers(setting, choices, movableRate);
   let plenty = prices.learn(offers, rounds, 1.2);
   for (let pricing = 0; pricing < pricings && !plenty; pricing++) {
+    if (pricing > 0 && passed() > PRICED) break;
     choices = learn(priced, prices);
     offers = new Offers(setting, choices, movableRate);
     plenty = prices.learn(offers, rounds, 1.1);
   }
-  const { chosen } = balanced(offers, prices, starts, passes, looks.length > 0);
+  const isLate = (): boolean => passed() > STARTED;
+  const { chosen } = balanced(offers, prices, { starts, isLate }, passes, looks.length > 0);
   return {
     choices,
     movableRate,
@@ -134,12 +144,13 @@ const IMPROVED = 2;
 function balanced(
   offers: Offers,
   prices: Prices,
-  starts: number,
+  { starts, isLate }: { readonly starts: number; readonly isLate: () => boolean },
   passes: number,
   admitting: boolean,
 ): Balance {
   const random = seededRandom(1);
-  const found = Array.from({ length: starts }, (_, start) => {
+  const found: Balance[] = [];
+  for (let start = 0; start < starts && !(start > 0 && isLate()); start++) {
     const dearer = 1 + DEARER_MAX * random();
     const factor = (): number => (start === 0 ? 1 : dearer * Math.exp(NOISE * (random() - random())));
     const balance = new Balance(
@@ -147,8 +158,8 @@ function balanced(
       prices.ofAll.map((price) => price * factor()),
     );
     balance.relieve();
-    return balance;
-  });
+    found.push(balance);
+  }
   const best = found.sort((a, b) => a.cost - b.cost).slice(0, IMPROVED);
   for (const balance of best) {
     if (admitting) balance.admit();

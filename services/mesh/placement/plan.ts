@@ -21,11 +21,19 @@ const RULES: Readonly<Record<Exclude<PlacementPolicy, 'intelligent'>, Rule>> = {
   user,
 };
 
-/** At once: for the intelligent policy the greedy plan. Throws PLACEMENT_REFUSED where the problem contradicts itself. */
-export function planNow(problem: PlacementProblem, policy: PlacementPolicy): PlacementPlan {
+/**
+ * At once: for the intelligent policy the greedy plan, whose search ends with the time, so that `withinMs` without end is for whoever wants the
+ * same plan again. Throws PLACEMENT_REFUSED where the problem contradicts itself.
+ */
+export function planNow(
+  problem: PlacementProblem,
+  policy: PlacementPolicy,
+  withinMs?: number,
+): PlacementPlan {
   const began = performance.now();
   const setting = settingOf(problem);
-  const found = policy === 'intelligent' ? placeGreedily(setting) : placeByRule(setting, RULES[policy]);
+  const found =
+    policy === 'intelligent' ? placeGreedily(setting, withinMs) : placeByRule(setting, RULES[policy]);
   return planOf(setting, policy, found, 'greedy', began);
 }
 
