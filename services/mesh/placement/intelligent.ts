@@ -110,7 +110,7 @@ export async function placeIntelligently(
     thread.begin();
     const isAttempted = !provable(setting) && setting.endpoints.length <= ALL_MAX;
     const market = marketOf(setting, widely(setting));
-    const simple = placeGreedily(setting);
+    const simple = placeGreedily(setting, Number.POSITIVE_INFINITY);
     const spanMs = endsMs - performance.now();
     const settled =
       isAttempted && market.scarce
