@@ -1,41 +1,32 @@
 // npm run -s bench -- NAME [--quick|--ci] [--seed N] [--only PART] [--json]: runs one benchmark of this folder.
-import { readdirSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { askedFor, modulesIn } from '../chaos-tests/asked-for.js';
 import { type Benchmark, jsonLine, printAims } from './report.js';
 
 const NOT_BENCHMARKS = new Set(['bench', 'report']);
-const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.js') && !file.endsWith('.test.js'))
-  .map((file) => file.slice(0, -3))
-  .filter((name) => !NOT_BENCHMARKS.has(name) && !name.startsWith('_'));
+const names = modulesIn(import.meta.dirname).filter((one) => !NOT_BENCHMARKS.has(one));
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    ci: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    seed: { type: 'string', default: '1' },
-    only: { type: 'string' },
-  },
+const asked = askedFor(process.argv.slice(2), {
+  command: 'bench',
+  what: 'benchmark',
+  names,
+  seed: 1,
+  inParts: true,
 });
-
-const name = positionals[0];
-if (!name || !names.includes(name)) {
-  console.error(
-    `Say which benchmark: ${names.join(', ')}. For example: npm run -s bench -- ${names[0] ?? 'path'} --quick`,
-  );
+if (typeof asked === 'string') {
+  console.error(asked);
   process.exit(64);
 }
 
+const { name, form, seed, json, only } = asked;
 const { benchmark } = (await import(`./${name}.js`)) as { benchmark: Benchmark };
 const started = performance.now();
+const secondsSince = (): number => (performance.now() - started) / 1_000;
 const result = await benchmark({
-  form: values.ci ? 'ci' : values.quick ? 'quick' : 'full',
-  seed: Number(values.seed),
-  log: (line) => console.error(`${name}, ${Math.round((performance.now() - started) / 1_000)} s: ${line}`),
-  ...(values.only !== undefined && { only: values.only }),
+  form,
+  seed,
+  log: (line) => console.error(`${name}, ${Math.round(secondsSince())} s: ${line}`),
+  ...(only !== undefined && { only }),
 });
 printAims(result.aims);
-if (values.json) console.log(jsonLine(name, (performance.now() - started) / 1000, result));
+if (json) console.log(jsonLine(name, secondsSince(), result));
 process.exit(0);
