@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest';
 import { PlacementProblem } from '../../../contracts/placement.js';
 import { attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
-import { type Choice, choiceOf, costOfAll } from './choices.js';
+import { type Choice, choiceOf, costOfAll } from './choice.js';
 import { crossed } from './cross.js';
 import { dividing } from './divide.js';
 import { effortFor, marketOf } from './market.js';

@@ -1,7 +1,7 @@
 // One attempt at a plan by sums. In several centres an endpoint's users can be divided as finely as one likes, which no list of choices
 // holds: so the exchange does not keep to the time that devices have but pays its price, within a band, and the solver divides
 // the users afterwards; then once more from there, colder and in a narrower band, with what it divided among the choices.
-import { type Choice, costOfAll } from './choices.js';
+import { type Choice, costOfAll } from './choice.js';
 import { dividing } from './divide.js';
 import { type ExchangeLimits, exchanged } from './exchange.js';
 import { choicesAt, indicesOf, type Market, marketWith } from './market.js';

@@ -2,7 +2,7 @@
 // on, in turn: two threads that compute at once leave a machine of two cores none for who renews a lease. Two attempts end a per cent
 // apart and have most of their endpoints in common; what they are crossed to is better than both.
 import { attempt } from './attempt.js';
-import { costOfAll } from './choices.js';
+import { costOfAll } from './choice.js';
 import { crossed, GRACE_S, type Plan } from './cross.js';
 import type { ExchangeLimits } from './exchange.js';
 import type { Market } from './market.js';

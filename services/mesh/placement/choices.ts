@@ -1,22 +1,20 @@
 // The ways in which one endpoint could be placed: small sets of centres, each group of users in the cheapest of the set, or nowhere at
 // all. The greedy answer takes one of them for every endpoint, and the search that rearranges it sees in them what an endpoint would like.
-import { type Allocation, loadsOf, replicasFor, type Seat, seatsOf, type Shares } from './allocation.js';
-import { costOf, leftOutCost, MOVE_PRICE, objectiveOf, rateCostOf } from './objective.js';
-import { domainOf, type EndpointSetting, type GroupSetting, type Option } from './setting.js';
-
-export interface Choice extends Allocation {
-  readonly cost: number;
-  readonly movedRate: number;
-  /** What it takes of each centre. Nothing where the endpoint is left out. */
-  readonly uses: readonly Use[];
-}
-
-export interface Use {
-  readonly centre: number;
-  readonly bytes: number;
-  /** In devices. */
-  readonly busy: number;
-}
+import type { Seat } from './allocation.js';
+import { type Choice, leftOut } from './choice.js';
+import { MOVE_PRICE, rateCostOf } from './objective.js';
+import {
+  allocated,
+  type Candidate,
+  type Cap,
+  NO_SEAT,
+  type Part,
+  partsOf,
+  PLENTY,
+  type Scarcity,
+  seat,
+} from './seating.js';
+import { domainOf, type EndpointSetting } from './setting.js';
 
 export interface ChoiceLimits {
   /** Sets are made of these many centres, at least. */
@@ -25,18 +23,6 @@ export interface ChoiceLimits {
   readonly beam: number;
   readonly kept: number;
 }
-
-/** What scarcity adds to the costs while choices are looked for. */
-export interface Scarcity {
-  /** Of a byte, of a device's time for an hour, of a request a second that moves. */
-  memory(centre: number): number;
-  busy(centre: number): number;
-  readonly moving: number;
-}
-
-const PLENTY: Scarcity = { memory: () => 0, busy: () => 0, moving: 0 };
-
-export const isLeftOut = ({ replicas }: Allocation): boolean => replicas.size === 0;
 
 /** By which share of which group lies where. */
 export type Known = Map<string, Choice>;
@@ -64,90 +50,13 @@ export function learnChoices(
     const seats = seated(candidates, parts, sketch);
     const key = keyOf(setting, candidates, sketch, seats);
     if (known.has(key)) continue;
-    const choice = finished(setting, candidates, sketch, seats);
+    const choice = allocated(setting, candidates, sketch.set, seats);
     if (choice) known.set(key, choice);
   }
 }
 
 /** By their own costs, cheapest first; the last one leaves the endpoint out. */
 export const choicesOf = (known: Known): Choice[] => [...known.values()].sort((a, b) => a.cost - b.cost);
-
-export const costOfAll = (chosen: readonly Choice[]): number =>
-  chosen.reduce((sum, { cost }) => sum + cost, 0);
-
-export const leftOut = (setting: EndpointSetting): Choice => ({
-  replicas: new Map(),
-  shares: setting.groups.map(() => new Map<number, number>()),
-  cost: leftOutCost(setting),
-  movedRate: 0,
-  uses: [],
-});
-
-export const choiceOf = (setting: EndpointSetting, allocation: Allocation): Choice =>
-  new Seated(setting, allocation.replicas, seatsOf(allocation), loadsOf(setting, allocation.shares));
-
-/** Thousands are made for a plan, and few are asked for their shares. */
-class Seated implements Choice {
-  readonly cost: number;
-  readonly movedRate: number;
-  readonly uses: readonly Use[];
-  private known: readonly Shares[] | undefined;
-
-  constructor(
-    private readonly setting: EndpointSetting,
-    readonly replicas: Allocation['replicas'],
-    private readonly seats: readonly Seat[],
-    loads: ReadonlyMap<number, number>,
-  ) {
-    const cost = costOf(setting, replicas, seats, loads);
-    const uses: Use[] = [];
-    for (const [centre, count] of replicas)
-      uses.push({
-        centre,
-        bytes: count * setting.endpoint.memoryBytes,
-        busy: (loads.get(centre) ?? 0) / (setting.options.get(centre) as Option).rateAlonePerS,
-      });
-    this.uses = uses;
-    this.cost = objectiveOf(cost);
-    this.movedRate = cost.movedRate;
-  }
-
-  get shares(): readonly Shares[] {
-    return (this.known ??= sharesOf(this.setting, this.seats));
-  }
-}
-
-function sharesOf({ groups }: EndpointSetting, seats: readonly Seat[]): readonly Shares[] {
-  const shares = groups.map(() => new Map<number, number>());
-  for (const { g, centre, share } of seats) {
-    const its = shares[g] as Map<number, number>;
-    its.set(centre, (its.get(centre) ?? 0) + share);
-  }
-  return shares;
-}
-
-interface Candidate {
-  readonly option: Option;
-  /** Of all its shards together. */
-  readonly ratePerS: number;
-  /** With what scarcity adds. */
-  readonly replicaCost: number;
-}
-
-/** Of a group: what one region answers of it now, or what none does. */
-interface Part {
-  readonly g: number;
-  readonly share: number;
-  readonly ratePerS: number;
-  /** By candidate; infinite where the group may not be. */
-  readonly costs: readonly number[];
-}
-
-/** One candidate of the set gives what would need one more replica to the others. */
-interface Cap {
-  readonly k: number;
-  readonly ratePerS: number;
-}
 
 interface Sketch {
   readonly set: readonly number[];
@@ -233,32 +142,6 @@ function addDomains(
     chosen.add(candidate);
   }
 }
-
-function partsOf(setting: EndpointSetting, candidates: readonly Candidate[], scarcity: Scarcity): Part[] {
-  return setting.groups.flatMap((group, g) => {
-    const known = [...group.now.values()].reduce((sum, share) => sum + share, 0);
-    const shares: (readonly [string | undefined, number])[] = [...group.now];
-    if (known < 1 - 1e-9) shares.push([undefined, 1 - known]);
-    const rates = candidates.map(({ option, replicaCost }) =>
-      group.options.has(option.centre.index)
-        ? rateCostOf(option, group) +
-          replicaCost / option.ratePerS +
-          scarcity.busy(option.centre.index) / option.rateAlonePerS
-        : Number.POSITIVE_INFINITY,
-    );
-    const moving = MOVE_PRICE + scarcity.moving;
-    return shares.map(([region, share]): Part => {
-      const costs = candidates.map(
-        ({ option }, k) =>
-          (rates[k] as number) + (region === undefined || region === option.centre.region ? 0 : moving),
-      );
-      return { g, share, ratePerS: share * group.group.ratePerS, costs };
-    });
-  });
-}
-
-// Of a request a second that has no seat: so large that a set with room for all comes first, small enough to rank the others.
-const NO_SEAT = 1e9;
 
 /** A search by beam: all single centres, the best of them with one more, and so on. The cheapest, and all single centres. */
 function sketchesOf(
@@ -359,50 +242,6 @@ function costOfSet(
   return cost;
 }
 
-/** Every part in the cheapest of the set that has room, divided where the room ends; loads grow in place. */
-function seat(
-  candidates: readonly Candidate[],
-  parts: readonly Part[],
-  set: readonly number[],
-  cap: Cap | undefined,
-  loads: Float64Array,
-  seats?: Seat[],
-): number {
-  let cost = 0;
-  for (const part of parts) {
-    let rest = part.ratePerS;
-    do {
-      let best = -1;
-      let bestCost = Number.POSITIVE_INFINITY;
-      let bestRoom = 0;
-      for (const k of set) {
-        const its = part.costs[k] as number;
-        if (its >= bestCost) continue;
-        const room =
-          (k === cap?.k ? cap.ratePerS : (candidates[k] as Candidate).ratePerS) - (loads[k] as number);
-        if (rest > 0 && room <= 1e-9) continue;
-        best = k;
-        bestCost = its;
-        bestRoom = room;
-      }
-      if (best < 0) {
-        cost += (rest + 1) * NO_SEAT;
-        break;
-      }
-      const taken = Math.min(rest, bestRoom);
-      // Nobody asks yet, and it is to lie there all the same.
-      loads[best] = (loads[best] as number) + Math.max(taken, 1e-12);
-      cost += taken * bestCost;
-      if (seats) {
-        const share = part.ratePerS === 0 ? part.share : (part.share * taken) / part.ratePerS;
-        seats.push({ g: part.g, centre: (candidates[best] as Candidate).option.centre.index, share });
-      }
-      rest -= taken;
-    } while (rest > 1e-9);
-  }
-  return cost;
-}
-
 function seated(candidates: readonly Candidate[], parts: readonly Part[], { set, cap }: Sketch): Seat[] {
   const seats: Seat[] = [];
   seat(candidates, parts, set, cap, new Float64Array(candidates.length), seats);
@@ -427,24 +266,4 @@ function keyOf(
     key.push(g, centre, parts >> 10, parts & 1_023);
   }
   return String.fromCharCode(...key);
-}
-
-function finished(
-  setting: EndpointSetting,
-  candidates: readonly Candidate[],
-  { set }: Sketch,
-  seats: readonly Seat[],
-): Choice | undefined {
-  const loads = new Map<number, number>();
-  for (const { g, centre, share } of seats) {
-    const { ratePerS } = (setting.groups[g] as GroupSetting).group;
-    loads.set(centre, (loads.get(centre) ?? 0) + share * ratePerS);
-  }
-  for (const k of set) {
-    const { index } = (candidates[k] as Candidate).option.centre;
-    if (!loads.has(index)) loads.set(index, 0);
-  }
-  const replicas = replicasFor(setting, loads);
-  if ('constraint' in replicas) return undefined;
-  return new Seated(setting, replicas, seats, loads);
 }

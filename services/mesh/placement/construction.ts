@@ -2,7 +2,7 @@
 // gets a better one, into free room or by sending a neighbour somewhere that costs the neighbour less than is gained.
 import { loadsOf } from './allocation.js';
 import { loadsIn, packAll, type Placed, type PlacedAll } from './by-rule.js';
-import { type Choice, isLeftOut } from './choices.js';
+import { type Choice, isLeftOut } from './choice.js';
 import { whyLeftOut } from './left-out.js';
 import { Packing } from './packing.js';
 import type { Batch } from './shelf.js';

@@ -1,6 +1,6 @@
 // Of several good plans the best of all of them: endpoints that they place differently are laid down anew by the solver, each within the
 // centres that one of the plans uses, all others staying where the best has them (crossover, as in Danna, Rothberg and Le Pape 2005).
-import { type Choice, costOfAll, isLeftOut } from './choices.js';
+import { type Choice, costOfAll, isLeftOut } from './choice.js';
 import type { Free } from './neighbourhood.js';
 import { HEURISTICS, laidAnew } from './rearrange.js';
 import { Remaining } from './remaining.js';

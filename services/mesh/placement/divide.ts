@@ -2,7 +2,7 @@
 // as it takes to keep the devices of every centre just as busy as they may be. x: share of a group in a centre; u: share of a group
 // that leaves a region; v: devices of a centre that are too busy.
 import type { Shares } from './allocation.js';
-import { type Choice, choiceOf } from './choices.js';
+import { type Choice, choiceOf } from './choice.js';
 import { LpWriter, type Programme, type Sum } from './lp-writer.js';
 import { MOVE_PRICE, rateCostOf } from './objective.js';
 import { BUSY_SHARE, type EndpointSetting, type Option, type Setting } from './setting.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { randomInstance } from '../../../bench/peers/placement-instances.js';
 import { seededRandom } from '../random.js';
-import { costOfAll } from './choices.js';
+import { costOfAll } from './choice.js';
 import { placeGreedily } from './greedy.js';
 import { effortFor, marketOf } from './market.js';
 import { settingOf } from './setting.js';

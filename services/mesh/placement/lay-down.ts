@@ -1,6 +1,6 @@
 // The choices of all endpoints, laid down shard by shard. What is meant for a centre need not fit onto its shards: who finds no room takes
 // something else, and says so.
-import type { Choice } from './choices.js';
+import type { Choice } from './choice.js';
 import { type Constructed, Construction } from './construction.js';
 import type { Market } from './market.js';
 import type { Setting } from './setting.js';

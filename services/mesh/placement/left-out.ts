@@ -1,6 +1,6 @@
 // Why the intelligent policy leaves an endpoint out: who reads it is to know whether more memory, more devices or another wish would help.
 import type { PlacementConstraint } from '../../../contracts/placement.js';
-import { type Choice, isLeftOut } from './choices.js';
+import { type Choice, isLeftOut } from './choice.js';
 import { BUSY_SHARE, type EndpointSetting, gib, type Option, type Refused } from './setting.js';
 
 /** `busyLeft`: of what the devices of a centre may be kept busy with, the share that is free beside all that are placed. */

@@ -1,14 +1,8 @@
 // What there is to choose from: for each endpoint the ways to place it, prices of what is scarce, and a choice for each that fits by sums.
 // The greedy answer and the intelligent policy both begin here, with more or less effort.
 import { Balance } from './balance.js';
-import {
-  type Choice,
-  type ChoiceLimits,
-  choicesOf,
-  type Known,
-  learnChoices,
-  nothingKnown,
-} from './choices.js';
+import type { Choice } from './choice.js';
+import { type ChoiceLimits, choicesOf, type Known, learnChoices, nothingKnown } from './choices.js';
 import { MOVED_SHARE_MAX, placedRate } from './objective.js';
 import { Offers } from './offers.js';
 import { Prices } from './prices.js';

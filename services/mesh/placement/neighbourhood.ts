@@ -1,7 +1,7 @@
 // Some endpoints of a plan taken up and laid down again at the least cost while all others stay where they are: an integer programme over
 // centres, exact but for the question which shard holds what. y: replicas in a centre; x: share of a group in a centre; b: a domain is
 // used; u: share of a group that leaves a region; o: left out.
-import { type Choice, choiceOf, leftOut } from './choices.js';
+import { type Choice, choiceOf, leftOut } from './choice.js';
 import { LpWriter, type Programme, type Sum } from './lp-writer.js';
 import { leftOutCost, MOVE_PRICE, rateCostOf } from './objective.js';
 import type { Remaining } from './remaining.js';

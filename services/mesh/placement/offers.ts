@@ -1,6 +1,6 @@
 // The choices of all endpoints in flat arrays, for those who look at all of them again and again. A resource is a centre's memory, a
 // centre's busy time, or what may move; what a choice takes of it is a part of all there is.
-import type { Choice } from './choices.js';
+import type { Choice } from './choice.js';
 import { BUSY_SHARE, type Setting } from './setting.js';
 
 export class Offers {

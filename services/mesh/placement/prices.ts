@@ -1,7 +1,8 @@
 // What scarcity costs: memory, busy time and movement get prices that rise while too much of them is asked for and fall while there is
 // some to spare: a Lagrangian relaxation by subgradients with Polyak's step (Introduction to Optimization, 1987). The greedy answer and
 // the list of choices lean on them.
-import type { Choice, Scarcity } from './choices.js';
+import type { Choice } from './choice.js';
+import type { Scarcity } from './seating.js';
 import type { Offers } from './offers.js';
 import { BUSY_SHARE, type Setting } from './setting.js';
 

@@ -2,7 +2,7 @@
 // scarcity speaks for, then again and again those that stand in each other's way, exactly. Small plans are taken up as a whole: that
 // proves them.
 import type { Random } from '../random.js';
-import { type Choice, costOfAll } from './choices.js';
+import { type Choice, costOfAll } from './choice.js';
 import type { Market } from './market.js';
 import { asVariables, type Free, neighbourhoodProgramme, readChoice } from './neighbourhood.js';
 import { Remaining } from './remaining.js';

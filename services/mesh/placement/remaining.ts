@@ -1,5 +1,5 @@
 // What the centres have left beside the endpoints of a plan that stay where they are: memory, busy time, and what may still move.
-import type { Choice } from './choices.js';
+import type { Choice } from './choice.js';
 import { BUSY_SHARE, type Setting } from './setting.js';
 
 export class Remaining {

@@ -1,6 +1,6 @@
 // A plan that the shards can take: exchanges by sums, then packing; where that finds no room for all, the exchange goes on from what lies,
 // and takes only what can be packed. The greedy answer does little of it, the intelligent policy most of its time.
-import type { Choice } from './choices.js';
+import type { Choice } from './choice.js';
 import type { Constructed, Construction } from './construction.js';
 import { type ExchangeLimits, exchanged, type Shelving } from './exchange.js';
 import { type LaidDown, layDown } from './lay-down.js';
