@@ -1,6 +1,6 @@
 // @ts-check
 // The one set-up step of start, test, bench and chaos: dependencies, build, servers. It does nothing when all is up to date.
-// With --style, which is how the tests begin, the checks of style run beside the build: each keeps one core busy.
+// With --style, which is how the tests begin, the checks of style run beside the build: each keeps about one core busy.
 // Node's own modules only, because it runs before there are others.
 import './node-version.mjs';
 import { realpathSync } from 'node:fs';
@@ -42,7 +42,11 @@ async function prepareCode(steps, gpu, style) {
     if (!isInstalled(gpu)) await steps.step('installing dependencies', () => install(gpu));
     const works = [];
     if (!isBuilt()) works.push(steps.step('building', build));
-    if (style) works.push(steps.step('checking style', () => npm(['run', '--silent', 'style'])));
+    if (style)
+      works.push(
+        steps.step('linting', () => npm(['run', '--silent', 'lint'])),
+        steps.step('checking the format', () => npm(['run', '--silent', 'formatted'])),
+      );
     await allOf(works);
   });
 }
