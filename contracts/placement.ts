@@ -143,6 +143,8 @@ export const PlacementPlan = z.object({
   costPerHour: z.number(),
   /** What the intelligent policy makes small: the cost, travel time, moves and what is left out, in prices per hour. */
   objective: z.number(),
+  /** Of the intelligent policy: the same if nothing were changed. Not there where devices would be too busy or too full so. */
+  asIs: z.number().optional(),
   /** What 99 of 100 requests stay below, estimated. */
   p99Ms: z.number(),
   /** Of all demand that is answered somewhere now: how much of it another region would answer. */

@@ -37,6 +37,10 @@ test('whoever reads a plan sees which replicas come and which go', async () => {
   const shown = plansText(problem, await comparePlans(problem), 'user');
   expect(shown).toMatch(/^user +greedy +1 +1 +1 /m);
   expect(shown).toMatch(/^reader .* \+b -a /m);
+  // It may not be where it lies: as it is it counts as left out.
+  expect(plansText(problem, await comparePlans(problem), 'intelligent')).toMatch(
+    /as it is: what is there would change/,
+  );
 });
 
 test('the running mesh is read as the placer reads it: zones, pools, prices, pins, residency and links', () => {

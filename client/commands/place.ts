@@ -7,6 +7,7 @@ import { type PlacementPlan, PlacementPolicy, PlacementProblem } from '../../con
 import { wildcards } from '../../contracts/subjects.js';
 import { Demand, readCalls } from '../../services/mesh/placement/demand.js';
 import { comparePlans } from '../../services/mesh/placement/plan.js';
+import { isWorth, WORTH } from '../../services/mesh/placement/staying.js';
 import { type Command, type Invocation, text, UsageError } from '../cli/command.js';
 import { table } from '../cli/table.js';
 import { askLinks } from './links.js';
@@ -121,6 +122,16 @@ function movesOf(plan: PlacementPlan, holders: ReadonlyMap<string, readonly stri
   return [plan.replicas - stay, held - stay];
 }
 
+/** Whether the registry would follow it in the place of what is there. */
+function worthText(plan: PlacementPlan): string {
+  const { asIs, objective } = plan;
+  const figure = (cost: number): string => String(Number(cost.toPrecision(4)));
+  const costs = `With travel and moves it costs ${figure(objective)} an hour`;
+  if (asIs === undefined) return `${costs}; as it is, devices are too busy or too full.`;
+  const then = isWorth(plan, asIs) ? 'what is there would change' : 'what is there would stay';
+  return `${costs}, and ${figure(asIs)} as it is: ${then} (for ${100 * WORTH} % less it changes).`;
+}
+
 export function plansText(
   problem: PlacementProblem,
   plans: readonly PlacementPlan[],
@@ -154,8 +165,14 @@ export function plansText(
       one.why,
     ]),
   );
+  const worth = shown === 'intelligent' && holders.size > 0 ? ['', worthText(plan)] : [];
   const left = plan.unplaced.map(({ name, constraint, reason }) => `${name}: ${constraint}: ${reason}`);
-  return [figures, '', `${shown}:`, placed, ...(left.length > 0 ? ['', 'Left out:', ...left] : [])].join(
-    '\n',
-  );
+  return [
+    figures,
+    '',
+    `${shown}:`,
+    placed,
+    ...worth,
+    ...(left.length > 0 ? ['', 'Left out:', ...left] : []),
+  ].join('\n');
 }

@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { silentLog } from '../mesh/log.js';
 import { planHere } from '../mesh/placement/planner.js';
 import type { Placements, ShardView } from '../mesh/placement/shard-view.js';
+import { waitUntil } from '../mesh/testing/wait-until.js';
 import { place } from './place.js';
 import { PolicyPlans } from './policy-plans.js';
 import { anEndpoint, digestOf } from './testing/records.js';
@@ -91,6 +93,73 @@ test('what the policy cannot place is placed as before, where it may be', async 
   const last = (await settle(endpoint({ policy: 'traffic', spread, regions: ['east', 'west'] }), {})).at(-1);
   const regions = holders(last as Placements).map((id) => id.split('-')[0]);
   expect(regions.toSorted((a = '', b = '') => a.localeCompare(b))).toEqual(['east', 'west']);
+});
+
+/** Plans of these costs one after the other, each for one endpoint on one shard. */
+async function followed(
+  answers: readonly { readonly on: string; readonly objective: number; readonly asIs?: number }[],
+  regions = shards,
+): Promise<(string | undefined)[]> {
+  const left = [...answers];
+  const plans = new PolicyPlans({
+    log: silentLog,
+    planning: async (problem, what) => {
+      const [plan] = await planHere(problem, what === 'solved' ? 'intelligent' : what);
+      const { on, ...costs } = left.shift() ?? expect.fail();
+      const { asIs: _, ...rest } = plan ?? expect.fail();
+      const ocr = rest.endpoints[0] ?? expect.fail();
+      return [{ ...rest, ...costs, endpoints: [{ ...ocr, shards: [on] }] }];
+    },
+    changed: () => undefined,
+  });
+  const seen: (string | undefined)[] = [];
+  for (let look = 0; left.length > 0; look++) {
+    const views = (look === 0 ? shards : regions).map((id) => shard(id, true));
+    const record = endpoint({ policy: 'intelligent' });
+    const inputs = {
+      endpoints: [record],
+      shards: views,
+      current: new Map(),
+      memoryOf: () => 1_000,
+      ratePerS: () => 1,
+    };
+    await plans.plan(inputs, String(look), look, new AbortController().signal);
+    await waitUntil('the solved one is asked for', () => left.length % 2 === 0);
+    await setImmediate();
+    const { seatsOf } = plans.rules({ shards: views, current: new Map() });
+    seen.push([...(seatsOf(record) ?? [])][0]);
+  }
+  return seen;
+}
+
+test('a plan that is followed stays until another saves a hundredth of what all costs, at once or solved', async () => {
+  const seen = await followed([
+    { on: 'east-1', objective: 100 },
+    { on: 'east-2', objective: 99.5 },
+    // Not worth it at once, nor solved.
+    { on: 'west-1', objective: 100, asIs: 100 },
+    { on: 'west-2', objective: 99.2 },
+    // Worth it when it is solved.
+    { on: 'west-1', objective: 99.8, asIs: 100 },
+    { on: 'west-2', objective: 98.5 },
+    // At once.
+    { on: 'north-1', objective: 90, asIs: 100 },
+    { on: 'west-1', objective: 89.5 },
+    // What there is does not do any more.
+    { on: 'east-1', objective: 120 },
+    { on: 'east-2', objective: 119.5 },
+  ]);
+  expect(seen).toEqual(['east-1', 'east-1', 'west-2', 'north-1', 'east-1']);
+});
+
+test('a plan that names a shard that is gone is followed no longer, whatever the next one costs', async () => {
+  const answers = [
+    { on: 'east-1', objective: 100 },
+    { on: 'east-1', objective: 100 },
+    { on: 'west-1', objective: 130, asIs: 100 },
+    { on: 'west-1', objective: 130, asIs: 100 },
+  ];
+  expect(await followed(answers, ['east-2', 'west-1'])).toEqual(['east-1', 'west-1']);
 });
 
 test('a pinned shard gets a replica, with a policy and without one', async () => {

@@ -1,10 +1,12 @@
-// Keeps the plans of the placement policies and makes new ones every while: the greedy answer at once, the solver's when it is ready.
-import type { PlacementPlan, PlacementProblem } from '../../contracts/placement.js';
+// Keeps the plans of the placement policies and makes new ones every while: the greedy answer at once, the solver's when it is ready; the intelligent
+// policy's is followed until another is worth what following it takes.
+import type { PlacementPlan, PlacementProblem, PlannedEndpoint } from '../../contracts/placement.js';
 import { PlacementPolicy } from '../../contracts/placement.js';
 import type { EndpointRecord } from '../../contracts/registry.js';
 import { errorFields, type Log } from '../mesh/log.js';
 import type { Plan } from '../mesh/placement/planner.js';
 import { type LiveInputs, liveProblem } from '../mesh/placement/live-problem.js';
+import { isWorth } from '../mesh/placement/staying.js';
 import type { PlaceRules } from './place.js';
 import { seatsNow } from './seats.js';
 
@@ -34,7 +36,7 @@ export class PolicyPlans {
 
   /** Resolves when every policy has its plan; the solver's may come later. What is in force meanwhile stays. */
   async plan(
-    inputs: Omit<LiveInputs, 'shares'>,
+    inputs: Omit<LiveInputs, 'shares' | 'seats'>,
     about: string,
     nowMs: number,
     signal: AbortSignal,
@@ -46,7 +48,8 @@ export class PolicyPlans {
       problem: liveProblem({
         ...inputs,
         endpoints: inputs.endpoints.filter(({ placement }) => placement?.policy === policy),
-        shares: (name) => this.sharesOf(name),
+        shares: (name) => this.plannedFor(name)?.shares,
+        seats: (name) => this.plannedFor(name)?.shards,
       }),
     }));
     await Promise.all(problems.map(({ policy, problem }) => this.planOne(policy, problem, about, signal)));
@@ -66,12 +69,13 @@ export class PolicyPlans {
       const [plan] = await this.parts.planning(problem, policy, signal);
       // Shards or endpoints have changed since: another plan is on its way.
       if (signal.aborted || !plan || this.plannedAbout !== about) return;
-      this.plans.set(policy, plan);
-      this.revision++;
       for (const { name, constraint, reason } of plan.unplaced)
         this.parts.log.warn('placement.refused', { endpoint: name, policy, constraint, reason });
-      this.parts.changed();
-      if (policy === 'intelligent') void this.improve(problem, plan, signal);
+      const before = this.plans.get(policy);
+      const stays = before !== undefined && isWhole(before, problem) && !isWorth(plan, plan.asIs);
+      if (!stays) this.follow(policy, plan);
+      if (policy !== 'intelligent') return;
+      void this.improve(problem, stays ? before : plan, stays ? plan.asIs : plan.objective, signal);
     } catch (error) {
       if (!signal.aborted) this.parts.log.warn('placement.unplanned', { policy, ...errorFields(error) });
     }
@@ -104,26 +108,41 @@ export class PolicyPlans {
     };
   }
 
+  private follow(policy: PlacementPolicy, plan: PlacementPlan): void {
+    this.plans.set(policy, plan);
+    this.revision++;
+    this.parts.changed();
+  }
+
+  /** `cost`: what following the plan that is followed costs now. */
   private async improve(
     problem: PlacementProblem,
-    greedy: PlacementPlan,
+    followed: PlacementPlan,
+    cost: number | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     try {
       const [plan] = await this.parts.planning(problem, 'solved', signal);
-      if (signal.aborted || !plan || this.plans.get('intelligent') !== greedy) return;
-      if (plan.unplaced.length > greedy.unplaced.length || plan.objective >= greedy.objective - 1e-9) return;
-      this.plans.set('intelligent', plan);
-      this.revision++;
-      this.parts.changed();
+      if (signal.aborted || !plan || this.plans.get('intelligent') !== followed) return;
+      if (isWorth(plan, cost)) this.follow('intelligent', plan);
     } catch (error) {
       if (!signal.aborted) this.parts.log.warn('placement.unsolved', errorFields(error));
     }
   }
 
-  private sharesOf(name: string): PlacementPlan['endpoints'][number]['shares'] | undefined {
+  private plannedFor(name: string): PlannedEndpoint | undefined {
     for (const { endpoints } of this.plans.values())
-      for (const one of endpoints) if (one.name === name) return one.shares;
+      for (const one of endpoints) if (one.name === name) return one;
     return undefined;
   }
+}
+
+/** It speaks of every endpoint, and the shards that it names are there. */
+function isWhole({ endpoints, unplaced }: PlacementPlan, problem: PlacementProblem): boolean {
+  const shards = new Set(problem.shards.map(({ id }) => id));
+  const placed = new Map(endpoints.map((one) => [one.name, one.shards]));
+  const left = new Set(unplaced.map(({ name }) => name));
+  return problem.endpoints.every(
+    ({ name }) => placed.get(name)?.every((shard) => shards.has(shard)) ?? left.has(name),
+  );
 }

@@ -1,4 +1,4 @@
-// One choice for every endpoint so that no centre is asked for more than it has, by sums alone: from the cheapest of all, whoever can
+// One choice for every endpoint so that no centre is asked for more than it has, by sums alone: from the cheapest of all or from what there is, whoever can
 // make room at the least cost does so; then whoever can have something better without others losing more gets it. Which shards they
 // get is somebody else's question.
 import type { Offers } from './offers.js';
@@ -22,11 +22,14 @@ export class Balance {
   constructor(
     private readonly offers: Offers,
     prices: Float64Array,
+    /** Of each endpoint the choice that it begins with; the cheapest where it is -1. */
+    began?: Int32Array,
   ) {
     this.chosen = new Int32Array(offers.endpoints);
     offers.cheapest(prices, this.chosen);
     const priced = (this.priced = offers.priced(prices));
     this.least = Float64Array.from(this.chosen, (choice) => priced[choice] as number);
+    if (began) this.chosen.forEach((_, e) => began[e] !== -1 && (this.chosen[e] = began[e] as number));
     this.used = offers.used(this.chosen);
     this.users = Array.from({ length: offers.resources }, () => new Set<number>());
     for (let e = 0; e < offers.endpoints; e++) this.enter(e);

@@ -13,8 +13,10 @@ import {
   PLENTY,
   type Scarcity,
   seat,
+  seated,
 } from './seating.js';
 import { domainOf, type EndpointSetting } from './setting.js';
+import { stayingOf } from './staying.js';
 
 export interface ChoiceLimits {
   /** Sets are made of these many centres, at least. */
@@ -27,8 +29,19 @@ export interface ChoiceLimits {
 /** By which share of which group lies where. */
 export type Known = Map<string, Choice>;
 
-/** To be left out is a choice always. */
-export const nothingKnown = (setting: EndpointSetting): Known => new Map([['', leftOut(setting)]]);
+/** To be left out is a choice always, and to stay is one where the endpoint lies somewhere. */
+export function firstKnown(setting: EndpointSetting): Known {
+  const known: Known = new Map([[NOBODY, leftOut(setting)]]);
+  const staying = stayingOf(setting)?.choice;
+  if (staying) known.set(AS_NOW, staying);
+  return known;
+}
+
+export const stayingIn = (known: Known): Choice | undefined => known.get(AS_NOW);
+
+const NOBODY = '';
+// No key of seats: those begin with the number of a group.
+const AS_NOW = 'now';
 
 /** Adds those that are cheapest with what scarcity adds. */
 export function learnChoices(
@@ -48,6 +61,7 @@ export function learnChoices(
   }
   for (const sketch of sketches) {
     const seats = seated(candidates, parts, sketch);
+    if (!seats) continue;
     const key = keyOf(setting, candidates, sketch, seats);
     if (known.has(key)) continue;
     const choice = allocated(setting, candidates, sketch.set, seats);
@@ -240,12 +254,6 @@ function costOfSet(
     cost += (Math.max(1, Math.ceil(load - 1e-9)) - load) * replicaCost;
   }
   return cost;
-}
-
-function seated(candidates: readonly Candidate[], parts: readonly Part[], { set, cap }: Sketch): Seat[] {
-  const seats: Seat[] = [];
-  seat(candidates, parts, set, cap, new Float64Array(candidates.length), seats);
-  return seats;
 }
 
 function keyOf(

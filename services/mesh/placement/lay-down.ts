@@ -4,6 +4,7 @@ import type { Choice } from './choice.js';
 import { type Constructed, Construction } from './construction.js';
 import type { Market } from './market.js';
 import type { Setting } from './setting.js';
+import { lies } from './staying.js';
 
 export interface LaidDown extends Constructed {
   /** Endpoints whose choices found no room on the shards. */
@@ -32,7 +33,11 @@ export function layDown(
 ): LaidDown {
   const beganMs = performance.now();
   const size = (e: number): number => Math.max(0, ...(chosen[e]?.uses.map(({ bytes }) => bytes) ?? []));
-  let order = setting.endpoints.map(({ index }) => index).sort((a, b) => size(b) - size(a));
+  // Who stays where it lies first: then it finds its shards as they are.
+  const stays = setting.endpoints.map((one, e) => Number(lies(one, chosen[e] as Choice)));
+  let order = setting.endpoints
+    .map(({ index }) => index)
+    .sort((a, b) => (stays[b] as number) - (stays[a] as number) || size(b) - size(a));
   let best: LaidDown | undefined;
   const thorough = care === 'thoroughly';
   for (let attempt = 0; attempt < (care === 'once' ? 1 : ORDERS_MAX); attempt++) {

@@ -56,6 +56,21 @@ test('memory that endpoints without this policy take is not offered', () => {
   expect(alone - beside).toBeCloseTo(GIB / 0.9, -3);
 });
 
+test('an endpoint lies where its plan has it, ready or not; where a shard of that is gone, where it lies', () => {
+  const lying = { model: 'ocr', version };
+  const holding = (seats: readonly string[] | undefined): string[] | undefined =>
+    problemOf({
+      shards: ['east-1', 'east-2', 'west-1'].map((id) => shard(id)),
+      current: new Map([['east-1', [lying]]]),
+      seats: () => seats,
+    })
+      ?.shards.filter(({ holds }) => holds.includes('ocr'))
+      .map(({ id }) => id);
+  expect(holding(undefined)).toEqual(['east-1']);
+  expect(holding(['east-2', 'west-1'])).toEqual(['east-2', 'west-1']);
+  expect(holding(['east-2', 'north-1'])).toEqual(['east-1']);
+});
+
 test('the tenants of a pool and the users of a pin have their replicas, where they may be', () => {
   const shards = [shard('east-1'), shard('east-2'), shard('west-1', { pool: 'gold' })];
   const record = endpoint({

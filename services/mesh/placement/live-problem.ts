@@ -27,6 +27,8 @@ export interface LiveInputs {
   readonly ratePerS: (endpoint: string, region: string) => number;
   /** The shares that the plan before gave. */
   readonly shares: (endpoint: string) => PlacementPlan['endpoints'][number]['shares'] | undefined;
+  /** The shards that it gave: what is to be there, whatever has not come or gone yet. Nothing where none has. */
+  readonly seats?: (endpoint: string) => readonly string[] | undefined;
 }
 
 // What a request costs before one was measured.
@@ -40,18 +42,37 @@ export function liveProblem(inputs: LiveInputs): PlacementProblem | undefined {
   const open = inputs.shards.filter(({ state }) => state === 'open');
   if (endpoints.length === 0 || open.length === 0) return undefined;
   const regions = [...new Set(open.map(({ region }) => region))];
+  const holds = holdsIn(open, inputs);
   return {
-    shards: open.map((shard) => inventoryOf(shard, inputs)),
+    shards: open.map((shard) => ({ ...inventoryOf(shard, inputs), holds: holds.get(shard.id) ?? [] })),
     links: [...links],
     endpoints: endpoints.map((endpoint) => endpointOf(endpoint, regions, open, inputs)),
   };
 }
 
+/** By shard: what the plan before put there while all its shards are open, or else what lies there. */
+function holdsIn(open: readonly ShardView[], inputs: LiveInputs): Map<string, string[]> {
+  const { endpoints, current, seats } = inputs;
+  const holds = new Map<string, string[]>(open.map(({ id }) => [id, []]));
+  const versions = new Map(open.map(({ id }) => [id, versionsOn(id, current)]));
+  for (const { name, variants } of endpoints) {
+    const planned = seats?.(name);
+    const lying = planned?.every((id) => holds.has(id))
+      ? planned
+      : [...versions].filter(([, its]) => variants.some(({ version }) => its.has(version))).map(([id]) => id);
+    for (const id of lying) holds.get(id)?.push(name);
+  }
+  return holds;
+}
+
+const versionsOn = (shard: string, current: Placements): ReadonlySet<Digest> =>
+  new Set((current.get(shard) ?? []).map(({ version }) => version));
+
 function inventoryOf(
   { id, region, device }: ShardView,
   { endpoints, current, memoryOf }: LiveInputs,
-): InventoryShard {
-  const held = new Set((current.get(id) ?? []).map(({ version }) => version));
+): Omit<InventoryShard, 'holds'> {
+  const held = versionsOn(id, current);
   const mine = endpoints.filter(({ variants }) => variants.some(({ version }) => held.has(version)));
   const ours = new Set(mine.flatMap(({ variants }) => variants.map(({ version }) => version)));
   const others = [...held].filter((version) => !ours.has(version));
@@ -68,7 +89,6 @@ function inventoryOf(
     memoryBytes: Math.max(1, room),
     ...(zone !== undefined && { zone }),
     ...(pool !== undefined && { pool }),
-    holds: mine.map(({ name }) => name),
   };
 }
 

@@ -2,7 +2,7 @@
 // The greedy answer and the intelligent policy both begin here, with more or less effort.
 import { Balance } from './balance.js';
 import type { Choice } from './choice.js';
-import { type ChoiceLimits, choicesOf, type Known, learnChoices, nothingKnown } from './choices.js';
+import { type ChoiceLimits, choicesOf, type Known, learnChoices, firstKnown, stayingIn } from './choices.js';
 import { MOVED_SHARE_MAX, placedRate } from './objective.js';
 import { Offers } from './offers.js';
 import { Prices } from './prices.js';
@@ -68,7 +68,7 @@ export function marketOf(
 ): Market {
   const movableRate = MOVED_SHARE_MAX * setting.endpoints.reduce((sum, one) => sum + placedRate(one), 0);
   const prices = new Prices(setting, movableRate);
-  const known = setting.endpoints.map(nothingKnown);
+  const known = setting.endpoints.map(firstKnown);
   const learn = (limits: ChoiceLimits, scarcity?: Prices): Choice[][] =>
     setting.endpoints.map((endpoint, e) => {
       const its = known[e] as Known;
@@ -85,7 +85,9 @@ export function marketOf(
     plenty = prices.learn(offers, rounds, 1.1);
   }
   const isLate = (): boolean => passed() > STARTED;
-  const { chosen } = balanced(offers, prices, { starts, isLate }, passes, looks.length > 0);
+  const now = setting.endpoints.some(({ held }) => held.size > 0) ? known.map(stayingIn) : undefined;
+  const began = now && indicesOf({ choices, offers }, now);
+  const { chosen } = balanced(offers, prices, { starts, isLate, began }, passes, looks.length > 0);
   return {
     choices,
     movableRate,
@@ -118,9 +120,14 @@ export function marketWith(setting: Setting, market: Market, chosen: readonly Ch
 
 type Counted = Pick<Market, 'choices' | 'offers'>;
 
-/** Choices as they are counted in Offers. */
-export const indicesOf = ({ choices, offers }: Counted, chosen: readonly Choice[]): Int32Array =>
-  Int32Array.from(chosen, (choice, e) => (offers.first[e] as number) + (choices[e] ?? []).indexOf(choice));
+/** Choices as they are counted in Offers; -1 where there is none. */
+export const indicesOf = (
+  { choices, offers }: Counted,
+  chosen: readonly (Choice | undefined)[],
+): Int32Array =>
+  Int32Array.from(chosen, (choice, e) =>
+    choice ? (offers.first[e] as number) + (choices[e] ?? []).indexOf(choice) : -1,
+  );
 
 export const choiceAt = ({ choices, offers }: Counted, index: number, e: number): Choice =>
   choices[e]?.[index - (offers.first[e] as number)] as Choice;
@@ -138,21 +145,31 @@ const IMPROVED = 2;
 function balanced(
   offers: Offers,
   prices: Prices,
-  { starts, isLate }: { readonly starts: number; readonly isLate: () => boolean },
+  {
+    starts,
+    isLate,
+    began,
+  }: {
+    readonly starts: number;
+    readonly isLate: () => boolean;
+    /** One more of them begins here. */
+    readonly began: Int32Array | undefined;
+  },
   passes: number,
   admitting: boolean,
 ): Balance {
   const random = seededRandom(1);
   const found: Balance[] = [];
+  const begin = (at: Float64Array, from?: Int32Array): void => {
+    const balance = new Balance(offers, at, from);
+    balance.relieve();
+    found.push(balance);
+  };
+  if (began) begin(prices.ofAll, began);
   for (let start = 0; start < starts && !(start > 0 && isLate()); start++) {
     const dearer = 1 + DEARER_MAX * random();
     const factor = (): number => (start === 0 ? 1 : dearer * Math.exp(NOISE * (random() - random())));
-    const balance = new Balance(
-      offers,
-      prices.ofAll.map((price) => price * factor()),
-    );
-    balance.relieve();
-    found.push(balance);
+    begin(prices.ofAll.map((price) => price * factor()));
   }
   const best = found.sort((a, b) => a.cost - b.cost).slice(0, IMPROVED);
   for (const balance of best) {

@@ -14,6 +14,7 @@ import { costOfAllocation, movedRate, placedRate } from './objective.js';
 import { proportional, traffic, user } from './rules.js';
 import { type Centre, type EndpointSetting, type Setting, settingOf } from './setting.js';
 import type { SolverLimits } from './solver.js';
+import { costAsIs } from './staying.js';
 
 const RULES: Readonly<Record<Exclude<PlacementPolicy, 'intelligent'>, Rule>> = {
   proportional,
@@ -60,12 +61,14 @@ export async function comparePlans(
 }
 
 function planOf(
-  { endpoints }: Setting,
+  setting: Setting,
   policy: PlacementPolicy,
   { placed, unplaced }: PlacedAll,
   quality: PlacementPlan['quality'],
   began: number,
 ): PlacementPlan {
+  const { endpoints } = setting;
+  const asIs = policy === 'intelligent' ? costAsIs(setting) : undefined;
   const tails = placed.flatMap((one) => tailsOf(one));
   const held = endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
   const moved = placed.reduce((sum, one) => sum + movedRate(one.setting, seatsOf(one.allocation)), 0);
@@ -78,6 +81,7 @@ function planOf(
     replicas: placed.reduce((sum, { replicas }) => sum + replicas.length, 0),
     costPerHour: planned.reduce((sum, { costPerHour }) => sum + costPerHour, 0),
     objective: objectiveOfAll(endpoints, placed),
+    ...(asIs !== undefined && { asIs }),
     p99Ms: quantileOf(tails),
     movedShare: held > 0 ? moved / held : 0,
     tookMs: performance.now() - began,

@@ -112,23 +112,55 @@ export function seat(
   return cost;
 }
 
-/** Undefined where the centres have too few shards for what is to survive. */
-export function allocated(
-  setting: EndpointSetting,
+/** Undefined where the set has no room for all. */
+export function seated(
+  candidates: readonly Candidate[],
+  parts: readonly Part[],
+  { set, cap }: { readonly set: readonly number[]; readonly cap?: Cap | undefined },
+): Seat[] | undefined {
+  const seats: Seat[] = [];
+  const cost = seat(candidates, parts, set, cap, new Float64Array(candidates.length), seats);
+  return cost < NO_SEAT ? seats : undefined;
+}
+
+/** Requests a second in each centre; none in those of the set where nobody sits. */
+export function loadsFrom(
+  { groups }: EndpointSetting,
   candidates: readonly Candidate[],
   set: readonly number[],
   seats: readonly Seat[],
-): Choice | undefined {
+): Map<number, number> {
   const loads = new Map<number, number>();
   for (const { g, centre, share } of seats) {
-    const { ratePerS } = (setting.groups[g] as GroupSetting).group;
+    const { ratePerS } = (groups[g] as GroupSetting).group;
     loads.set(centre, (loads.get(centre) ?? 0) + share * ratePerS);
   }
   for (const k of set) {
     const { index } = (candidates[k] as Candidate).option.centre;
     if (!loads.has(index)) loads.set(index, 0);
   }
-  const replicas = replicasFor(setting, loads);
+  return loads;
+}
+
+/**
+ * With the replicas that these need, which may be so many times `busier` than what is planned. Undefined where the centres have too few shards for
+ * what is to survive.
+ */
+export function allocated(
+  setting: EndpointSetting,
+  candidates: readonly Candidate[],
+  set: readonly number[],
+  seats: readonly Seat[],
+  busier = 1,
+): Choice | undefined {
+  const loads = loadsFrom(setting, candidates, set, seats);
+  const replicas =
+    busier === 1
+      ? replicasFor(setting, loads)
+      : replicasFor(
+          { ...setting, ratePerS: setting.ratePerS / busier },
+          new Map([...loads].map(([centre, load]) => [centre, load / busier])),
+        );
   if ('constraint' in replicas) return undefined;
   return new Seated(setting, replicas, seats, loads);
 }

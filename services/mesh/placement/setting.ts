@@ -62,6 +62,8 @@ export interface EndpointSetting {
   readonly ratePerS: number;
   readonly options: ReadonlyMap<number, Option>;
   readonly groups: readonly GroupSetting[];
+  /** Where it lies now, of these options: by the centre's index, on how many shards. */
+  readonly held: ReadonlyMap<number, number>;
 }
 
 export interface Refused {
@@ -92,10 +94,11 @@ export function settingOf(problem: PlacementProblem): Setting {
     centres.flatMap((centre) => centre.shards.map((shard) => [shard.id, centre] as const)),
   );
   refuseNames(problem, known);
+  const holders = holdersIn(centres);
   const endpoints: EndpointSetting[] = [];
   const refused: Refused[] = [];
   for (const endpoint of problem.endpoints) {
-    const found = endpointSetting(endpoint, endpoints.length, { centres, paths, known });
+    const found = endpointSetting(endpoint, endpoints.length, { centres, paths, known, holders });
     if ('constraint' in found) refused.push(found);
     else endpoints.push(found);
   }
@@ -129,6 +132,18 @@ function centresOf(shards: readonly InventoryShard[]): Centre[] {
   });
 }
 
+/** By the endpoint's name and the centre's index, on how many shards it lies. */
+function holdersIn(centres: readonly Centre[]): Map<string, Map<number, number>> {
+  const holders = new Map<string, Map<number, number>>();
+  for (const { index, shards } of centres)
+    for (const { holds } of shards)
+      for (const name of holds) {
+        const its = holders.get(name) ?? new Map<number, number>();
+        holders.set(name, its.set(index, (its.get(index) ?? 0) + 1));
+      }
+  return holders;
+}
+
 function refuseNames({ shards, endpoints }: PlacementProblem, known: ReadonlyMap<string, Centre>): void {
   if (known.size !== shards.length) throw failure('PLACEMENT_REFUSED', 'Two shards have the same id.');
   if (new Set(endpoints.map(({ name }) => name)).size !== endpoints.length)
@@ -157,6 +172,7 @@ interface Known {
   readonly centres: readonly Centre[];
   readonly paths: Paths;
   readonly known: ReadonlyMap<string, Centre>;
+  readonly holders: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
 
 function endpointSetting(
@@ -199,12 +215,14 @@ function endpointSetting(
       'spread',
       `It is to lie in ${spread.domains} ${spread.over}s, and only ${domains.size} may hold it: ${[...domains].join(', ')}.`,
     );
+  const usableIn = new Map(usable.map((option) => [option.centre.index, option]));
   return {
     index,
     endpoint,
     groups,
     ratePerS: endpoint.groups.reduce((sum, { ratePerS }) => sum + ratePerS, 0),
-    options: new Map(usable.map((option) => [option.centre.index, option])),
+    options: usableIn,
+    held: new Map([...(known.holders.get(name) ?? [])].filter(([centre]) => usableIn.has(centre))),
   };
 }
 
