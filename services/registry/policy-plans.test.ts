@@ -152,6 +152,40 @@ test('a plan that is followed stays until another saves a hundredth of what all 
   expect(seen).toEqual(['east-1', 'east-1', 'west-2', 'north-1', 'east-1']);
 });
 
+test('solved plans that are not worth following are asked for ever more seldom, until one is or something is new', async () => {
+  const asked: number[] = [];
+  let nowS = 0;
+  let solved = 100;
+  const views = shards.map((id) => shard(id, true));
+  const looker = new PolicyPlans({
+    log: silentLog,
+    planning: async (problem, what) => {
+      if (what === 'solved') asked.push(nowS);
+      const [plan] = await planHere(problem, 'intelligent');
+      return [{ ...(plan ?? expect.fail()), objective: what === 'solved' ? solved : 100, asIs: 100 }];
+    },
+    changed: () => undefined,
+  });
+  const look = async (endS: number, about: string): Promise<void> => {
+    for (; nowS < endS; nowS += 30) {
+      const inputs = {
+        endpoints: [endpoint({ policy: 'intelligent' })],
+        shards: views,
+        current: new Map(),
+        memoryOf: () => 1_000,
+        ratePerS: () => 1,
+      };
+      await looker.plan(inputs, about, nowS * 1_000, new AbortController().signal);
+      await setImmediate();
+    }
+  };
+  await look(900, 'a');
+  expect(asked).toEqual([0, 60, 180, 420]);
+  solved = 90;
+  await look(1_080, 'a');
+  expect(asked).toEqual([0, 60, 180, 420, 900, 930, 960, 990, 1_020, 1_050]);
+});
+
 test('a plan that names a shard that is gone is followed no longer, whatever the next one costs', async () => {
   const answers = [
     { on: 'east-1', objective: 100 },

@@ -12,6 +12,8 @@ import { seatsNow } from './seats.js';
 
 // Loading a model takes seconds; a plan should see what came of the one before.
 const PLAN_EVERY_MS = 30_000;
+/** A solved plan keeps a core busy for seconds. Each that is not worth following lets the next wait twice as long, until one is or something changes. */
+const SOLVE_EVERY_MS_MAX = 600_000;
 
 export interface PolicyPlansParts {
   readonly log: Log;
@@ -24,6 +26,8 @@ export class PolicyPlans {
   private readonly plans = new Map<PlacementPolicy, PlacementPlan>();
   private plannedMs = Number.NEGATIVE_INFINITY;
   private plannedAbout = '';
+  private solveFromMs = Number.NEGATIVE_INFINITY;
+  private solveEveryMs = PLAN_EVERY_MS;
   /** Grows with every plan. */
   revision = 0;
 
@@ -41,6 +45,7 @@ export class PolicyPlans {
     nowMs: number,
     signal: AbortSignal,
   ): Promise<void> {
+    if (about !== this.plannedAbout) this.solveSoon();
     this.plannedMs = nowMs;
     this.plannedAbout = about;
     const problems = PlacementPolicy.options.map((policy) => ({
@@ -52,13 +57,15 @@ export class PolicyPlans {
         seats: (name) => this.plannedFor(name)?.shards,
       }),
     }));
-    await Promise.all(problems.map(({ policy, problem }) => this.planOne(policy, problem, about, signal)));
+    await Promise.all(
+      problems.map(({ policy, problem }) => this.planOne(policy, problem, { about, nowMs }, signal)),
+    );
   }
 
   private async planOne(
     policy: PlacementPolicy,
     problem: PlacementProblem | undefined,
-    about: string,
+    { about, nowMs }: { readonly about: string; readonly nowMs: number },
     signal: AbortSignal,
   ): Promise<void> {
     if (!problem) {
@@ -75,7 +82,10 @@ export class PolicyPlans {
       const stays = before !== undefined && isWhole(before, problem) && !isWorth(plan, plan.asIs);
       if (!stays) this.follow(policy, plan);
       if (policy !== 'intelligent') return;
-      void this.improve(problem, stays ? before : plan, stays ? plan.asIs : plan.objective, signal);
+      if (!stays) this.solveSoon();
+      if (nowMs < this.solveFromMs) return;
+      const cost = stays ? plan.asIs : plan.objective;
+      void this.improve(problem, { followed: stays ? before : plan, cost, nowMs }, signal);
     } catch (error) {
       if (!signal.aborted) this.parts.log.warn('placement.unplanned', { policy, ...errorFields(error) });
     }
@@ -108,6 +118,11 @@ export class PolicyPlans {
     };
   }
 
+  private solveSoon(): void {
+    this.solveEveryMs = PLAN_EVERY_MS;
+    this.solveFromMs = Number.NEGATIVE_INFINITY;
+  }
+
   private follow(policy: PlacementPolicy, plan: PlacementPlan): void {
     this.plans.set(policy, plan);
     this.revision++;
@@ -117,14 +132,23 @@ export class PolicyPlans {
   /** `cost`: what following the plan that is followed costs now. */
   private async improve(
     problem: PlacementProblem,
-    followed: PlacementPlan,
-    cost: number | undefined,
+    {
+      followed,
+      cost,
+      nowMs,
+    }: { readonly followed: PlacementPlan; readonly cost: number | undefined; readonly nowMs: number },
     signal: AbortSignal,
   ): Promise<void> {
     try {
       const [plan] = await this.parts.planning(problem, 'solved', signal);
       if (signal.aborted || !plan || this.plans.get('intelligent') !== followed) return;
-      if (isWorth(plan, cost)) this.follow('intelligent', plan);
+      if (isWorth(plan, cost)) {
+        this.solveSoon();
+        this.follow('intelligent', plan);
+        return;
+      }
+      this.solveEveryMs = Math.min(2 * this.solveEveryMs, SOLVE_EVERY_MS_MAX);
+      this.solveFromMs = nowMs + this.solveEveryMs;
     } catch (error) {
       if (!signal.aborted) this.parts.log.warn('placement.unsolved', errorFields(error));
     }
