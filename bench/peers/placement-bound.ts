@@ -1,10 +1,11 @@
 // The placement problem as a mixed-integer programme over shares and replicas, without packing: another form than the planner's own,
 // which knows choices only, and a larger space. What a long solve proves of it no plan can beat. x: share of a group in a centre; y:
-// replicas; b: an endpoint lies in a domain; u: share of a group that leaves a region; o: an endpoint is left out.
+// replicas; n: replicas that come; b: an endpoint lies in a domain; u: share of a group that leaves a region; o: an endpoint is left out.
 import type { PlacementPlan } from '../../contracts/placement.js';
 import { LpWriter, type Programme, type Sum } from '../../services/mesh/placement/lp-writer.js';
 import {
   leftOutCost,
+  LOADING_HOURS,
   MOVE_PRICE,
   MOVED_SHARE_MAX,
   placedRate,
@@ -44,12 +45,19 @@ interface Shared {
 const o = (e: number): string => `o${e}`;
 const x = (e: number, g: number, c: number): string => `x${e}_${g}_${c}`;
 const y = (e: number, c: number): string => `y${e}_${c}`;
+const n = (e: number, c: number): string => `n${e}_${c}`;
 
 function writeEndpoint(setting: EndpointSetting, writer: LpWriter, shared: Shared): void {
   const { index: e, endpoint, options } = setting;
   writer.binary(o(e), leftOutCost(setting));
   for (const [c, option] of options) {
-    writer.integer(y(e, c), option.replicaCost, option.shards);
+    const held = setting.held.get(c) ?? 0;
+    const loading = setting.held.size > 0 ? option.replicaCost * LOADING_HOURS : 0;
+    writer.integer(y(e, c), option.replicaCost + (held === 0 ? loading : 0), option.shards);
+    if (held > 0) {
+      writer.amount(n(e, c), loading);
+      writer.row([[1, n(e, c)], [-1, y(e, c)]], '>=', -held); // prettier-ignore
+    }
     addTo(shared.memory, c, [endpoint.memoryBytes / MIB, y(e, c)]);
     const load: Sum = [];
     setting.groups.forEach((group, g) => {

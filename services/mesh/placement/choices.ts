@@ -2,7 +2,7 @@
 // all. The greedy answer takes one of them for every endpoint, and the search that rearranges it sees in them what an endpoint would like.
 import type { Seat } from './allocation.js';
 import { type Choice, leftOut } from './choice.js';
-import { MOVE_PRICE, rateCostOf } from './objective.js';
+import { loadingCostOf, MOVE_PRICE, rateCostOf } from './objective.js';
 import {
   allocated,
   type Candidate,
@@ -110,7 +110,10 @@ function candidatesOf(setting: EndpointSetting, count: number, scarcity: Scarcit
     return {
       option,
       ratePerS: option.shards * option.ratePerS,
-      replicaCost: option.replicaCost + setting.endpoint.memoryBytes * scarcity.memory(index),
+      replicaCost:
+        option.replicaCost +
+        (setting.held.has(index) ? 0 : loadingCostOf(setting, option)) +
+        setting.endpoint.memoryBytes * scarcity.memory(index),
     };
   });
   if (options.length <= count) return options;

@@ -1,9 +1,9 @@
 // Some endpoints of a plan taken up and laid down again at the least cost while all others stay where they are: an integer programme over
 // centres, exact but for the question which shard holds what. y: replicas in a centre; x: share of a group in a centre; b: a domain is
-// used; u: share of a group that leaves a region; o: left out.
+// used; u: share of a group that leaves a region; n: replicas that come; o: left out.
 import { type Choice, choiceOf, leftOut } from './choice.js';
 import { LpWriter, type Programme, type Sum } from './lp-writer.js';
-import { leftOutCost, MOVE_PRICE, rateCostOf } from './objective.js';
+import { leftOutCost, loadingCostOf, MOVE_PRICE, rateCostOf } from './objective.js';
 import type { Remaining } from './remaining.js';
 import { domainOf, type EndpointSetting, type GroupSetting, type Option } from './setting.js';
 
@@ -20,6 +20,7 @@ const LESS = 1 - 1e-6;
 const o = ({ index }: EndpointSetting): string => `o${index}`;
 const y = ({ index }: EndpointSetting, centre: number): string => `y${index}_${centre}`;
 const x = ({ index }: EndpointSetting, g: number, centre: number): string => `x${index}_${g}_${centre}`;
+const n = ({ index }: EndpointSetting, centre: number): string => `n${index}_${centre}`;
 const b = ({ index }: EndpointSetting, domain: number): string => `b${index}_${domain}`;
 const u = ({ index }: EndpointSetting, g: number, i: number): string => `u${index}_${g}_${i}`;
 
@@ -50,9 +51,16 @@ const centresOf = ({ options }: GroupSetting, { centres }: Free): number[] =>
 
 function writeReplicas(free: Free, writer: LpWriter, memory: Map<number, Sum>): void {
   const { setting } = free;
-  for (const { centre, replicaCost, shards, pinned } of optionsOf(free)) {
+  for (const option of optionsOf(free)) {
+    const { centre, replicaCost, shards, pinned } = option;
     const variable = y(setting, centre.index);
-    writer.integer(variable, replicaCost, shards);
+    const held = setting.held.get(centre.index) ?? 0;
+    const loading = loadingCostOf(setting, option);
+    writer.integer(variable, replicaCost + (held === 0 ? loading : 0), shards);
+    if (held > 0 && held < shards) {
+      writer.amount(n(setting, centre.index), loading);
+      writer.row([[1, n(setting, centre.index)], [-1, variable]], '>=', -held); // prettier-ignore
+    }
     addTo(memory, centre.index, [setting.endpoint.memoryBytes / MIB, variable]);
     if (pinned.size > 0) writer.row([[pinned.size, o(setting)], [1, variable]], '>=', pinned.size); // prettier-ignore
   }
@@ -133,6 +141,8 @@ export function asVariables(free: Free, { replicas, shares }: Choice): [string, 
   const { setting } = free;
   if (replicas.size === 0) return [[o(setting), 1]];
   const values = [...replicas].map(([centre, count]): [string, number] => [y(setting, centre), count]);
+  for (const [centre, count] of replicas)
+    values.push([n(setting, centre), Math.max(0, count - (setting.held.get(centre) ?? 0))]);
   shares.forEach((group, g) => {
     for (const [centre, share] of group) values.push([x(setting, g, centre), share]);
   });

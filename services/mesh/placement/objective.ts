@@ -1,5 +1,5 @@
-// What the intelligent policy makes small: the price of devices and links, the time that requests travel, the demand that moves.
-// Everything in price units per hour.
+// What the intelligent policy makes small: the price of devices and links, the time that requests travel, the demand that moves, the models
+// that have to be loaded for it. Everything in price units per hour.
 import { type Allocation, loadsOf, type Seat, seatsOf } from './allocation.js';
 import type { EndpointSetting, GroupSetting, Option } from './setting.js';
 
@@ -7,6 +7,8 @@ import type { EndpointSetting, GroupSetting, Option } from './setting.js';
 export const LATENCY_PRICE = 0.002;
 /** What it costs to send one request a second to another region than now. */
 export const MOVE_PRICE = 0.01;
+/** A replica that comes to an endpoint that has some costs so much of what it costs an hour: the old one stays until it is ready. */
+export const LOADING_HOURS = 0.1;
 /** An endpoint that is left out costs so many times what it would cost at the dearest place. With 10 one in four full plans left somebody out for whom there was room. */
 export const LEFT_OUT_TIMES = 40;
 /** Of the demand that is answered now, where it may still be answered, this share may move in one plan. */
@@ -17,6 +19,10 @@ export function rateCostOf(option: Option, { options }: GroupSetting): number {
   const path = options.get(option.centre.index);
   return option.rateCost + (path?.linkCost ?? 0) + LATENCY_PRICE * (path?.latencyMs ?? 0);
 }
+
+/** Of one that comes. Whoever is new has to be loaded wherever that is. */
+export const loadingCostOf = ({ held }: Pick<EndpointSetting, 'held'>, { replicaCost }: Option): number =>
+  held.size === 0 ? 0 : LOADING_HOURS * replicaCost;
 
 /** Requests a second that another region would answer than now. */
 export function movedRate({ groups, options }: EndpointSetting, seats: readonly Seat[]): number {
@@ -59,6 +65,7 @@ export interface Cost {
   readonly latency: number;
   /** Requests a second. */
   readonly movedRate: number;
+  readonly loading: number;
 }
 
 export function costOf(
@@ -69,7 +76,14 @@ export function costOf(
 ): Cost {
   let money = 0;
   let latency = 0;
-  for (const [centre, count] of replicas) money += count * (setting.options.get(centre)?.replicaCost ?? 0);
+  let loading = 0;
+  for (const [centre, count] of replicas) {
+    const option = setting.options.get(centre);
+    if (!option) continue;
+    money += count * option.replicaCost;
+    const comes = count - (setting.held.get(centre) ?? 0);
+    if (comes > 0) loading += comes * loadingCostOf(setting, option);
+  }
   for (const [centre, load] of loads) money += load * (setting.options.get(centre)?.rateCost ?? 0);
   for (const { g, centre, share } of seats) {
     const { group, options } = setting.groups[g] as GroupSetting;
@@ -77,11 +91,11 @@ export function costOf(
     money += share * group.ratePerS * (path?.linkCost ?? 0);
     latency += share * group.ratePerS * (path?.latencyMs ?? 0) * LATENCY_PRICE;
   }
-  return { money, latency, movedRate: movedRate(setting, seats) };
+  return { money, latency, movedRate: movedRate(setting, seats), loading };
 }
 
 export const costOfAllocation = (setting: EndpointSetting, allocation: Allocation): Cost =>
   costOf(setting, allocation.replicas, seatsOf(allocation), loadsOf(setting, allocation.shares));
 
-export const objectiveOf = ({ money, latency, movedRate: moved }: Cost): number =>
-  money + latency + moved * MOVE_PRICE;
+export const objectiveOf = ({ money, latency, movedRate: moved, loading }: Cost): number =>
+  money + latency + moved * MOVE_PRICE + loading;
