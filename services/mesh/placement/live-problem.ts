@@ -43,38 +43,44 @@ export function liveProblem(inputs: LiveInputs): PlacementProblem | undefined {
   if (endpoints.length === 0 || open.length === 0) return undefined;
   const regions = [...new Set(open.map(({ region }) => region))];
   const holds = holdsIn(open, inputs);
+  const ours = new Set(endpoints.flatMap(({ variants }) => variants.map(({ version }) => version)));
   return {
-    shards: open.map((shard) => ({ ...inventoryOf(shard, inputs), holds: holds.get(shard.id) ?? [] })),
+    shards: open.map((shard) => ({ ...inventoryOf(shard, ours, inputs), holds: holds.get(shard.id) ?? [] })),
     links: [...links],
     endpoints: endpoints.map((endpoint) => endpointOf(endpoint, regions, open, inputs)),
   };
 }
 
 /** By shard: what the plan before put there while all its shards are open, or else what lies there. */
-function holdsIn(open: readonly ShardView[], inputs: LiveInputs): Map<string, string[]> {
-  const { endpoints, current, seats } = inputs;
+function holdsIn(
+  open: readonly ShardView[],
+  { endpoints, current, seats }: LiveInputs,
+): Map<string, string[]> {
   const holds = new Map<string, string[]>(open.map(({ id }) => [id, []]));
-  const versions = new Map(open.map(({ id }) => [id, versionsOn(id, current)]));
+  const lying = new Map<Digest, string[]>();
+  for (const { id } of open)
+    for (const { version } of current.get(id) ?? []) {
+      const its = lying.get(version);
+      if (its) its.push(id);
+      else lying.set(version, [id]);
+    }
   for (const { name, variants } of endpoints) {
     const planned = seats?.(name);
-    const lying = planned?.every((id) => holds.has(id))
+    const there = planned?.every((id) => holds.has(id))
       ? planned
-      : [...versions].filter(([, its]) => variants.some(({ version }) => its.has(version))).map(([id]) => id);
-    for (const id of lying) holds.get(id)?.push(name);
+      : variants.flatMap(({ version }) => lying.get(version) ?? []);
+    for (const id of new Set(there)) holds.get(id)?.push(name);
   }
   return holds;
 }
 
-const versionsOn = (shard: string, current: Placements): ReadonlySet<Digest> =>
-  new Set((current.get(shard) ?? []).map(({ version }) => version));
-
+/** `ours`: what is to be placed. */
 function inventoryOf(
   { id, region, device }: ShardView,
-  { endpoints, current, memoryOf }: LiveInputs,
+  ours: ReadonlySet<Digest>,
+  { current, memoryOf }: LiveInputs,
 ): Omit<InventoryShard, 'holds'> {
-  const held = versionsOn(id, current);
-  const mine = endpoints.filter(({ variants }) => variants.some(({ version }) => held.has(version)));
-  const ours = new Set(mine.flatMap(({ variants }) => variants.map(({ version }) => version)));
+  const held = new Set((current.get(id) ?? []).map(({ version }) => version));
   const others = [...held].filter((version) => !ours.has(version));
   const taken = others.reduce((sum, version) => sum + (memoryOf(version) ?? 0), 0);
   // What the planner may fill of it is what `place` has room for, less what is placed by others.
