@@ -39,6 +39,11 @@ export class Balance {
     return this.chosen.reduce((sum, choice) => sum + (this.offers.cost[choice] as number), 0);
   }
 
+  get leavesOut(): boolean {
+    for (let e = 0; e < this.offers.endpoints; e++) if (this.isLeftOut(e)) return true;
+    return false;
+  }
+
   /** Until nothing is asked for beyond what there is. */
   relieve(): void {
     for (;;) {

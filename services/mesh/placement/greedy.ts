@@ -1,5 +1,6 @@
 // The intelligent policy's answer at once: prices of what is scarce, the choices that are cheapest with those, balanced by sums, exchanged
 // for a while and packed shard by shard. What the solver starts from, too.
+import { isLeftOut } from './choice.js';
 import { type LaidDown, layDown } from './lay-down.js';
 import { effortFor, marketOf } from './market.js';
 import { settle } from './settle.js';
@@ -26,6 +27,11 @@ export function placeGreedily(setting: Setting, withinMs?: number): LaidDown {
     care: 'quickly',
     spare: SPARE,
     bySums: () => ({ looks: bySums, warmth: WARMTH, passed: until(BY_SUMS) }),
-    onShards: () => ({ looks: onShards, warmth: WARMTH, passed: until(1) }),
+    // Time cuts short what would only be cheaper, not what may seat somebody.
+    onShards: ({ chosen }) => ({
+      looks: onShards,
+      warmth: WARMTH,
+      ...(!chosen.some(isLeftOut) && { passed: until(1) }),
+    }),
   });
 }

@@ -87,7 +87,7 @@ async function settleBest(
   const first = lay(attempts.best);
   if (first.failed.length > 0) {
     const { onShards } = within(endsMs - performance.now());
-    return exchangedOnShards(marketWith(setting, market, first.chosen), first, onShards());
+    return exchangedOnShards(marketWith(setting, market, first.chosen), first, onShards(first));
   }
   const before = attempts.best;
   await attempts.until(endsMs - first.tookMs);

@@ -166,7 +166,9 @@ function balanced(
     found.push(balance);
   };
   if (began) begin(prices.ofAll, began);
-  for (let start = 0; start < starts && !(start > 0 && isLate()); start++) {
+  // Time cuts short what would only be cheaper, not what may seat somebody.
+  const isEnough = (): boolean => found.some((one) => !one.leavesOut) && isLate();
+  for (let start = 0; start < starts && !isEnough(); start++) {
     const dearer = 1 + DEARER_MAX * random();
     const factor = (): number => (start === 0 ? 1 : dearer * Math.exp(NOISE * (random() - random())));
     begin(prices.ofAll.map((price) => price * factor()));

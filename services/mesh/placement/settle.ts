@@ -13,7 +13,8 @@ export interface Settling {
   readonly spare: number;
   /** What may be spent on the search, asked when it begins. */
   readonly bySums: () => ExchangeLimits;
-  readonly onShards: () => ExchangeLimits;
+  /** From what lies there on. */
+  readonly onShards: (lying: LaidDown) => ExchangeLimits;
   /** Packing is not tried again. */
   readonly isLate?: (() => boolean) | undefined;
 }
@@ -30,7 +31,7 @@ export function settle(
   for (const { index, shards } of setting.centres) if (shards.length > 1) room[index] = 1 - spare;
   const found = exchanged(offers, { prices, room }, indicesOf(market, market.chosen), bySums());
   const lying = layDown(setting, { ...market, chosen: choicesAt(market, found) }, care, isLate);
-  return lying.failed.length === 0 ? lying : exchangedOnShards(market, lying, onShards());
+  return lying.failed.length === 0 ? lying : exchangedOnShards(market, lying, onShards(lying));
 }
 
 /** Where not all found room, from what lies there on. */
