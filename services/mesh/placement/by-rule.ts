@@ -2,7 +2,6 @@
 // earlier ones left. Proportional, traffic-based and user-based placement are rules of a few lines each.
 import type { PlacementPolicy } from '../../../contracts/placement.js';
 import { type Allocation, loadsOf, replicasFor, type Shares, type Shortfall } from './allocation.js';
-import { costOfAllocation, leftOutCost, objectiveOf } from './objective.js';
 import { isTight, Packing } from './packing.js';
 import type { Batch } from './shelf.js';
 import {
@@ -37,16 +36,6 @@ export interface Placed {
   readonly setting: EndpointSetting;
   readonly allocation: Allocation;
   readonly replicas: readonly Load[];
-}
-
-/** In prices per hour, with what it costs to leave the others out. */
-export function objectiveOfAll(endpoints: readonly EndpointSetting[], placed: readonly Placed[]): number {
-  const there = new Set(placed.map(({ setting }) => setting));
-  const out = endpoints.reduce((sum, one) => sum + (there.has(one) ? 0 : leftOutCost(one)), 0);
-  return placed.reduce(
-    (sum, { setting, allocation }) => sum + objectiveOf(costOfAllocation(setting, allocation)),
-    out,
-  );
 }
 
 type Packed = Omit<Placed, 'replicas'> & { readonly batches: readonly Batch[] };

@@ -29,10 +29,10 @@ export interface ChoiceLimits {
 /** By which share of which group lies where. */
 export type Known = Map<string, Choice>;
 
-/** To be left out is a choice always, and to stay is one where the endpoint lies somewhere. */
-export function firstKnown(setting: EndpointSetting): Known {
+/** To be left out is a choice always, and where it `mayStay` to stay is one if the endpoint lies somewhere. */
+export function firstKnown(setting: EndpointSetting, mayStay: boolean): Known {
   const known: Known = new Map([[NOBODY, leftOut(setting)]]);
-  const staying = stayingOf(setting)?.choice;
+  const staying = mayStay ? stayingOf(setting)?.choice : undefined;
   if (staying) known.set(AS_NOW, staying);
   return known;
 }

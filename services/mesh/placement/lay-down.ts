@@ -33,8 +33,8 @@ export function layDown(
 ): LaidDown {
   const beganMs = performance.now();
   const size = (e: number): number => Math.max(0, ...(chosen[e]?.uses.map(({ bytes }) => bytes) ?? []));
-  // Who stays where it lies first: then it finds its shards as they are.
-  const stays = setting.endpoints.map((one, e) => Number(lies(one, chosen[e] as Choice)));
+  // Who stays where it lies first: then it finds its shards as they are. With one try the largest first, or some find no room.
+  const stays = setting.endpoints.map((one, e) => Number(care !== 'once' && lies(one, chosen[e] as Choice)));
   let order = setting.endpoints
     .map(({ index }) => index)
     .sort((a, b) => (stays[b] as number) - (stays[a] as number) || size(b) - size(a));

@@ -6,11 +6,11 @@ import type {
   PlacementProblem,
   PlannedEndpoint,
 } from '../../../contracts/placement.js';
-import { loadsOf, seatsOf } from './allocation.js';
-import { objectiveOfAll, placeByRule, type Placed, type PlacedAll, type Rule } from './by-rule.js';
+import { loadsOf } from './allocation.js';
+import { placeByRule, type Placed, type PlacedAll, type Rule } from './by-rule.js';
 import { placeGreedily } from './greedy.js';
 import { placeIntelligently } from './intelligent.js';
-import { costOfAllocation, movedRate, placedRate } from './objective.js';
+import { type Cost, costOfAllocation, leftOutCost, objectiveOf, placedRate } from './objective.js';
 import { proportional, traffic, user } from './rules.js';
 import { type Centre, type EndpointSetting, type Setting, settingOf } from './setting.js';
 import type { SolverLimits } from './solver.js';
@@ -69,10 +69,14 @@ function planOf(
 ): PlacementPlan {
   const { endpoints } = setting;
   const asIs = policy === 'intelligent' ? costAsIs(setting) : undefined;
-  const tails = placed.flatMap((one) => tailsOf(one));
+  const costed = placed.map((one): Costed => ({
+    ...one,
+    tails: tailsOf(one),
+    cost: costOfAllocation(one.setting, one.allocation),
+  }));
   const held = endpoints.reduce((sum, endpoint) => sum + placedRate(endpoint), 0);
-  const moved = placed.reduce((sum, one) => sum + movedRate(one.setting, seatsOf(one.allocation)), 0);
-  const planned = placed.map((one) => plannedEndpoint(one));
+  const moved = costed.reduce((sum, { cost }) => sum + cost.movedRate, 0);
+  const planned = costed.map((one) => plannedEndpoint(one));
   return {
     policy,
     quality,
@@ -80,15 +84,27 @@ function planOf(
     unplaced: [...unplaced],
     replicas: placed.reduce((sum, { replicas }) => sum + replicas.length, 0),
     costPerHour: planned.reduce((sum, { costPerHour }) => sum + costPerHour, 0),
-    objective: objectiveOfAll(endpoints, placed),
+    objective: objectiveOfAll(endpoints, costed),
     ...(asIs !== undefined && { asIs }),
-    p99Ms: quantileOf(tails),
+    p99Ms: quantileOf(costed.flatMap(({ tails }) => tails)),
     movedShare: held > 0 ? moved / held : 0,
     tookMs: performance.now() - began,
   };
 }
 
-function plannedEndpoint(one: Placed): PlannedEndpoint {
+interface Costed extends Placed {
+  readonly tails: readonly Tail[];
+  readonly cost: Cost;
+}
+
+/** With what it costs to leave the others out. */
+function objectiveOfAll(endpoints: readonly EndpointSetting[], costed: readonly Costed[]): number {
+  const there = new Set(costed.map(({ setting }) => setting));
+  const out = endpoints.reduce((sum, one) => sum + (there.has(one) ? 0 : leftOutCost(one)), 0);
+  return costed.reduce((sum, { cost }) => sum + objectiveOf(cost), out);
+}
+
+function plannedEndpoint(one: Costed): PlannedEndpoint {
   const { setting, allocation, replicas } = one;
   const shares = setting.groups.map(({ group }, g) => {
     const regions: Record<string, number> = {};
@@ -103,8 +119,8 @@ function plannedEndpoint(one: Placed): PlannedEndpoint {
     shards: replicas.map(({ shard }) => shard),
     ratesPerS: Object.fromEntries(replicas.map(({ shard, ratePerS }) => [shard, ratePerS])),
     shares: Object.fromEntries(shares),
-    costPerHour: costOfAllocation(setting, allocation).money,
-    p99Ms: quantileOf(tailsOf(one)),
+    costPerHour: one.cost.money,
+    p99Ms: quantileOf(one.tails),
     why: why(one),
   };
 }
@@ -149,7 +165,7 @@ function quantileOf(tails: readonly Tail[]): number {
   return sorted.at(-1)?.ms ?? 0;
 }
 
-function why({ setting, allocation }: Placed): string {
+function why({ setting, allocation, cost }: Costed): string {
   const loads = loadsOf(setting, allocation.shares);
   const places = [...allocation.replicas].map(([index, count]) => {
     const option = setting.options.get(index);
@@ -158,7 +174,7 @@ function why({ setting, allocation }: Placed): string {
     if (count > 1) reasons.push(`${figure(load)}/s at ${figure(option?.ratePerS ?? 0)}/s each`);
     return `${count} on ${option?.centre.device} in ${placeOf(option?.centre)} (${reasons.join(', ')})`;
   });
-  const moved = movedRate(setting, seatsOf(allocation));
+  const moved = cost.movedRate;
   return `${places.join('; ')}${moved > 1e-6 ? `; ${figure(moved)}/s move` : ''}`;
 }
 

@@ -15,26 +15,23 @@ import {
 } from './setting.js';
 
 export interface Staying {
-  /** In the centres where it lies, with as many replicas there as it needs. Undefined where not everybody can be answered from there. */
+  /** With as many of the replicas that it has as it needs. Undefined where it needs more, or some users cannot be answered from there. */
   readonly choice: Choice | undefined;
-  /** With those that it has. Undefined where that are too few. */
+  /** With all that it has, which may be a little busier than what is planned. */
   readonly asIs: Choice | undefined;
 }
 
-// What is there may be busier than what is planned: demand wanders by a few per cent from one look to the next.
+// Demand wanders by a few per cent from one look to the next.
 const BUSIER = 1.05;
 
 /** Undefined where it lies nowhere. */
 export function stayingOf(setting: EndpointSetting): Staying | undefined {
-  const { held, options } = setting;
-  if (held.size === 0) return undefined;
-  const has = (centre: number): number => held.get(centre) ?? 0;
-  const sitting = allIn(setting, has) ?? allIn(setting, (centre) => options.get(centre)?.shards ?? 0);
-  const there = allIn(setting, (centre) => BUSIER * has(centre));
-  const needs = there && needed(setting, there, BUSIER);
+  if (setting.held.size === 0) return undefined;
+  const planned = allIn(setting, 1);
+  const busier = allIn(setting, BUSIER);
   return {
-    choice: sitting && needed(setting, sitting, 1),
-    asIs: needs && lies(setting, needs) ? withAll(setting, there) : undefined,
+    choice: planned && enough(setting, planned, 1),
+    asIs: busier && enough(setting, busier, BUSIER) && withAll(setting, busier),
   };
 }
 
@@ -43,11 +40,11 @@ interface Sitting {
   readonly seats: readonly Seat[];
 }
 
-/** Everybody in the centres where it lies, each of so many shards. */
-function allIn(setting: EndpointSetting, shardsIn: (centre: number) => number): Sitting | undefined {
-  const candidates = [...setting.held.keys()].map((centre): Candidate => {
+/** Everybody in the centres where it lies, of which each shard may be so many times `busier` than what is planned. */
+function allIn(setting: EndpointSetting, busier: number): Sitting | undefined {
+  const candidates = [...setting.held].map(([centre, count]): Candidate => {
     const option = setting.options.get(centre) as Option;
-    return { option, ratePerS: shardsIn(centre) * option.ratePerS, replicaCost: option.replicaCost };
+    return { option, ratePerS: busier * count * option.ratePerS, replicaCost: option.replicaCost };
   });
   const seats = seated(candidates, partsOf(setting, candidates, PLENTY), {
     set: candidates.map((_, k) => k),
@@ -55,8 +52,8 @@ function allIn(setting: EndpointSetting, shardsIn: (centre: number) => number): 
   return seats && { candidates, seats };
 }
 
-/** As many replicas as they need if they may be so many times busier than planned. */
-function needed(
+/** The replicas that they need, where it has so many. */
+function enough(
   setting: EndpointSetting,
   { candidates, seats }: Sitting,
   busier: number,
@@ -66,7 +63,8 @@ function needed(
   const set = candidates
     .map((_, k) => k)
     .filter((k) => setting.endpoint.spread.domains > 1 || used.has(centreOf(candidates, k)));
-  return allocated(setting, candidates, set, seats, busier);
+  const choice = allocated(setting, candidates, set, seats, busier);
+  return choice && lies(setting, choice) ? choice : undefined;
 }
 
 function withAll(setting: EndpointSetting, { candidates, seats }: Sitting): Choice {
