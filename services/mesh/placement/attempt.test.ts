@@ -60,7 +60,7 @@ test('where no division is enough the centre is told of', async () => {
 test('an attempt keeps to the time that devices have, and costs no more than what it began with', async () => {
   const { setting, market } = busyHome(9, 14);
   for (const narrow of [0.25, 1]) {
-    const { plan } = await attempt(setting, market, limits, narrow, thread);
+    const { plan } = await attempt(setting, market, limits, { narrow, dear: 1 }, thread);
     const east = plan.flatMap(({ uses }) => uses.filter(({ centre }) => centre === 0));
     expect(east.reduce((sum, { busy }) => sum + busy, 0)).toBeLessThanOrEqual(0.7 + 1e-6);
     expect(costOfAll(plan)).toBeLessThanOrEqual(costOfAll(market.chosen) + 1e-9);

@@ -33,19 +33,26 @@ export interface Attempted {
   readonly isOver: boolean;
 }
 
-/** `narrow`: of the bands, how much. */
+export interface AttemptTerms {
+  /** Of the bands, how much. */
+  readonly narrow: number;
+  /** Of what the time of devices costs, how much: at another price an attempt ends elsewhere. */
+  readonly dear: number;
+}
+
 export async function attempt(
   setting: Setting,
   market: Market,
   limitsFor: (part: number, warmth: number) => ExchangeLimits,
-  narrow: number,
+  { narrow, dear }: AttemptTerms,
   thread: SolverThread,
   signal?: AbortSignal,
 ): Promise<Attempted> {
   const { movableRate, prices } = market;
   const devices = setting.centres.length;
-  const paid = prices.map((price, r) => (r >= devices && r < 2 * devices ? price : 0));
-  const kept = prices.map((price, r) => price - (paid[r] as number));
+  const isTime = (r: number): boolean => r >= devices && r < 2 * devices;
+  const paid = prices.map((price, r) => (isTime(r) ? dear * price : 0));
+  const kept = prices.map((price, r) => (isTime(r) ? 0 : price));
   const overPrice =
     OVER *
     Math.max(

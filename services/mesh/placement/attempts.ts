@@ -19,6 +19,8 @@ const KEPT = 4;
 const CROSSED_EACH = 3;
 const CROSSING_S_MAX = 0.5;
 const CROSSING_S_LEAST = 0.1;
+/** Of what the time of devices costs: an attempt that ends where one has ended before is followed by others at the next of these. */
+const DEAR = [1, 0.5, 0.7, 0.85, 1.2] as const;
 
 export class Attempts {
   /** The best first. */
@@ -26,6 +28,8 @@ export class Attempts {
   private made = 0;
   /** Of the bands of an attempt, how much: wider ones end with what no division makes good. */
   private narrow = 1;
+  private dear = 0;
+  private readonly ends = new Set<string>();
   private lastCrossed: readonly Plan[] = [];
 
   constructor(
@@ -47,11 +51,23 @@ export class Attempts {
     const enough = market.bound * (1 + NEARLY);
     while (performance.now() < endsMs && costOfAll(this.best) > enough) {
       const limits = limitsUntil(endsMs, ++this.made);
-      const { plan, isOver } = await attempt(setting, market, limits, this.narrow, thread, signal);
+      const terms = { narrow: this.narrow, dear: DEAR[this.dear] as number };
+      const { plan, isOver } = await attempt(setting, market, limits, terms, thread, signal);
       if (isOver) this.narrow /= 2;
-      this.learn(plan);
+      const isWorse = costOfAll(plan) > costOfAll(this.best);
+      const isKnown = this.hasEndedAt(plan);
+      if (isKnown || (this.dear > 0 && isWorse)) this.dear = (this.dear + 1) % DEAR.length;
+      if (!isKnown) this.learn(plan);
       if (this.made % CROSSED_EACH === 0) await this.cross(endsMs);
     }
+  }
+
+  /** There is nothing to be crossed of a plan and itself. */
+  private hasEndedAt(plan: Plan): boolean {
+    const cost = costOfAll(plan).toPrecision(9);
+    const known = this.ends.has(cost);
+    this.ends.add(cost);
+    return known;
   }
 
   private learn(plan: Plan): void {
