@@ -64,6 +64,8 @@ export interface EndpointSetting {
   readonly groups: readonly GroupSetting[];
   /** Where it lies now, of these options: by the centre's index, on how many shards. */
   readonly held: ReadonlyMap<number, number>;
+  /** Every shard that a group is pinned to holds it. */
+  readonly pinsHeld: boolean;
 }
 
 export interface Refused {
@@ -223,6 +225,9 @@ function endpointSetting(
     ratePerS: endpoint.groups.reduce((sum, { ratePerS }) => sum + ratePerS, 0),
     options: usableIn,
     held: new Map([...(known.holders.get(name) ?? [])].filter(([centre]) => usableIn.has(centre))),
+    pinsHeld: pins.every((pin) =>
+      known.known.get(pin)?.shards.some(({ id, holds }) => id === pin && holds.includes(name)),
+    ),
   };
 }
 

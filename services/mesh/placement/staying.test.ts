@@ -48,6 +48,20 @@ test('who has too few replicas counts as left out, and so does who lies nowhere'
   expect(costAsIs(grown)).toBeCloseTo(leftOutCost(e) + leftOutCost(fresh), 9);
 });
 
+test('who is pinned to a shard does not stay on another', () => {
+  const pinned = {
+    ...endpoint('e', 10),
+    groups: [{ name: 'ada', home: 'east', ratePerS: 10, pin: 'east-2' }],
+  };
+  const on = (id: string) => {
+    const shards = ['east-1', 'east-2'].map((one) => shard(one, one === id ? ['e'] : []));
+    const [e] = settingFor(shards, [pinned]).endpoints;
+    return stayingOf(e ?? expect.fail())?.asIs;
+  };
+  expect(on('east-1')).toBeUndefined();
+  expect([...(on('east-2')?.replicas ?? [])]).toEqual([[0, 1]]);
+});
+
 test('devices that are too busy or too full as it is are no way to go on', () => {
   const both = ['a', 'b'];
   const at = (ratePerS: number, gib?: number) =>

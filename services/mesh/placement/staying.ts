@@ -24,9 +24,9 @@ export interface Staying {
 // Demand wanders by a few per cent from one look to the next.
 const BUSIER = 1.05;
 
-/** Undefined where it lies nowhere. */
+/** Undefined where it lies nowhere, or not where some users are pinned to. */
 export function stayingOf(setting: EndpointSetting): Staying | undefined {
-  if (setting.held.size === 0) return undefined;
+  if (setting.held.size === 0 || !setting.pinsHeld) return undefined;
   const planned = allIn(setting, 1);
   const busier = allIn(setting, BUSIER);
   return {
