@@ -186,6 +186,24 @@ test('solved plans that are not worth following are asked for ever more seldom, 
   expect(asked).toEqual([0, 60, 180, 420, 900, 930, 960, 990, 1_020, 1_050]);
 });
 
+test('an endpoint that follows another policy now is not held by the plan that stays for the others', async () => {
+  const plans = new PolicyPlans({ log: silentLog, planning: planHere, changed: () => undefined });
+  const views = shards.map((id) => shard(id, true));
+  const by = (name: string, placement: EndpointRecord['placement']): EndpointRecord => ({
+    ...endpoint(placement),
+    name,
+  });
+  const others = [by('a', { policy: 'user', regions: ['east'] }), by('c', { policy: 'intelligent' })];
+  const seats = async (b: EndpointRecord, about: string): Promise<string[]> => {
+    const inputs = { shards: views, current: new Map(), memoryOf: () => 1_000, ratePerS: () => 0 };
+    await plans.plan({ ...inputs, endpoints: [...others, b] }, about, 0, new AbortController().signal);
+    return [...plans.rules({ shards: views, current: new Map() }).seatsOf(b)];
+  };
+  const [first] = await seats(by('b', { policy: 'intelligent', regions: ['west'] }), '1');
+  expect(first).toMatch(/^west/);
+  expect(await seats(by('b', { policy: 'user', regions: ['north'] }), '2')).toEqual(['north-1']);
+});
+
 test('a plan that names a shard that is gone is followed no longer, whatever the next one costs', async () => {
   const answers = [
     { on: 'east-1', objective: 100 },

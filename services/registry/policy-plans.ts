@@ -48,13 +48,14 @@ export class PolicyPlans {
     if (about !== this.plannedAbout) this.solveSoon();
     this.plannedMs = nowMs;
     this.plannedAbout = about;
+    const planned = this.planned();
     const problems = PlacementPolicy.options.map((policy) => ({
       policy,
       problem: liveProblem({
         ...inputs,
         endpoints: inputs.endpoints.filter(({ placement }) => placement?.policy === policy),
-        shares: (name) => this.plannedFor(name)?.shares,
-        seats: (name) => this.plannedFor(name)?.shards,
+        shares: (name) => planned.get(name)?.shares,
+        seats: (name) => planned.get(name)?.shards,
       }),
     }));
     await Promise.all(
@@ -79,13 +80,14 @@ export class PolicyPlans {
       for (const { name, constraint, reason } of plan.unplaced)
         this.parts.log.warn('placement.refused', { endpoint: name, policy, constraint, reason });
       const before = this.plans.get(policy);
-      const stays = before !== undefined && isWhole(before, problem) && !isWorth(plan, plan.asIs);
-      if (!stays) this.follow(policy, plan);
+      const stays = before !== undefined && !isWorth(plan, plan.asIs) && isWhole(before, problem);
+      const followed = stays ? withoutOthers(before, problem) : plan;
+      if (followed !== before) this.follow(policy, followed);
       if (policy !== 'intelligent') return;
       if (!stays) this.solveSoon();
       if (nowMs < this.solveFromMs) return;
       const cost = stays ? plan.asIs : plan.objective;
-      void this.improve(problem, { followed: stays ? before : plan, cost, nowMs }, signal);
+      void this.improve(problem, { followed, cost, nowMs }, signal);
     } catch (error) {
       if (!signal.aborted) this.parts.log.warn('placement.unplanned', { policy, ...errorFields(error) });
     }
@@ -105,12 +107,8 @@ export class PolicyPlans {
     current,
   }: Pick<LiveInputs, 'shards' | 'current'>): Pick<Required<PlaceRules>, 'replicasOf' | 'seatsOf'> {
     const regions = new Map(shards.map(({ id, region }) => [id, region]));
-    const planned = new Map(
-      [...this.plans.values()].flatMap(({ endpoints }) =>
-        endpoints.map(({ name, shards: at }) => [name, at] as const),
-      ),
-    );
-    const shardsOf = ({ name, placement }: EndpointRecord) => placement && planned.get(name);
+    const planned = this.planned();
+    const shardsOf = ({ name, placement }: EndpointRecord) => placement && planned.get(name)?.shards;
     return {
       replicasOf: (endpoint, region) =>
         shardsOf(endpoint)?.filter((shard) => regions.get(shard) === region).length,
@@ -154,10 +152,10 @@ export class PolicyPlans {
     }
   }
 
-  private plannedFor(name: string): PlannedEndpoint | undefined {
-    for (const { endpoints } of this.plans.values())
-      for (const one of endpoints) if (one.name === name) return one;
-    return undefined;
+  private planned(): ReadonlyMap<string, PlannedEndpoint> {
+    return new Map(
+      [...this.plans.values()].flatMap(({ endpoints }) => endpoints.map((one) => [one.name, one] as const)),
+    );
   }
 }
 
@@ -169,4 +167,13 @@ function isWhole({ endpoints, unplaced }: PlacementPlan, problem: PlacementProbl
   return problem.endpoints.every(
     ({ name }) => placed.get(name)?.every((shard) => shards.has(shard)) ?? left.has(name),
   );
+}
+
+/** The same plan, unless it speaks of endpoints that have gone, or follow another policy since. */
+function withoutOthers(plan: PlacementPlan, problem: PlacementProblem): PlacementPlan {
+  const names = new Set(problem.endpoints.map(({ name }) => name));
+  const endpoints = plan.endpoints.filter(({ name }) => names.has(name));
+  const unplaced = plan.unplaced.filter(({ name }) => names.has(name));
+  const isSame = endpoints.length === plan.endpoints.length && unplaced.length === plan.unplaced.length;
+  return isSame ? plan : { ...plan, endpoints, unplaced };
 }

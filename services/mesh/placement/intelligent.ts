@@ -65,7 +65,6 @@ function widely(setting: Setting): Effort {
     starts: 40,
     passes: 1,
     looks: effort.looks,
-    withinMs: Number.POSITIVE_INFINITY,
   };
 }
 

@@ -2,7 +2,7 @@
 // The greedy answer and the intelligent policy both begin here, with more or less effort.
 import { Balance } from './balance.js';
 import type { Choice } from './choice.js';
-import { type ChoiceLimits, choicesOf, type Known, learnChoices, firstKnown, stayingIn } from './choices.js';
+import { type ChoiceLimits, choicesOf, firstKnown, type Known, learnChoices, stayingIn } from './choices.js';
 import { MOVED_SHARE_MAX, placedRate } from './objective.js';
 import { Offers } from './offers.js';
 import { Prices } from './prices.js';
@@ -22,11 +22,15 @@ export interface Effort {
   readonly passes: number;
   /** At choices, by those who exchange theirs: by sums, and on the shards where not all found room. */
   readonly looks: readonly [bySums: number, onShards: number] | readonly [];
+}
+
+/** Of an answer at once. */
+export interface GreedyEffort extends Effort {
   /** Somebody waits for it: on a slow or busy machine the search is shorter, not later. Many endpoints take what they take. */
   readonly withinMs: number;
 }
 
-export function effortFor({ endpoints }: Setting): Effort {
+export function effortFor({ endpoints }: Setting): GreedyEffort {
   const limits = (centres: number, beam: number, kept: number): ChoiceLimits => ({ centres, beam, kept });
   if (endpoints.length <= 150) {
     const often = { pricings: 2, rounds: 150, starts: 8, passes: 0, looks: [200_000, 50_000] as const };
@@ -57,7 +61,7 @@ export interface Market {
   readonly scarce: boolean;
 }
 
-/** Of the time, where it is short: no further pricing begins after the first, no further start after the second. */
+/** Of the time, where it is short: after so much of it no further pricing begins, and then no further start. */
 const PRICED = 0.45;
 const STARTED = 0.65;
 
